@@ -1,0 +1,139 @@
+package adapter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// The kinds of errors, for [errors.Is].
+var (
+	// ErrNotFound: there is no such record, or it is not live any more.
+	ErrNotFound = errors.New("not found")
+	// ErrExpired: there was such a record until it expired. It is an
+	// [ErrNotFound] too.
+	ErrExpired = fmt.Errorf("expired: %w", ErrNotFound)
+	// ErrConflict: the value of a unique field is taken. Its field is in
+	// [*ConflictError].
+	ErrConflict = errors.New("conflict")
+	// ErrInvalid: the input breaks a rule; nothing was written. Its field and
+	// reason are in [*InvalidError].
+	ErrInvalid = errors.New("invalid")
+	// ErrUnavailable: the store did not answer, or answered that it cannot now.
+	// The call is worth a retry; whether a write was applied is not known.
+	ErrUnavailable = errors.New("store unavailable, try again")
+	// ErrClosed: the adapter was closed.
+	ErrClosed = errors.New("adapter is closed")
+)
+
+// errUnexpected stands for a driver's error that is of no kind.
+var errUnexpected = errors.New("unexpected error of the store's driver")
+
+// The fields that a [ConflictError] names.
+const (
+	FieldUserID            = "User.ID"
+	FieldUserEmail         = "User.Email"
+	FieldAccount           = "Account.ProviderAccountID"
+	FieldSessionToken      = "Session.SessionToken"
+	FieldVerificationToken = "VerificationToken.Token"
+	FieldCredentialID      = "Authenticator.CredentialID"
+	FieldCounter           = "Authenticator.Counter"
+)
+
+// Error is every error that an adapter returns.
+type Error struct {
+	Backend string // "mongo", "redis", …
+	Op      string // the method: "CreateUser"
+	Err     error  // its kind, with the cause behind it
+}
+
+// Error says backend, operation and kind, and nothing of the data.
+func (e *Error) Error() string {
+	return "authstore: " + e.Backend + ": " + e.Op + ": " + e.Err.Error()
+}
+
+// Unwrap returns the kind.
+func (e *Error) Unwrap() error { return e.Err }
+
+// ConflictError is an [ErrConflict] with the field whose value is taken.
+type ConflictError struct {
+	Field string // one of the Field constants
+}
+
+// Conflict returns the error for a taken value of a field.
+func Conflict(field string) error { return &ConflictError{Field: field} }
+
+// Error names the field, not its value.
+func (e *ConflictError) Error() string {
+	if e.Field == FieldCounter {
+		return "conflict: " + e.Field + " did not grow (a cloned authenticator?)"
+	}
+	return "conflict: " + e.Field + " is taken"
+}
+
+// Is makes the error an [ErrConflict].
+func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+// InvalidError is an [ErrInvalid] with the field that breaks a rule.
+type InvalidError struct {
+	Field  string // record and field: "Session.Expires"
+	Reason string // what the field must be, without its value
+}
+
+// Invalid returns the error for a field that breaks a rule. The reason must not
+// hold the value.
+func Invalid(field, reason string) error { return &InvalidError{Field: field, Reason: reason} }
+
+// Error names the field and the rule, not the value.
+func (e *InvalidError) Error() string { return "invalid: " + e.Field + " " + e.Reason }
+
+// Is makes the error an [ErrInvalid].
+func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
+
+// Caused returns kind with a driver's error behind it, which errors.Is and
+// errors.As find. The cause's text is not printed, since it may quote data; its
+// type is.
+func Caused(kind, cause error) error { return &causedError{kind: kind, cause: cause} }
+
+type causedError struct{ kind, cause error }
+
+func (e *causedError) Error() string   { return fmt.Sprintf("%v (%T)", e.kind, e.cause) }
+func (e *causedError) Unwrap() []error { return []error{e.kind, e.cause} }
+
+// WrapError returns err as the [*Error] of an operation, and nil for nil. An error
+// that is of no kind is the context's if the context has ended, since drivers name
+// that in many ways. [Guard] calls it for every operation of the contract; it is
+// exported for a backend's optional interfaces.
+func WrapError(ctx context.Context, backend, op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, wrapped := err.(*Error); wrapped {
+		return err
+	}
+	return &Error{Backend: backend, Op: op, Err: classify(ctx, err)}
+}
+
+// answers are the kinds that hold even if the context ended meanwhile.
+var answers = []error{ErrNotFound, ErrConflict, ErrInvalid, ErrClosed}
+
+func classify(ctx context.Context, err error) error {
+	for _, kind := range answers {
+		if errors.Is(err, kind) {
+			return err
+		}
+	}
+	if ended := ctx.Err(); ended != nil {
+		if err == ended {
+			return err
+		}
+		return Caused(ended, err)
+	}
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		return err
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return Caused(ErrUnavailable, err) // a limit of the driver's own
+	}
+	return Caused(errUnexpected, err)
+}

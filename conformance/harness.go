@@ -1,0 +1,74 @@
+package conformance
+
+import (
+	"context"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/conformance/fault"
+)
+
+// Harness is how the suite gets at a store.
+type Harness struct {
+	Backend string // "mongo", or "redis (cluster)" where one backend runs on several engines
+	Engine  string // name and version of what it runs on
+
+	// Namespace returns a fresh, empty part of the store. It is called for each
+	// test.
+	Namespace func(ctx context.Context) (Namespace, error)
+
+	// NewID returns the n-th ID that this store takes as a user's ID, always the
+	// same one for the same n. Nil: UUIDs.
+	NewID func(n uint64) string
+
+	// Budget has the operations that may take more round trips than the contract's
+	// table says, by method, with their most. The contract names the stores that
+	// may; everything else is a failure.
+	Budget map[string]int
+
+	// LeftOut has the features that no namespace provides, with the reason.
+	LeftOut map[Feature]string
+}
+
+// Feature is what a test needs beyond two adapters on one store.
+type Feature string
+
+// The features.
+const (
+	Dump       Feature = "a look at what is stored"
+	Faults     Feature = "fault injection"
+	RoundTrips Feature = "a count of round trips"
+)
+
+// Namespace is an empty part of a store, for one test.
+type Namespace struct {
+	// Open returns an adapter on the namespace. It is called more than once: each
+	// adapter stands for a process of its own. The test closes it.
+	Open func(adapter.Options) (adapter.Adapter, error)
+
+	// Dump returns every stored record with its keys as text, each value in a form
+	// that can be searched for its strings. Optional.
+	Dump func(ctx context.Context) ([]string, error)
+
+	// Faults hits the steps of every adapter of the namespace. Optional.
+	Faults *fault.Injector
+
+	// RoundTrips returns how many round trips the adapters of the namespace have
+	// made. Optional; often Faults.Count.
+	RoundTrips func() int64
+
+	// Close removes the namespace. Optional.
+	Close func() error
+}
+
+// provides reports whether the namespace has a feature.
+func (n Namespace) provides(f Feature) bool {
+	switch f {
+	case Dump:
+		return n.Dump != nil
+	case Faults:
+		return n.Faults != nil
+	case RoundTrips:
+		return n.RoundTrips != nil
+	}
+	return false
+}

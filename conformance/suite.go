@@ -1,0 +1,11 @@
+package conformance
+
+import "slices"
+
+// Tests returns the suite, in the order of its IDs' families.
+func Tests() []Test {
+	return slices.Concat(
+		userTests,
+		accountTests,
+	)
+}

@@ -1,0 +1,38 @@
+package memory_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/conformance"
+	"github.com/authstore/authstore/conformance/fault"
+	"github.com/authstore/authstore/memory"
+)
+
+func TestConformance(t *testing.T) { conformance.Run(t, harness) }
+
+// harness runs the suite on one Store a test. A Store has no steps in it, so the
+// fault injector hits whole operations.
+var harness = conformance.Harness{
+	Backend: "memory",
+	Engine:  "in process",
+	Namespace: func(context.Context) (conformance.Namespace, error) {
+		store, faults := memory.NewStore(), &fault.Injector{}
+		return conformance.Namespace{
+			Open: func(o adapter.Options) (adapter.Adapter, error) {
+				return fault.Wrap(memory.New(memory.Options{Options: o, Store: store}), faults), nil
+			},
+			Dump: func(context.Context) ([]string, error) {
+				var all []string
+				for _, r := range store.Records() {
+					all = append(all, fmt.Sprintf("%+v", r))
+				}
+				return all, nil
+			},
+			Faults:     faults,
+			RoundTrips: faults.Count,
+		}, nil
+	},
+}

@@ -1,0 +1,52 @@
+package memory
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// backend is the name in errors, and the URL scheme.
+const backend = "memory"
+
+func init() { adapter.Register(backend, open) }
+
+// Options configures an adapter. The zero value is the default.
+type Options struct {
+	adapter.Options
+
+	// Store is where the data is. Nil: a new, empty store.
+	Store *Store
+}
+
+// New returns an adapter on the store that the options name.
+func New(o Options) adapter.Adapter {
+	o.Options = o.WithDefaults()
+	if o.Store == nil {
+		o.Store = NewStore()
+	}
+	return adapter.Guard(&memory{Store: o.Store, options: o.Options}, backend, o.Options)
+}
+
+// open serves URLs of the form "memory:", which say nothing else.
+func open(_ context.Context, u *url.URL, o adapter.Options) (adapter.Adapter, error) {
+	if u.Opaque != "" || u.Host != "" || u.Path != "" || u.RawQuery != "" {
+		return nil, adapter.Invalid("URL", "must be memory: and nothing more")
+	}
+	return New(Options{Options: o}), nil
+}
+
+// memory is the contract on a Store, for valid input (see adapter.Guard).
+type memory struct {
+	*Store
+	options adapter.Options
+}
+
+// Close does nothing: the store may be shared, and the garbage collector has it.
+func (m *memory) Close() error { return nil }
+
+// Ping returns nil: the store is always there.
+func (m *memory) Ping(ctx context.Context) error {
+	return adapter.WrapError(ctx, backend, "Ping", ctx.Err())
+}
