@@ -7,5 +7,13 @@ func Tests() []Test {
 	return slices.Concat(
 		userTests,
 		accountTests,
+		sessionTests,
+		verificationTokenTests,
+		authenticatorTests,
+		attributeTests,
+		timeTests,
+		validationTests,
+		valueTests,
+		callTests,
 	)
 }
