@@ -1,0 +1,64 @@
+# Everything a contributor runs, by name. The longer steps are in internal/scripts.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+# The packages that run the conformance suite, each with a report of its own.
+BACKENDS = memory
+REPORTS  = $(BACKENDS:%=build/reports/%.json)
+
+# Not in go.mod, so that those who import authstore don't get it.
+STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+FUZZTIME     = 5s
+MIN_COVERAGE = 95
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Start the sign-in example
+	go run ./examples/signin
+
+.PHONY: setup
+setup: ## Install what the tests need beside Go
+	@internal/scripts/setup.sh
+
+.PHONY: test
+test: setup ## Run every test under the race detector, and check the table in README.md
+	internal/scripts/test.sh all $(BACKENDS)
+	go run ./cmd/conformance-table -check $(REPORTS)
+
+.PHONY: table
+table: setup ## Run the backends' tests and write the results into README.md
+	internal/scripts/test.sh backends $(BACKENDS)
+	go run ./cmd/conformance-table $(REPORTS)
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	go test -run '^$$' -bench . -benchmem -timeout 10m ./...
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME
+	internal/scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: cover
+cover: ## Check how much of adapter and memory the suite alone covers
+	internal/scripts/cover.sh $(MIN_COVERAGE)
+
+.PHONY: mutants
+mutants: ## Check that the suite fails a backend with a planted bug
+	go test -count=1 -timeout 10m -run Mutants -v ./conformance/...
+
+.PHONY: lint
+lint: ## Check the format, go vet, staticcheck and go.mod
+	@files=$$(gofmt -l .); if [[ -n $$files ]]; then echo "not formatted (make fmt):" $$files; exit 1; fi
+	go vet ./...
+	$(STATICCHECK) ./...
+	go mod tidy -diff
+
+.PHONY: fmt
+fmt: ## Format the Go code and tidy go.mod
+	gofmt -w .
+	go mod tidy

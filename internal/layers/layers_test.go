@@ -1,0 +1,272 @@
+package layers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// backends are the stores, those to come included.
+var backends = []string{"memory", "mongo", "dynamodb", "fauna", "redis"}
+
+// A rule says what the files of some packages may import, and why.
+type rule struct {
+	says, why string
+	covers    func(place string) bool // whether the rule is about this package of the module
+	tests     bool                    // whether it holds for test files too
+	allows    func(place, imp string) bool
+}
+
+// layering returns the rules. Which packages are for tests only depends on all of
+// them.
+func layering(packages []pkg) []rule {
+	forTests := testingOnly(packages)
+	return []rule{
+		{
+			says:   "adapter imports only the standard library",
+			why:    "whoever writes a backend or uses one takes on no further module with the contract",
+			covers: func(place string) bool { return under(place, "adapter") },
+			allows: func(_, imp string) bool { return standard(imp) || inModule(imp, "adapter") },
+		},
+		{
+			says:   "conformance imports only the standard library, adapter, conformance and go-cmp; conformance/sequence also rapid",
+			why:    "backends outside this module run the suite and take on what it needs",
+			covers: func(place string) bool { return under(place, "conformance") },
+			allows: func(place, imp string) bool {
+				return standard(imp) || inModule(imp, "adapter", "conformance") || under(imp, "github.com/google/go-cmp") ||
+					under(place, "conformance/sequence") && under(imp, "pgregory.net/rapid")
+			},
+		},
+		{
+			says:   "a backend never imports another one",
+			why:    "an application gets the driver of the store that it uses, and no other",
+			covers: isBackend,
+			tests:  true,
+			allows: func(place, imp string) bool {
+				other, ok := local(imp)
+				return !ok || !isBackend(other) || first(other) == first(place)
+			},
+		},
+		{
+			says:   "only tests, cmd, conformance and internal import packages that are for tests",
+			why:    "an application's binary holds no test code and no flags of the testing package",
+			covers: func(place string) bool { return !under(place, "cmd", "conformance", "internal") },
+			allows: func(_, imp string) bool { return !forTests(imp) },
+		},
+		{
+			says:   "examples use the public API only",
+			why:    "they are there to be copied into other modules, where internal packages can't be imported",
+			covers: func(place string) bool { return under(place, "examples") },
+			allows: func(_, imp string) bool {
+				place, ok := local(imp)
+				return !ok || under(place, "examples") || !slices.Contains(strings.Split(place, "/"), "internal")
+			},
+		},
+	}
+}
+
+// testingOnly returns whether a package is for tests: a known one, or one in
+// internal that imports one.
+func testingOnly(packages []pkg) func(path string) bool {
+	imports := map[string][]string{}
+	for _, p := range packages {
+		imports[p.ImportPath] = p.Imports
+	}
+	var forTests func(path string) bool
+	forTests = func(path string) bool {
+		return under(path, "testing", "net/http/httptest", "github.com/google/go-cmp", "pgregory.net/rapid",
+			"github.com/testcontainers/testcontainers-go") ||
+			inModule(path, "conformance") ||
+			inModule(path, "internal") && slices.ContainsFunc(imports[path], forTests)
+	}
+	return forTests
+}
+
+// violations returns a message for each import that breaks a rule.
+func violations(packages []pkg) []string {
+	var messages []string
+	for _, r := range layering(packages) {
+		for _, p := range packages {
+			place, _ := local(p.ImportPath)
+			if !r.covers(place) {
+				continue
+			}
+			for _, imp := range r.imports(p) {
+				if !r.allows(place, imp) {
+					messages = append(messages, fmt.Sprintf("%s imports %s, but %s: %s", place, imp, r.says, r.why))
+				}
+			}
+		}
+	}
+	return messages
+}
+
+// imports returns the imports of a package that the rule is about.
+func (r rule) imports(p pkg) []string {
+	if !r.tests {
+		return p.Imports
+	}
+	all := slices.Concat(p.Imports, p.TestImports, p.XTestImports)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// inModule reports whether an import path is one of these places in the module, or
+// beneath one.
+func inModule(path string, places ...string) bool {
+	place, ok := local(path)
+	return ok && under(place, places...)
+}
+
+func isBackend(place string) bool { return slices.Contains(backends, first(place)) }
+
+func first(place string) string {
+	element, _, _ := strings.Cut(place, "/")
+	return element
+}
+
+func TestLayers(t *testing.T) {
+	packages := modulePackages(t)
+	for _, place := range []string{"adapter", "conformance", "memory"} {
+		if !slices.ContainsFunc(packages, func(p pkg) bool { return p.ImportPath == module+"/"+place }) {
+			t.Errorf("go list doesn't show %s: the rules about it check nothing", place)
+		}
+	}
+	for _, message := range violations(packages) {
+		t.Error(message)
+	}
+}
+
+func TestViolations(t *testing.T) {
+	const (
+		own    = module + "/"
+		mongoD = "go.mongodb.org/mongo-driver/v2/mongo"
+	)
+	tests := []struct {
+		name     string
+		packages []pkg
+		want     string // the beginning of the one message; none if empty
+	}{
+		{
+			name:     "adapter: the standard library",
+			packages: []pkg{{ImportPath: own + "adapter", Imports: []string{"context", "net/url"}}},
+		},
+		{
+			name:     "adapter: another module",
+			packages: []pkg{{ImportPath: own + "adapter", Imports: []string{"github.com/google/uuid"}}},
+			want:     "adapter imports github.com/google/uuid, but adapter imports only the standard library: ",
+		},
+		{
+			name:     "adapter: a backend",
+			packages: []pkg{{ImportPath: own + "adapter", Imports: []string{own + "memory"}}},
+			want:     "adapter imports " + own + "memory, but adapter imports only",
+		},
+		{
+			name: "adapter: anything in tests",
+			packages: []pkg{{
+				ImportPath: own + "adapter", TestImports: []string{"pgregory.net/rapid"}, XTestImports: []string{own + "memory"},
+			}},
+		},
+		{
+			name: "conformance: what it may",
+			packages: []pkg{
+				{ImportPath: own + "conformance", Imports: []string{"testing", "github.com/google/go-cmp/cmp", own + "adapter"}},
+				{ImportPath: own + "conformance/fault", Imports: []string{"net", own + "conformance"}},
+				{ImportPath: own + "conformance/sequence", Imports: []string{"pgregory.net/rapid", own + "conformance"}},
+			},
+		},
+		{
+			name:     "conformance: a backend",
+			packages: []pkg{{ImportPath: own + "conformance", Imports: []string{own + "memory"}}},
+			want:     "conformance imports " + own + "memory, but conformance imports only",
+		},
+		{
+			name:     "conformance: rapid outside conformance/sequence",
+			packages: []pkg{{ImportPath: own + "conformance/fault", Imports: []string{"pgregory.net/rapid"}}},
+			want:     "conformance/fault imports pgregory.net/rapid, but conformance imports only",
+		},
+		{
+			name:     "conformance: an internal package, which backends elsewhere couldn't share",
+			packages: []pkg{{ImportPath: own + "conformance", Imports: []string{own + "internal/x"}}},
+			want:     "conformance imports " + own + "internal/x, but conformance imports only",
+		},
+		{
+			name: "backend: its driver, its own packages, and the suite in tests",
+			packages: []pkg{{
+				ImportPath: own + "mongo", Imports: []string{mongoD, own + "adapter", own + "mongo/internal/bson"},
+				TestImports: []string{"testing", own + "conformance"}, XTestImports: []string{own + "conformance/sequence"},
+			}},
+		},
+		{
+			name:     "backend: another backend",
+			packages: []pkg{{ImportPath: own + "redis", Imports: []string{own + "memory"}}},
+			want:     "redis imports " + own + "memory, but a backend never imports another one: ",
+		},
+		{
+			name:     "backend: another backend, from a subpackage",
+			packages: []pkg{{ImportPath: own + "redis/upstash", Imports: []string{own + "dynamodb/keys"}}},
+			want:     "redis/upstash imports " + own + "dynamodb/keys, but a backend never",
+		},
+		{
+			name:     "backend: another backend, in tests",
+			packages: []pkg{{ImportPath: own + "fauna", XTestImports: []string{own + "memory"}}},
+			want:     "fauna imports " + own + "memory, but a backend never",
+		},
+		{
+			name:     "backend: conformance outside tests",
+			packages: []pkg{{ImportPath: own + "memory", Imports: []string{own + "conformance"}}},
+			want:     "memory imports " + own + "conformance, but only tests, cmd, conformance and internal import packages that are for tests: ",
+		},
+		{
+			name:     "example: the testing package",
+			packages: []pkg{{ImportPath: own + "examples/signin", Imports: []string{"net/http/httptest"}}},
+			want:     "examples/signin imports net/http/httptest, but only tests, cmd",
+		},
+		{
+			name: "backend: a package for tests behind internal ones",
+			packages: []pkg{
+				{ImportPath: own + "mongo", Imports: []string{own + "internal/outer"}},
+				{ImportPath: own + "internal/outer", Imports: []string{own + "internal/inner"}},
+				{ImportPath: own + "internal/inner", Imports: []string{"testing"}},
+			},
+			want: "mongo imports " + own + "internal/outer, but only tests, cmd",
+		},
+		{
+			name: "backend: an internal package that is not for tests",
+			packages: []pkg{
+				{ImportPath: own + "mongo", Imports: []string{own + "internal/escape"}},
+				{ImportPath: own + "internal/escape", Imports: []string{"strings"}},
+			},
+		},
+		{
+			name:     "cmd: the suite",
+			packages: []pkg{{ImportPath: own + "cmd/conformance-table", Imports: []string{own + "conformance"}}},
+		},
+		{
+			name:     "example: the public API and packages of its own",
+			packages: []pkg{{ImportPath: own + "examples/signin", Imports: []string{own + "memory", own + "examples/signin/internal/page"}}},
+		},
+		{
+			name:     "example: an internal package",
+			packages: []pkg{{ImportPath: own + "examples/signin", Imports: []string{own + "internal/escape"}}},
+			want:     "examples/signin imports " + own + "internal/escape, but examples use the public API only: ",
+		},
+		{
+			name:     "example: an internal package of a backend",
+			packages: []pkg{{ImportPath: own + "examples/signin", Imports: []string{own + "redis/internal/keys"}}},
+			want:     "examples/signin imports " + own + "redis/internal/keys, but examples use",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := violations(test.packages)
+			switch {
+			case test.want == "" && len(got) > 0:
+				t.Errorf("got %q, want none", got)
+			case test.want != "" && (len(got) != 1 || !strings.HasPrefix(got[0], test.want)):
+				t.Errorf("got %q, want one that begins with %q", got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# test.sh all|backends BACKEND...
+#
+# Runs the tests of each backend, with a report in build/reports/BACKEND.json,
+# and after them, with "all", those of every other package. Nothing runs twice,
+# and a failure doesn't keep the rest from running.
+set -euo pipefail
+
+what=$1
+backends=("${@:2}")
+reports=$PWD/build/reports
+
+# Without -count=1 go could answer from its cache, which knows neither the
+# browser nor the packages that internal/layers looks at.
+go_test() {
+  go test -race -count=1 -timeout 10m "$@"
+}
+
+module=$(go list -m)
+packages=$(go list ./... | grep -vxF "$(printf "$module/%s\n" "${backends[@]}")")
+mapfile -t others <<<"$packages"
+
+rm -rf "$reports" # so that a crash leaves no report, rather than an old one
+mkdir -p "$reports"
+
+status=0
+for backend in "${backends[@]}"; do
+  go_test "./$backend" -conformance.report="$reports/$backend.json" || status=1
+done
+if [[ $what == all ]]; then
+  go_test "${others[@]}" || status=1
+fi
+exit "$status"
