@@ -92,7 +92,8 @@ type Sessions interface {
 	CreateSession(ctx context.Context, s Session) (Session, error)
 
 	// GetSessionAndUser is the hot path: every request of every signed-in
-	// person. It returns the live session with this token, and its user.
+	// person. It returns the live session with this token (SessionToken is filled
+	// in), and its user.
 	// [ErrNotFound] if there is none, it has expired, or its user is gone.
 	//
 	// One round trip (tokens that were not generated here: at most two).

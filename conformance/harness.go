@@ -29,7 +29,8 @@ type Harness struct {
 	LeftOut map[Feature]string
 }
 
-// Feature is what a test needs beyond two adapters on one store.
+// Feature is what a test needs beyond two adapters on one store: something of the
+// namespace, or an optional interface of the adapter.
 type Feature string
 
 // The features.
@@ -37,6 +38,9 @@ const (
 	Dump       Feature = "a look at what is stored"
 	Faults     Feature = "fault injection"
 	RoundTrips Feature = "a count of round trips"
+	Ping       Feature = "adapter.Pinger"
+	Purge      Feature = "adapter.Purger"
+	SetUp      Feature = "adapter.Schema"
 )
 
 // Namespace is an empty part of a store, for one test.
@@ -60,7 +64,7 @@ type Namespace struct {
 	Close func() error
 }
 
-// provides reports whether the namespace has a feature.
+// provides reports whether the namespace has a feature of its own.
 func (n Namespace) provides(f Feature) bool {
 	switch f {
 	case Dump:

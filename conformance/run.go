@@ -149,7 +149,7 @@ func (h *Harness) whyNot(f Feature) string {
 	if reason, ok := h.LeftOut[f]; ok {
 		return reason
 	}
-	return fmt.Sprintf("the harness does not provide %s", f)
+	return fmt.Sprintf("%s is not provided", f)
 }
 
 // closeAll closes what the test opened, also after it failed.

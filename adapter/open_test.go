@@ -1,0 +1,99 @@
+package adapter
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// nothing is an adapter that does nothing.
+type nothing struct{ Adapter }
+
+func (nothing) Close() error { return nil }
+
+func TestOpen(t *testing.T) {
+	var gotURL *url.URL
+	var gotOptions Options
+	Register("open-test", func(_ context.Context, u *url.URL, o Options) (Adapter, error) {
+		gotURL, gotOptions = u, o
+		if u.Host == "fails" {
+			return nil, errors.New("cannot log in with hunter2")
+		}
+		return nothing{}, nil
+	})
+
+	at := time.Now()
+	a, err := Open(t.Context(), "open-test://host/table?region=x", Options{Clock: func() time.Time { return at }})
+	if err != nil || a == nil {
+		t.Fatalf("got %v, %v, want an adapter", a, err)
+	}
+	if gotURL.Host != "host" || gotURL.Query().Get("region") != "x" || !gotOptions.Clock().Equal(at) {
+		t.Errorf("the opener got %v and %+v", gotURL, gotOptions)
+	}
+
+	for name, tt := range map[string]struct {
+		url     string
+		options []Options
+		want    string
+	}{
+		"unknown scheme":     {"mango://u:hunter2@host", nil, "import the backend's package"},
+		"no scheme":          {"hunter2", nil, "must be a URL"},
+		"not a URL":          {"open-test://u:hunter2@host\x00", nil, "must be a URL"},
+		"options twice":      {"open-test:", []Options{{}, {}}, "at most once"},
+		"the opener's error": {"open-test://fails", nil, "open-test: Open"},
+	} {
+		a, err := Open(t.Context(), tt.url, tt.options...)
+		if a != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, %v, want an error with %q", name, a, err, tt.want)
+			continue
+		}
+		if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the text %q holds the password", name, err)
+		}
+		if e := (*Error)(nil); !errors.As(err, &e) || e.Op != "Open" {
+			t.Errorf("%s: got %#v, want an *Error of Open", name, err)
+		}
+	}
+}
+
+func TestRegisterTwicePanics(t *testing.T) {
+	open := func(context.Context, *url.URL, Options) (Adapter, error) { return nil, nil }
+	Register("register-test", open)
+	defer func() {
+		if recover() == nil {
+			t.Error("got no panic, want one: the second backend would be unreachable")
+		}
+	}()
+	Register("register-test", open)
+}
+
+type pinging struct{ nothing }
+
+func (pinging) Ping(context.Context) error { return nil }
+
+type wrapping struct {
+	Adapter
+	inner Adapter
+}
+
+func (w wrapping) Unwrap() Adapter { return w.inner }
+
+func TestAsLooksThroughWrappers(t *testing.T) {
+	for name, a := range map[string]Adapter{
+		"itself":         pinging{},
+		"behind a guard": Guard(pinging{}, "b", Options{}),
+		"behind two":     wrapping{inner: wrapping{inner: pinging{}}},
+	} {
+		if _, ok := As[Pinger](a); !ok {
+			t.Errorf("%s: no Pinger found", name)
+		}
+	}
+	for name, a := range map[string]Adapter{"none": nothing{}, "nil": nil, "a wrapper of none": wrapping{}} {
+		if _, ok := As[Pinger](a); ok {
+			t.Errorf("%s: found a Pinger", name)
+		}
+	}
+}
