@@ -92,7 +92,7 @@ func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
 
 // Caused returns kind with a driver's error behind it, which errors.Is and
 // errors.As find. The cause's text is not printed, since it may quote data; its
-// type is.
+// type is. A kind of the backend's own says what a person can do about it.
 func Caused(kind, cause error) error { return &causedError{kind: kind, cause: cause} }
 
 type causedError struct{ kind, cause error }
@@ -134,6 +134,9 @@ func classify(ctx context.Context, err error) error {
 		return err
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return Caused(ErrUnavailable, err) // a limit of the driver's own
+	}
+	if _, safe := err.(*causedError); safe {
+		return err // its kind is the backend's own words
 	}
 	return Caused(errUnexpected, err)
 }

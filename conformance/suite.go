@@ -15,5 +15,11 @@ func Tests() []Test {
 		validationTests,
 		valueTests,
 		callTests,
+		optionalTests,
+		raceTests,
+		cutTests,
+		cascadeTests,
+		hostileTests,
+		roundTripTests,
 	)
 }

@@ -8,10 +8,11 @@ import (
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/conformance/fault"
+	"github.com/authstore/authstore/conformance/sequence"
 	"github.com/authstore/authstore/memory"
 )
 
-func TestConformance(t *testing.T) { conformance.Run(t, harness) }
+func TestConformance(t *testing.T) { conformance.Run(t, harness, sequence.Test(100)) }
 
 // harness runs the suite on one Store a test. A Store has no steps in it, so the
 // fault injector hits whole operations.

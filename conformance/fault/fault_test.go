@@ -1,0 +1,84 @@
+package fault_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/conformance/fault"
+	"github.com/authstore/authstore/memory"
+)
+
+// steps runs three steps and returns which of them were applied, and which failed.
+func steps(ctx context.Context, i *fault.Injector) (applied, failed [3]bool) {
+	for n := range 3 {
+		err := i.Step(ctx, func() error {
+			applied[n] = true
+			return nil
+		})
+		failed[n] = err != nil
+	}
+	return applied, failed
+}
+
+func TestPlans(t *testing.T) {
+	for name, tt := range map[string]struct {
+		plan            fault.Plan
+		applied, failed [3]bool
+		hit             bool
+	}{
+		"command lost, cut":   {fault.Plan{Step: 2}, [3]bool{true, false, false}, [3]bool{false, true, true}, true},
+		"command lost, once":  {fault.Plan{Step: 2, Once: true}, [3]bool{true, false, true}, [3]bool{false, true, false}, true},
+		"reply lost, cut":     {fault.Plan{Step: 2, Mode: fault.LoseReply}, [3]bool{true, true, false}, [3]bool{false, true, true}, true},
+		"reply lost, once":    {fault.Plan{Step: 1, Mode: fault.LoseReply, Once: true}, [3]bool{true, true, true}, [3]bool{true, false, false}, true},
+		"beyond the last one": {fault.Plan{Step: 4}, [3]bool{true, true, true}, [3]bool{}, false},
+	} {
+		i := &fault.Injector{}
+		i.Arm(tt.plan)
+		applied, failed := steps(t.Context(), i)
+		if hit := i.Disarm(); applied != tt.applied || failed != tt.failed || hit != tt.hit {
+			t.Errorf("%s: applied %v, failed %v, hit %v; want %v, %v, %v", name, applied, failed, hit, tt.applied, tt.failed, tt.hit)
+		}
+		if _, failed := steps(t.Context(), i); failed != [3]bool{} || i.Count() != 6 {
+			t.Errorf("%s: after Disarm failed %v, %d steps counted; want none and 6", name, failed, i.Count())
+		}
+	}
+}
+
+func TestHangEndsWithItsContext(t *testing.T) {
+	i := &fault.Injector{}
+	i.Arm(fault.Plan{Step: 1, Mode: fault.Hang})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	applied, failed := steps(ctx, i)
+	if applied != [3]bool{} || failed != [3]bool{true, true, true} {
+		t.Errorf("applied %v, failed %v, want all to hang", applied, failed)
+	}
+}
+
+func TestWrapKeepsResultsAndErrors(t *testing.T) {
+	i := &fault.Injector{}
+	a := fault.Wrap(memory.New(memory.Options{}), i)
+	defer a.Close()
+	u, err := a.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
+	if err != nil || u.Email != "ada@example.com" {
+		t.Fatalf("got %+v, %v", u, err)
+	}
+	if _, err := a.CreateUser(t.Context(), u); !errors.Is(err, adapter.ErrConflict) {
+		t.Errorf("got %v, want the answer of the adapter behind", err)
+	}
+	if _, ok := adapter.As[adapter.Pinger](a); !ok {
+		t.Error("the optional interfaces of the adapter behind are not found")
+	}
+
+	i.Arm(fault.Plan{Step: 1, Mode: fault.LoseReply})
+	lost, err := a.CreateUser(t.Context(), adapter.User{ID: "lost"})
+	if !errors.Is(err, adapter.ErrUnavailable) || !errors.Is(err, fault.ErrInjected) || lost.ID != "" {
+		t.Errorf("got %+v, %v, want nothing and ErrUnavailable", lost, err)
+	}
+	i.Disarm()
+	if _, err := a.GetUser(t.Context(), "lost"); err != nil {
+		t.Errorf("got %v, want the user whose reply was lost", err)
+	}
+}
