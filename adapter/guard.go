@@ -55,6 +55,16 @@ func (g *guard) wrap(ctx context.Context, op string, err error) error {
 	return WrapError(ctx, g.backend, op, err)
 }
 
+// result returns what inner answered: with an error the zero value, whatever inner
+// gave beside it.
+func result[T any](ctx context.Context, g *guard, op string, v T, err error) (T, error) {
+	if err != nil {
+		var zero T
+		return zero, g.wrap(ctx, op, err)
+	}
+	return v, nil
+}
+
 // remove runs a delete. What no record can be named by is not there: nil.
 func (g *guard) remove(ctx context.Context, op string, input error, inner func() error) error {
 	if err := g.enter(ctx, op, nil); err != nil {
@@ -72,7 +82,7 @@ func list[T any](ctx context.Context, g *guard, op string, input error, inner fu
 		return nil, err
 	}
 	records, err := inner()
-	return records, g.wrap(ctx, op, err)
+	return result(ctx, g, op, records, err)
 }
 
 func (g *guard) CreateUser(ctx context.Context, u User) (User, error) {
@@ -82,7 +92,7 @@ func (g *guard) CreateUser(ctx context.Context, u User) (User, error) {
 		return User{}, err
 	}
 	u, err = g.inner.CreateUser(ctx, u)
-	return u, g.wrap(ctx, op, err)
+	return result(ctx, g, op, u, err)
 }
 
 func (g *guard) CreateUserWithAccount(ctx context.Context, u User, a Account) (User, Account, error) {
@@ -92,7 +102,10 @@ func (g *guard) CreateUserWithAccount(ctx context.Context, u User, a Account) (U
 		return User{}, Account{}, err
 	}
 	u, a, err = g.inner.CreateUserWithAccount(ctx, u, a)
-	return u, a, g.wrap(ctx, op, err)
+	if err != nil {
+		return User{}, Account{}, g.wrap(ctx, op, err)
+	}
+	return u, a, nil
 }
 
 func (g *guard) GetUser(ctx context.Context, id string) (User, error) {
@@ -101,7 +114,7 @@ func (g *guard) GetUser(ctx context.Context, id string) (User, error) {
 		return User{}, err
 	}
 	u, err := g.inner.GetUser(ctx, id)
-	return u, g.wrap(ctx, op, err)
+	return result(ctx, g, op, u, err)
 }
 
 func (g *guard) GetUserByEmail(ctx context.Context, email string) (User, error) {
@@ -111,7 +124,7 @@ func (g *guard) GetUserByEmail(ctx context.Context, email string) (User, error) 
 		return User{}, err
 	}
 	u, err := g.inner.GetUserByEmail(ctx, email)
-	return u, g.wrap(ctx, op, err)
+	return result(ctx, g, op, u, err)
 }
 
 func (g *guard) GetUserByAccount(ctx context.Context, key AccountKey) (User, error) {
@@ -120,7 +133,7 @@ func (g *guard) GetUserByAccount(ctx context.Context, key AccountKey) (User, err
 		return User{}, err
 	}
 	u, err := g.inner.GetUserByAccount(ctx, key)
-	return u, g.wrap(ctx, op, err)
+	return result(ctx, g, op, u, err)
 }
 
 func (g *guard) UpdateUser(ctx context.Context, id string, up UserUpdate) (User, error) {
@@ -130,7 +143,7 @@ func (g *guard) UpdateUser(ctx context.Context, id string, up UserUpdate) (User,
 		return User{}, err
 	}
 	u, err := g.inner.UpdateUser(ctx, id, up)
-	return u, g.wrap(ctx, op, err)
+	return result(ctx, g, op, u, err)
 }
 
 func (g *guard) DeleteUser(ctx context.Context, id string) error {
@@ -146,7 +159,7 @@ func (g *guard) LinkAccount(ctx context.Context, a Account) (Account, error) {
 		return Account{}, err
 	}
 	a, err = g.inner.LinkAccount(ctx, a)
-	return a, g.wrap(ctx, op, err)
+	return result(ctx, g, op, a, err)
 }
 
 func (g *guard) GetAccount(ctx context.Context, key AccountKey) (Account, error) {
@@ -155,7 +168,7 @@ func (g *guard) GetAccount(ctx context.Context, key AccountKey) (Account, error)
 		return Account{}, err
 	}
 	a, err := g.inner.GetAccount(ctx, key)
-	return a, g.wrap(ctx, op, err)
+	return result(ctx, g, op, a, err)
 }
 
 func (g *guard) ListAccounts(ctx context.Context, userID string) ([]Account, error) {
@@ -171,7 +184,7 @@ func (g *guard) UpdateAccount(ctx context.Context, key AccountKey, up AccountUpd
 		return Account{}, err
 	}
 	a, err := g.inner.UpdateAccount(ctx, key, up)
-	return a, g.wrap(ctx, op, err)
+	return result(ctx, g, op, a, err)
 }
 
 func (g *guard) UnlinkAccount(ctx context.Context, key AccountKey) error {
@@ -187,7 +200,7 @@ func (g *guard) CreateSession(ctx context.Context, s Session) (Session, error) {
 		return Session{}, err
 	}
 	s, err = g.inner.CreateSession(ctx, s)
-	return s, g.wrap(ctx, op, err)
+	return result(ctx, g, op, s, err)
 }
 
 func (g *guard) GetSessionAndUser(ctx context.Context, token string) (Session, User, error) {
@@ -196,7 +209,10 @@ func (g *guard) GetSessionAndUser(ctx context.Context, token string) (Session, U
 		return Session{}, User{}, err
 	}
 	s, u, err := g.inner.GetSessionAndUser(ctx, token)
-	return s, u, g.wrap(ctx, op, err)
+	if err != nil {
+		return Session{}, User{}, g.wrap(ctx, op, err)
+	}
+	return s, u, nil
 }
 
 func (g *guard) UpdateSession(ctx context.Context, token string, up SessionUpdate) (Session, error) {
@@ -206,7 +222,7 @@ func (g *guard) UpdateSession(ctx context.Context, token string, up SessionUpdat
 		return Session{}, err
 	}
 	s, err := g.inner.UpdateSession(ctx, token, up)
-	return s, g.wrap(ctx, op, err)
+	return result(ctx, g, op, s, err)
 }
 
 func (g *guard) DeleteSession(ctx context.Context, token string) error {
@@ -247,7 +263,7 @@ func (g *guard) CreateVerificationToken(ctx context.Context, t VerificationToken
 		return VerificationToken{}, err
 	}
 	t, err = g.inner.CreateVerificationToken(ctx, t)
-	return t, g.wrap(ctx, op, err)
+	return result(ctx, g, op, t, err)
 }
 
 func (g *guard) UseVerificationToken(ctx context.Context, identifier, token string) (VerificationToken, error) {
@@ -257,7 +273,7 @@ func (g *guard) UseVerificationToken(ctx context.Context, identifier, token stri
 		return VerificationToken{}, err
 	}
 	t, err := g.inner.UseVerificationToken(ctx, identifier, token)
-	return t, g.wrap(ctx, op, err)
+	return result(ctx, g, op, t, err)
 }
 
 func (g *guard) DeleteVerificationTokens(ctx context.Context, identifier string) error {
@@ -273,7 +289,7 @@ func (g *guard) CreateAuthenticator(ctx context.Context, a Authenticator) (Authe
 		return Authenticator{}, err
 	}
 	a, err = g.inner.CreateAuthenticator(ctx, a)
-	return a, g.wrap(ctx, op, err)
+	return result(ctx, g, op, a, err)
 }
 
 func (g *guard) GetAuthenticator(ctx context.Context, credentialID string) (Authenticator, error) {
@@ -282,7 +298,7 @@ func (g *guard) GetAuthenticator(ctx context.Context, credentialID string) (Auth
 		return Authenticator{}, err
 	}
 	a, err := g.inner.GetAuthenticator(ctx, credentialID)
-	return a, g.wrap(ctx, op, err)
+	return result(ctx, g, op, a, err)
 }
 
 func (g *guard) ListAuthenticators(ctx context.Context, userID string) ([]Authenticator, error) {
@@ -297,7 +313,7 @@ func (g *guard) UpdateAuthenticatorCounter(ctx context.Context, credentialID str
 		return Authenticator{}, err
 	}
 	a, err := g.inner.UpdateAuthenticatorCounter(ctx, credentialID, counter)
-	return a, g.wrap(ctx, op, err)
+	return result(ctx, g, op, a, err)
 }
 
 func (g *guard) DeleteAuthenticator(ctx context.Context, credentialID string) error {

@@ -721,7 +721,9 @@ func (t *T) useAtOnce(identifier string, void bool) {
 	}
 	few := use
 	if void {
-		few = func(_ int, a adapter.Adapter) error { return a.DeleteVerificationTokens(t.ctx, identifier) }
+		few = func(i int, a adapter.Adapter) error {
+			return errors.Join(use(i, a), a.DeleteVerificationTokens(t.ctx, identifier))
+		}
 	}
 	t.against(few, use, nil, nil)
 	for n := range used {

@@ -128,7 +128,7 @@ func (s stage) operation(name string) operation {
 // or teach the store a script.
 func (t *T) atMost(most int, first, second operation) {
 	t.Helper()
-	_ = first.call(t.ctx, t.store)
+	t.ok(first.name, first.call(t.ctx, t.store))
 	before := t.namespace.RoundTrips()
 	err := second.call(t.ctx, t.store)
 	took := t.namespace.RoundTrips() - before
