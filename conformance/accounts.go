@@ -123,6 +123,11 @@ var accountTests = []Test{
 		_, err := t.store.LinkAccount(t.ctx, acc)
 		t.ok("LinkAccount", err)
 		t.sameAccount(acc)
+		up := adapter.AccountUpdate{AccessToken: &acc.RefreshToken, RefreshToken: &acc.IDToken, IDToken: &acc.AccessToken}
+		up.Apply(&acc, Start)
+		_, err = t.store.UpdateAccount(t.ctx, acc.Key(), up)
+		t.ok("UpdateAccount", err)
+		t.sameAccount(acc)
 		_, err = t.store.UpdateAccount(t.ctx, acc.Key(), adapter.AccountUpdate{IDToken: new(acc.IDToken + "i")})
 		t.invalid("UpdateAccount", err, "Account.IDToken")
 		t.sameAccount(acc)

@@ -54,22 +54,12 @@ var callTests = []Test{
 	}},
 	{ID: "ERR-001", Rule: "Every error is one *adapter.Error that names the backend and the operation.", Source: "docs/contract.md R2", Run: func(t *T) {
 		for op, err := range t.everyError() {
-			var e *adapter.Error
-			if !errors.As(err, &e) || e.Backend == "" || e.Err == nil || !strings.HasPrefix(op, e.Op) {
-				t.Errorf("%s\n  got:  %#v\n  want: an *adapter.Error with backend and operation", op, err)
-			}
-			if _, outermost := err.(*adapter.Error); !outermost {
-				t.Errorf("%s\n  got:  a %T around it\n  want: the *adapter.Error itself", op, err)
-			}
+			t.proper(op, err)
 		}
 	}},
 	{ID: "ERR-002", Rule: "No error text holds a token, an e-mail address or a secret.", Source: "docs/contract.md R2", Run: func(t *T) {
 		for op, err := range t.everyError() {
-			for _, secret := range []string{"example.com", "s3cret"} {
-				if strings.Contains(strings.ToLower(err.Error()), secret) {
-					t.Errorf("%s\n  got:  %v\n  want: a text without %q", op, err, secret)
-				}
-			}
+			t.discreet(op, err)
 		}
 	}},
 	{ID: "OPT-001", Rule: "IDs, secrets and times come from the sources that the options name.", Source: "docs/contract.md R11", Run: func(t *T) {
@@ -93,6 +83,11 @@ var callTests = []Test{
 		t.ok("CreateUser", err)
 		if after := time.Now(); u.CreatedAt.Before(before) || u.CreatedAt.After(after) {
 			t.Errorf("CreatedAt\n  got:  %v\n  want: from %v to %v", u.CreatedAt, before, after)
+		}
+		another, err := a.CreateUser(t.ctx, adapter.User{})
+		t.ok("CreateUser of another one", err)
+		if another.ID == u.ID || u.ID == "" {
+			t.Errorf("CreateUser\n  got:  the IDs %q and %q\n  want: a new one each", u.ID, another.ID)
 		}
 		s, err := a.CreateSession(t.ctx, adapter.Session{UserID: u.ID, Expires: before.Add(time.Hour)})
 		t.ok("CreateSession", err)
@@ -144,6 +139,30 @@ var callTests = []Test{
 		t.signedOut(a, sessions[0].SessionToken)
 		t.signedIn(a, "kept", u.ID)
 	}},
+}
+
+// proper fails the test unless err is an *adapter.Error of an operation, whose name
+// op begins with.
+func (t *T) proper(op string, err error) {
+	t.Helper()
+	var e *adapter.Error
+	if !errors.As(err, &e) || e.Backend == "" || e.Err == nil || !strings.HasPrefix(op, e.Op) {
+		t.Errorf("%s\n  got:  %#v\n  want: an *adapter.Error with backend and operation", op, err)
+	}
+	if _, outermost := err.(*adapter.Error); !outermost {
+		t.Errorf("%s\n  got:  a %T around it\n  want: the *adapter.Error itself", op, err)
+	}
+}
+
+// discreet fails the test if the text of err holds a key of which the words
+// example.com and s3cret are parts.
+func (t *T) discreet(op string, err error) {
+	t.Helper()
+	for _, secret := range []string{"example.com", "s3cret"} {
+		if strings.Contains(strings.ToLower(err.Error()), secret) {
+			t.Errorf("%s\n  got:  %v\n  want: a text without %q", op, err, secret)
+		}
+	}
 }
 
 // stored reports whether any stored record holds a text.

@@ -13,13 +13,13 @@ import (
 // or gives at once: in records, and in bytes, which is why the records are large.
 const (
 	manySessions       = 1000
-	manyAccounts       = 100
-	manyAuthenticators = 20
+	manyAccounts       = 120
+	manyAuthenticators = 120
 )
 
 var (
 	largeAttributes = adapter.Attributes{"agent": strings.Repeat("agent ", 250)} // 1.5 KB: 1.5 MB of sessions
-	largeIDToken    = strings.Repeat("claims ", 2500)                            // 17 KB: 1.7 MB of accounts
+	largeIDToken    = strings.Repeat("claims ", 2500)                            // 17 KB: 2 MB of accounts
 )
 
 var cascadeTests = []Test{

@@ -238,6 +238,15 @@ var cutTests = append(cutWriteTests(),
 		t.cutReads(cancelled, fault.Plan{Mode: fault.Hang})
 	}},
 	Test{ID: "CUT-108", Rule: "A user whose deletion was cut at any step is in nothing that is stored once the deletion has been repeated.", Source: "docs/contract.md R14", Needs: []Feature{Faults, Dump}, Run: cutDeleteUserAndDump},
+	Test{ID: "CUT-109", Rule: "The error of a call that was cut short is one *adapter.Error, whose text holds no token, e-mail address or secret.", Source: "docs/contract.md R2", Needs: []Feature{Faults}, Run: func(t *T) {
+		for _, op := range t.newStage("s3cret").operations() {
+			_, err := t.interrupted(severed(fault.Plan{Step: 1, Mode: fault.LoseCommand}), op.name, op.call)
+			if err != nil {
+				t.proper(op.name, err)
+				t.discreet(op.name, err)
+			}
+		}
+	}},
 )
 
 // cutWriteTests returns a test for each write.

@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/authstore/authstore/adapter"
@@ -39,6 +41,14 @@ func (t *T) newStage(name string) stage {
 	}
 }
 
+// answered returns the error of a read, or that it did not return its record.
+func answered(err error, rightly bool) error {
+	if err == nil && !rightly {
+		return errors.New("an answer without the record that is there")
+	}
+	return err
+}
+
 // operations returns every operation of the contract but Close, in the order in
 // which each finds its record: what deletes comes last.
 func (s stage) operations() []operation {
@@ -54,16 +64,16 @@ func (s stage) operations() []operation {
 			return err
 		}},
 		{"GetUser", func(ctx context.Context, a adapter.Adapter) error {
-			_, err := a.GetUser(ctx, s.user.ID)
-			return err
+			u, err := a.GetUser(ctx, s.user.ID)
+			return answered(err, u.ID == s.user.ID)
 		}},
 		{"GetUserByEmail", func(ctx context.Context, a adapter.Adapter) error {
-			_, err := a.GetUserByEmail(ctx, s.user.Email)
-			return err
+			u, err := a.GetUserByEmail(ctx, s.user.Email)
+			return answered(err, u.ID == s.user.ID)
 		}},
 		{"GetUserByAccount", func(ctx context.Context, a adapter.Adapter) error {
-			_, err := a.GetUserByAccount(ctx, key)
-			return err
+			u, err := a.GetUserByAccount(ctx, key)
+			return answered(err, u.ID == s.user.ID)
 		}},
 		{"UpdateUser", func(ctx context.Context, a adapter.Adapter) error {
 			_, err := a.UpdateUser(ctx, s.user.ID, adapter.UserUpdate{Name: new("changed")})
@@ -74,12 +84,12 @@ func (s stage) operations() []operation {
 			return err
 		}},
 		{"GetAccount", func(ctx context.Context, a adapter.Adapter) error {
-			_, err := a.GetAccount(ctx, key)
-			return err
+			acc, err := a.GetAccount(ctx, key)
+			return answered(err, acc.Key() == key)
 		}},
 		{"ListAccounts", func(ctx context.Context, a adapter.Adapter) error {
-			_, err := a.ListAccounts(ctx, s.user.ID)
-			return err
+			all, err := a.ListAccounts(ctx, s.user.ID)
+			return answered(err, slices.ContainsFunc(all, func(acc adapter.Account) bool { return acc.Key() == key }))
 		}},
 		{"UpdateAccount", func(ctx context.Context, a adapter.Adapter) error {
 			_, err := a.UpdateAccount(ctx, key, adapter.AccountUpdate{AccessToken: new("changed")})
@@ -90,16 +100,16 @@ func (s stage) operations() []operation {
 			return err
 		}},
 		{"GetSessionAndUser", func(ctx context.Context, a adapter.Adapter) error {
-			_, _, err := a.GetSessionAndUser(ctx, s.session.SessionToken)
-			return err
+			got, u, err := a.GetSessionAndUser(ctx, s.session.SessionToken)
+			return answered(err, got.ID == s.session.ID && u.ID == s.user.ID)
 		}},
 		{"UpdateSession", func(ctx context.Context, a adapter.Adapter) error {
 			_, err := a.UpdateSession(ctx, s.session.SessionToken, adapter.SessionUpdate{Expires: new(live.Add(time.Hour))})
 			return err
 		}},
 		{"ListSessions", func(ctx context.Context, a adapter.Adapter) error {
-			_, err := a.ListSessions(ctx, s.user.ID)
-			return err
+			all, err := a.ListSessions(ctx, s.user.ID)
+			return answered(err, slices.ContainsFunc(all, func(got adapter.Session) bool { return got.ID == s.session.ID }))
 		}},
 		{"CreateVerificationToken", func(ctx context.Context, a adapter.Adapter) error {
 			_, err := a.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: email(s.free), Token: "token-" + s.free, Expires: live})
@@ -110,12 +120,14 @@ func (s stage) operations() []operation {
 			return err
 		}},
 		{"GetAuthenticator", func(ctx context.Context, a adapter.Adapter) error {
-			_, err := a.GetAuthenticator(ctx, s.authenticator.CredentialID)
-			return err
+			got, err := a.GetAuthenticator(ctx, s.authenticator.CredentialID)
+			return answered(err, got.CredentialID == s.authenticator.CredentialID)
 		}},
 		{"ListAuthenticators", func(ctx context.Context, a adapter.Adapter) error {
-			_, err := a.ListAuthenticators(ctx, s.user.ID)
-			return err
+			all, err := a.ListAuthenticators(ctx, s.user.ID)
+			return answered(err, slices.ContainsFunc(all, func(got adapter.Authenticator) bool {
+				return got.CredentialID == s.authenticator.CredentialID
+			}))
 		}},
 		{"UpdateAuthenticatorCounter", func(ctx context.Context, a adapter.Adapter) error {
 			_, err := a.UpdateAuthenticatorCounter(ctx, s.authenticator.CredentialID, s.authenticator.Counter+1)

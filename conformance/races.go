@@ -3,6 +3,7 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -789,9 +790,10 @@ func (t *T) takeTurns(address string) {
 	t.Helper()
 	var owners atomic.Int32
 	t.all("creating and deleting a user", t.racing(func(_ int, a adapter.Adapter) error {
-		for range 3 {
+		for turns, tries := 0, 0; turns < 3 && tries < 20; tries++ {
 			u, err := a.CreateUser(t.ctx, adapter.User{Email: address})
 			if errors.Is(err, adapter.ErrConflict) {
+				runtime.Gosched()
 				continue
 			} else if err != nil {
 				return err
@@ -803,6 +805,7 @@ func (t *T) takeTurns(address string) {
 			if err != nil || got.ID != u.ID {
 				return fmt.Errorf("GetUserByEmail finds the user %q instead of %q, with the error %v", got.ID, u.ID, err)
 			}
+			turns++
 			owners.Add(-1)
 			if err := a.DeleteUser(t.ctx, u.ID); err != nil {
 				return err

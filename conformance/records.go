@@ -3,6 +3,8 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"runtime"
 	"time"
 
 	"github.com/authstore/authstore/adapter"
@@ -160,6 +162,9 @@ func race(n int, f func(i int) error) []error {
 	for i := range n {
 		go func() {
 			<-start
+			for range rand.N(n) { // else the last one would nearly always be the first
+				runtime.Gosched()
+			}
 			errs[i] = f(i)
 			done <- struct{}{}
 		}()

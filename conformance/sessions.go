@@ -325,6 +325,15 @@ var sessionTests = []Test{
 		t.signedOut(t.Open(ahead), s.SessionToken)
 		t.signedIn(t.store, s.SessionToken, u.ID)
 	}},
+	{ID: "SES-028", Rule: "The ID of a session is the digest of its token, whatever ID is given.", Source: "adapter.Session.ID", Run: func(t *T) {
+		u := t.user(ada)
+		s, err := t.store.CreateSession(t.ctx, adapter.Session{ID: "given", UserID: u.ID, Expires: Start.Add(time.Hour)})
+		t.ok("CreateSession", err)
+		t.equal("ID", s.ID, adapter.SessionID(s.SessionToken))
+		t.sameSession(s)
+		t.ok("DeleteSessionByID of the ID that was given", t.store.DeleteSessionByID(t.ctx, u.ID, "given"))
+		t.signedIn(t.Second(), s.SessionToken, u.ID)
+	}},
 }
 
 // fullSession returns a session in which every field but the token is set.

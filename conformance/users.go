@@ -106,6 +106,25 @@ var userTests = []Test{
 			t.sameUser(other)
 		}
 	}},
+	{ID: "USR-030", Rule: "An address with other dots in it, or with something after a plus sign, is another address.", Source: "adapter.NormalizeEmail", Run: func(t *T) {
+		u := t.user(ada)
+		for _, address := range []string{"a.da@example.com", "ada.@example.com", "ada+tag@example.com", "ada+@example.com", "ada@example.com.", "ada@sub.example.com"} {
+			t.freeEmail(address)
+		}
+		t.sameUser(u)
+	}},
+	{ID: "USR-031", Rule: "An e-mail address is found, and taken by a sign-up, in every form that is the same address.", Source: "adapter.NormalizeEmail", Run: func(t *T) {
+		u, _, err := t.store.CreateUserWithAccount(t.ctx, adapter.User{Email: " Ada.\u00c9LAN@Example.COM\t"}, plainAccount("", "github", "1"))
+		t.ok("CreateUserWithAccount", err)
+		t.equal("Email", u.Email, "ada.\u00e9lan@example.com")
+		for i, form := range []string{u.Email, "ADA.\u00c9LAN@EXAMPLE.COM", "ada.\u00c9lan@example.com", " " + u.Email, u.Email + "\n"} {
+			got, err := t.Second().GetUserByEmail(t.ctx, form)
+			t.ok("GetUserByEmail", err)
+			t.equal("GetUserByEmail", got, u)
+			_, _, err = t.store.CreateUserWithAccount(t.ctx, adapter.User{Email: form}, plainAccount("", "gitlab", numbered("a", i)))
+			t.conflict("CreateUserWithAccount", err, adapter.FieldUserEmail)
+		}
+	}},
 	{ID: "USR-011", Rule: "A taken ID is a conflict that names the field, and nothing is written: the e-mail address stays free.", Source: "docs/contract.md R5", Run: func(t *T) {
 		first := t.user(ada)
 		_, err := t.Second().CreateUser(t.ctx, adapter.User{ID: first.ID, Email: email(grace)})
@@ -294,6 +313,11 @@ var userTests = []Test{
 		t.ok("CreateUser", err)
 		t.equal("long texts kept", u.Name == long && u.Image == long, true)
 		t.sameUser(u)
+		other := t.user(grace)
+		got, err := t.store.UpdateUser(t.ctx, other.ID, adapter.UserUpdate{Name: &long, Image: &long})
+		t.ok("UpdateUser", err)
+		t.equal("long texts kept by an update", got.Name == long && got.Image == long, true)
+		t.sameUser(got)
 		_, err = t.store.UpdateUser(t.ctx, u.ID, adapter.UserUpdate{Image: new(long + "!")})
 		t.invalid("UpdateUser", err, "User.Image")
 		_, err = t.store.CreateUser(t.ctx, adapter.User{Name: long + "!"})

@@ -1,0 +1,176 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/conformance"
+)
+
+// odd is a correct adapter that does all in which the contract leaves it free in
+// another way than a memory store.
+type odd struct {
+	base
+	*env
+}
+
+func newOdd(inner adapter.Adapter, e *env) adapter.Adapter {
+	return base{odd{base{base{inner}}, e}}
+}
+
+// dawdle takes a moment, or lets others go first.
+func dawdle() {
+	if rand.N(4) == 0 {
+		time.Sleep(rand.N(50 * time.Microsecond))
+	}
+	runtime.Gosched()
+}
+
+// shuffled returns a list in any order; an empty one is not nil.
+func shuffled[R any](all []R, err error) ([]R, error) {
+	dawdle()
+	if err != nil {
+		return nil, err
+	}
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	if all == nil {
+		all = []R{}
+	}
+	return all, nil
+}
+
+func (m odd) ListAccounts(ctx context.Context, userID string) ([]adapter.Account, error) {
+	return shuffled(m.Adapter.ListAccounts(ctx, userID))
+}
+
+func (m odd) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
+	return shuffled(m.Adapter.ListSessions(ctx, userID))
+}
+
+func (m odd) ListAuthenticators(ctx context.Context, userID string) ([]adapter.Authenticator, error) {
+	return shuffled(m.Adapter.ListAuthenticators(ctx, userID))
+}
+
+func (m odd) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
+	dawdle()
+	return m.Adapter.CreateUser(ctx, u)
+}
+
+func (m odd) CreateUserWithAccount(ctx context.Context, u adapter.User, acc adapter.Account) (adapter.User, adapter.Account, error) {
+	dawdle()
+	return m.Adapter.CreateUserWithAccount(ctx, u, acc)
+}
+
+func (m odd) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	dawdle()
+	return m.Adapter.UpdateUser(ctx, id, up)
+}
+
+func (m odd) DeleteUser(ctx context.Context, id string) error {
+	dawdle()
+	return m.Adapter.DeleteUser(ctx, id)
+}
+
+// GetUser returns a float64 that is a whole number as int64.
+func (m odd) GetUser(ctx context.Context, id string) (adapter.User, error) {
+	dawdle()
+	u, err := m.Adapter.GetUser(ctx, id)
+	for name, v := range u.Attributes {
+		if f, ok := v.(float64); ok && f == float64(int32(f)) {
+			u.Attributes[name] = int64(f)
+		}
+	}
+	return u, err
+}
+
+// GetSessionAndUser does not say that a session has expired.
+func (m odd) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
+	dawdle()
+	s, u, err := m.Adapter.GetSessionAndUser(ctx, token)
+	return s, u, withoutExpired(ctx, "GetSessionAndUser", err)
+}
+
+func (m odd) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
+	dawdle()
+	s, err := m.Adapter.UpdateSession(ctx, token, up)
+	return s, withoutExpired(ctx, "UpdateSession", err)
+}
+
+func withoutExpired(ctx context.Context, op string, err error) error {
+	if errors.Is(err, adapter.ErrExpired) {
+		return fail(ctx, op, adapter.ErrNotFound)
+	}
+	return err
+}
+
+// CreateVerificationToken puts a token in the place of one that is the same.
+func (m odd) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
+	dawdle()
+	created, err := m.Adapter.CreateVerificationToken(ctx, v)
+	if !errors.Is(err, adapter.ErrConflict) {
+		return created, err
+	}
+	if _, err := m.Adapter.UseVerificationToken(ctx, v.Identifier, v.Token); err != nil && !errors.Is(err, adapter.ErrNotFound) {
+		return adapter.VerificationToken{}, err
+	}
+	return m.Adapter.CreateVerificationToken(ctx, v)
+}
+
+func (m odd) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	dawdle()
+	return m.Adapter.UseVerificationToken(ctx, identifier, token)
+}
+
+// nobody reports whether there could be a user with an ID, and is not.
+func (m odd) nobody(ctx context.Context, userID string) bool {
+	_, err := m.Adapter.GetUser(ctx, userID)
+	return errors.Is(err, adapter.ErrNotFound) && !errors.Is(err, adapter.ErrInvalid)
+}
+
+// LinkAccount takes an account of nobody, which leads nowhere.
+func (m odd) LinkAccount(ctx context.Context, acc adapter.Account) (adapter.Account, error) {
+	dawdle()
+	linked, err := m.Adapter.LinkAccount(ctx, acc)
+	if refusesOwner(err) {
+		_, free := m.Adapter.GetAccount(ctx, acc.Key())
+		if errors.Is(free, adapter.ErrNotFound) && m.nobody(ctx, acc.UserID) {
+			return acc, nil
+		}
+	}
+	return linked, err
+}
+
+// CreateSession takes a session of nobody, which opens nothing.
+func (m odd) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	dawdle()
+	created, err := m.Adapter.CreateSession(ctx, s)
+	if refusesOwner(err) {
+		_, _, free := m.Adapter.GetSessionAndUser(ctx, s.SessionToken)
+		if errors.Is(free, adapter.ErrNotFound) && m.nobody(ctx, s.UserID) {
+			return s, nil
+		}
+	}
+	return created, err
+}
+
+// CheckSchema finds nothing: it is a store that needs to be set up, and is.
+func (m odd) CheckSchema(context.Context) ([]adapter.SchemaProblem, error) {
+	return []adapter.SchemaProblem{}, nil
+}
+
+func (m odd) ApplySchema(context.Context) error { return nil }
+
+// TestMutantsHarmless proves that the suite asks for no more than the contract.
+func TestMutantsHarmless(t *testing.T) {
+	t.Parallel()
+	for _, result := range conformance.Check(t.Context(), harness(newOdd), suite...).Results {
+		if result.Status != conformance.Passed {
+			t.Errorf("%s: %s: %s", result.ID, result.Status, result.Detail)
+		}
+	}
+}

@@ -1,0 +1,443 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// raceMutants work as long as one call comes after the other. Those that check
+// before they write take what comes between for a success.
+var raceMutants = []mutant{
+	{"CreateUser checks the e-mail address, and then writes", []string{"RAC-001", "RAC-002", "RAC-006"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return checksEmail{base{inner}}
+	}},
+	{"CreateUser checks the ID, and then writes", []string{"RAC-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return checksID{base{inner}}
+	}},
+	{"UpdateUser checks the e-mail address, and then writes", []string{"RAC-020"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return checksNewEmail{base{inner}}
+	}},
+	{"LinkAccount checks the account, and then writes", []string{"RAC-007", "RAC-008"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return checksAccount{base{late{base{inner}}}}
+	}},
+	{"CreateSession checks the token, and then writes", []string{"RAC-009"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return checksToken{base{inner}}
+	}},
+	{"CreateAuthenticator checks the credential ID, and then writes", []string{"RAC-010"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return checksCredential{base{inner}}
+	}},
+	{"UpdateAuthenticatorCounter checks the counter, and then writes", []string{"RAC-028"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return checksCounter{base{inner}}
+	}},
+	{"CreateUserWithAccount leaves users behind when it loses a race", []string{"RAC-004"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return signsUpInSteps{base{inner}, false}
+	}},
+	{"CreateUserWithAccount keeps the account when the e-mail address is taken", []string{"RAC-005", "USR-015"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return takesAccountFirst{base{inner}, e}
+	}},
+	{"a user's list of sessions is read, and written back with one more", []string{"RAC-011"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return rewritesList{base{inner}, e}
+	}},
+	{"a verification token that two create at once can be used twice", []string{"RAC-014"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return usesTwice{base{inner}, e}
+	}},
+	{"UpdateUser reads the user, and writes it back whole", []string{"RAC-016"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return writesBack{base{inner}}
+	}},
+	{"UpdateUser writes the user back whole, also one that was deleted meanwhile", []string{"RAC-038"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return bringsBack{base{late{base{inner}}}}
+	}},
+	{"UpdateUser frees the e-mail address that it read before", []string{"RAC-023"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return freesWhatItRead{base{inner}, e}
+	}},
+	{"DeleteUser frees the e-mail address once more, whose ever it is then", []string{"RAC-026"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return freesTwice{base{inner}, e}
+	}},
+	{"DeleteUser of a user whom another one deletes is ErrNotFound", []string{"RAC-034"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return deleteNotFound{base{inner}}
+	}},
+	{"DeleteSessions gives up when a session is made meanwhile", []string{"RAC-033"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return givesUp{base{inner}}
+	}},
+	{"CreateSession checks the user, and opens although the user is deleted meanwhile", []string{"RAC-035"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return outlivesUser{base{late{base{inner}}}, e}
+	}},
+	{"LinkAccount checks the user, and leads to the one who is deleted meanwhile", []string{"RAC-036"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return linksToDeleted{base{late{base{inner}}}, e}
+	}},
+	{"CreateAuthenticator checks the user, and stays although the user is deleted meanwhile", []string{"RAC-037"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return staysOfDeleted{base{late{base{inner}}}, e}
+	}},
+	{"DeleteUser leaves sessions for the next user with the ID", []string{"RAC-040", "CAS-004"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return leavesSessions{base{inner}, e, 0}
+	}},
+}
+
+// late takes its time over deletes and sign-ups, which is no bug, and lets other
+// calls come between the steps of one.
+type late struct{ base }
+
+func (m late) CreateUserWithAccount(ctx context.Context, u adapter.User, acc adapter.Account) (adapter.User, adapter.Account, error) {
+	pause()
+	return m.Adapter.CreateUserWithAccount(ctx, u, acc)
+}
+
+func (m late) DeleteUser(ctx context.Context, id string) error {
+	pause()
+	return m.Adapter.DeleteUser(ctx, id)
+}
+
+func (m late) DeleteSession(ctx context.Context, token string) error {
+	pause()
+	return m.Adapter.DeleteSession(ctx, token)
+}
+
+func (m late) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error {
+	pause()
+	return m.Adapter.UnlinkAccount(ctx, key)
+}
+
+func (m late) DeleteVerificationTokens(ctx context.Context, identifier string) error {
+	pause()
+	return m.Adapter.DeleteVerificationTokens(ctx, identifier)
+}
+
+func (m late) DeleteAuthenticator(ctx context.Context, credentialID string) error {
+	pause()
+	return m.Adapter.DeleteAuthenticator(ctx, credentialID)
+}
+
+type checksEmail struct{ base }
+
+func (m checksEmail) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
+	_, check := m.Adapter.GetUserByEmail(ctx, u.Email)
+	pause()
+	created, err := m.Adapter.CreateUser(ctx, u)
+	if check != nil && isConflict(err, adapter.FieldUserEmail) {
+		return u, nil
+	}
+	return created, err
+}
+
+type checksID struct{ base }
+
+func (m checksID) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
+	_, check := m.Adapter.GetUser(ctx, u.ID)
+	pause()
+	created, err := m.Adapter.CreateUser(ctx, u)
+	if check != nil && isConflict(err, adapter.FieldUserID) {
+		return u, nil
+	}
+	return created, err
+}
+
+type checksNewEmail struct{ base }
+
+func (m checksNewEmail) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	if up.Email == nil {
+		return m.Adapter.UpdateUser(ctx, id, up)
+	}
+	_, check := m.Adapter.GetUserByEmail(ctx, *up.Email)
+	pause()
+	u, err := m.Adapter.UpdateUser(ctx, id, up)
+	if check != nil && isConflict(err, adapter.FieldUserEmail) {
+		return adapter.User{ID: id, Email: *up.Email}, nil
+	}
+	return u, err
+}
+
+type checksAccount struct{ base }
+
+func (m checksAccount) LinkAccount(ctx context.Context, acc adapter.Account) (adapter.Account, error) {
+	_, check := m.Adapter.GetAccount(ctx, acc.Key())
+	pause()
+	linked, err := m.Adapter.LinkAccount(ctx, acc)
+	if check != nil && isConflict(err, adapter.FieldAccount) {
+		return acc, nil
+	}
+	return linked, err
+}
+
+type checksToken struct{ base }
+
+func (m checksToken) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	_, _, check := m.Adapter.GetSessionAndUser(ctx, s.SessionToken)
+	pause()
+	created, err := m.Adapter.CreateSession(ctx, s)
+	if check != nil && isConflict(err, adapter.FieldSessionToken) {
+		return s, nil
+	}
+	return created, err
+}
+
+type checksCredential struct{ base }
+
+func (m checksCredential) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
+	_, check := m.Adapter.GetAuthenticator(ctx, a.CredentialID)
+	pause()
+	created, err := m.Adapter.CreateAuthenticator(ctx, a)
+	if check != nil && isConflict(err, adapter.FieldCredentialID) {
+		return a, nil
+	}
+	return created, err
+}
+
+type checksCounter struct{ base }
+
+func (m checksCounter) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
+	before, check := m.Adapter.GetAuthenticator(ctx, credentialID)
+	pause()
+	a, err := m.Adapter.UpdateAuthenticatorCounter(ctx, credentialID, counter)
+	if check == nil && adapter.CounterGrows(before.Counter, counter) && isConflict(err, adapter.FieldCounter) {
+		before.Counter = counter
+		return before, nil
+	}
+	return a, err
+}
+
+type takesAccountFirst struct {
+	base
+	*env
+}
+
+func (m takesAccountFirst) CreateUserWithAccount(ctx context.Context, u adapter.User, acc adapter.Account) (adapter.User, adapter.Account, error) {
+	created, linked, err := m.Adapter.CreateUserWithAccount(ctx, u, acc)
+	if isConflict(err, adapter.FieldUserEmail) {
+		m.shared.Store(acc.Key(), true)
+	}
+	return created, linked, err
+}
+
+func (m takesAccountFirst) LinkAccount(ctx context.Context, acc adapter.Account) (adapter.Account, error) {
+	if _, taken := m.shared.Load(acc.Key()); taken {
+		return adapter.Account{}, fail(ctx, "LinkAccount", adapter.Conflict(adapter.FieldAccount))
+	}
+	return m.Adapter.LinkAccount(ctx, acc)
+}
+
+// rewritesList keeps beside the sessions a list of the IDs of each user's.
+type rewritesList struct {
+	base
+	*env
+}
+
+func (m rewritesList) list(userID string) map[string]bool {
+	list, _ := m.shared.LoadOrStore(userID, map[string]bool{})
+	return list.(map[string]bool)
+}
+
+func (m rewritesList) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	longer := maps.Clone(m.list(s.UserID))
+	pause()
+	created, err := m.Adapter.CreateSession(ctx, s)
+	longer[created.ID] = true
+	m.shared.Store(s.UserID, longer)
+	return created, err
+}
+
+func (m rewritesList) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
+	all, err := m.Adapter.ListSessions(ctx, userID)
+	list := m.list(userID)
+	return slices.DeleteFunc(all, func(s adapter.Session) bool { return !list[s.ID] }), err
+}
+
+// wholeUser returns the update that makes a user what it is after another update.
+func wholeUser(u adapter.User, up adapter.UserUpdate) adapter.UserUpdate {
+	up.Apply(&u, u.UpdatedAt)
+	return adapter.UserUpdate{
+		Name: &u.Name, Email: &u.Email, EmailVerified: &u.EmailVerified, Image: &u.Image,
+		Attributes: u.Attributes, RemoveAttributes: up.RemoveAttributes,
+	}
+}
+
+type writesBack struct{ base }
+
+func (m writesBack) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	u, err := m.Adapter.GetUser(ctx, id)
+	if err != nil {
+		return adapter.User{}, err
+	}
+	pause()
+	return m.Adapter.UpdateUser(ctx, id, wholeUser(u, up))
+}
+
+type bringsBack struct{ base }
+
+func (m bringsBack) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	u, err := m.Adapter.GetUser(ctx, id)
+	if err != nil {
+		return adapter.User{}, err
+	}
+	pause()
+	updated, err := m.Adapter.UpdateUser(ctx, id, up)
+	if errors.Is(err, adapter.ErrNotFound) {
+		up.Apply(&u, u.UpdatedAt)
+		return m.Adapter.CreateUser(ctx, u)
+	}
+	return updated, err
+}
+
+// freesWhatItRead keeps beside the users the addresses that are taken.
+type freesWhatItRead struct {
+	base
+	*env
+}
+
+func (m freesWhatItRead) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	old, changes := m.oldEmail(id, up)
+	pause()
+	u, err := m.Adapter.UpdateUser(ctx, id, up)
+	if err == nil && changes {
+		m.shared.Store(u.Email, true)
+		m.shared.Delete(old)
+	}
+	return u, err
+}
+
+func (m freesWhatItRead) DeleteUser(ctx context.Context, id string) error {
+	for _, u := range stored(m.env, func(u adapter.User) bool { return u.ID == id }) {
+		m.shared.Delete(u.Email)
+	}
+	return m.Adapter.DeleteUser(ctx, id)
+}
+
+func (m freesWhatItRead) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
+	if _, taken := m.shared.Load(u.Email); taken {
+		return adapter.User{}, fail(ctx, "CreateUser", adapter.Conflict(adapter.FieldUserEmail))
+	}
+	return m.Adapter.CreateUser(ctx, u)
+}
+
+type freesTwice struct {
+	base
+	*env
+}
+
+func (m freesTwice) DeleteUser(ctx context.Context, id string) error {
+	users := stored(m.env, func(u adapter.User) bool { return u.ID == id && u.Email != "" })
+	if err := m.Adapter.DeleteUser(ctx, id); err != nil {
+		return err
+	}
+	pause()
+	for _, u := range users {
+		if next, err := m.Adapter.GetUserByEmail(ctx, u.Email); err == nil {
+			_, _ = m.Adapter.UpdateUser(ctx, next.ID, adapter.UserUpdate{Email: new("")})
+		}
+	}
+	return nil
+}
+
+// CreateUser waits for an address to be free, so that the next user is there soon.
+func (m freesTwice) CreateUser(ctx context.Context, u adapter.User) (created adapter.User, err error) {
+	for range 10 {
+		created, err = m.Adapter.CreateUser(ctx, u)
+		if !errors.Is(err, adapter.ErrConflict) {
+			break
+		}
+		pause()
+	}
+	return created, err
+}
+
+// GetUserByEmail is late, so that a user of whom the address was taken can see it.
+func (m freesTwice) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
+	pause()
+	pause()
+	return m.Adapter.GetUserByEmail(ctx, email)
+}
+
+type givesUp struct{ base }
+
+func (m givesUp) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
+	before, err := m.Adapter.ListSessions(ctx, userID)
+	if err != nil {
+		return err
+	}
+	pause()
+	if after, err := m.Adapter.ListSessions(ctx, userID); err != nil || len(after) > len(before) {
+		return err
+	}
+	return m.Adapter.DeleteSessions(ctx, userID, keep...)
+}
+
+// refusesOwner reports whether err says that there is no such user.
+func refusesOwner(err error) bool {
+	var invalid *adapter.InvalidError
+	return errors.As(err, &invalid) && strings.HasSuffix(invalid.Field, ".UserID")
+}
+
+type outlivesUser struct {
+	base
+	*env
+}
+
+func (m outlivesUser) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	u, check := m.Adapter.GetUser(ctx, s.UserID)
+	pause()
+	created, err := m.Adapter.CreateSession(ctx, s)
+	if check == nil && refusesOwner(err) && s.SessionToken == "" {
+		s.SessionToken = adapter.NewSessionToken(u.ID, m.options.NewSecret())
+		s.ID = adapter.SessionID(s.SessionToken)
+		m.shared.Store(s.SessionToken, opened{s, u})
+		return s, nil
+	}
+	return created, err
+}
+
+func (m outlivesUser) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
+	if v, ok := m.shared.Load(token); ok {
+		return v.(opened).session, v.(opened).user, nil
+	}
+	return m.Adapter.GetSessionAndUser(ctx, token)
+}
+
+type linksToDeleted struct {
+	base
+	*env
+}
+
+func (m linksToDeleted) LinkAccount(ctx context.Context, acc adapter.Account) (adapter.Account, error) {
+	u, check := m.Adapter.GetUser(ctx, acc.UserID)
+	pause()
+	linked, err := m.Adapter.LinkAccount(ctx, acc)
+	if check == nil && refusesOwner(err) {
+		m.shared.Store(acc.Key(), u)
+		return acc, nil
+	}
+	return linked, err
+}
+
+func (m linksToDeleted) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (adapter.User, error) {
+	if u, ok := m.shared.Load(key); ok {
+		return u.(adapter.User), nil
+	}
+	return m.Adapter.GetUserByAccount(ctx, key)
+}
+
+type staysOfDeleted struct {
+	base
+	*env
+}
+
+func (m staysOfDeleted) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
+	_, check := m.Adapter.GetUser(ctx, a.UserID)
+	pause()
+	created, err := m.Adapter.CreateAuthenticator(ctx, a)
+	if check == nil && refusesOwner(err) {
+		m.shared.Store(a.CredentialID, a)
+		return a, nil
+	}
+	return created, err
+}
+
+func (m staysOfDeleted) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
+	if a, ok := m.shared.Load(credentialID); ok {
+		return a.(adapter.Authenticator), nil
+	}
+	return m.Adapter.GetAuthenticator(ctx, credentialID)
+}

@@ -1,0 +1,847 @@
+package conformance_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// ages is far enough back for everything that has ever expired to be live.
+const ages = 100 * 365 * 24 * time.Hour
+
+var sessionMutants = []mutant{
+	{"a session lives a millisecond too long", []string{"SES-004", "SES-022"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return readsSessions{base{inner}, e.behind(time.Millisecond)}
+	}},
+	{"a session ends a millisecond too early", []string{"SES-004"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return readsSessions{base{inner}, e.behind(-time.Millisecond)}
+	}},
+	{"expiry is judged by the system's clock", []string{"SES-004", "OPT-001", "SES-027"}, func(_ adapter.Adapter, e *env) adapter.Adapter {
+		return e.with(func(o *adapter.Options) { o.Clock = time.Now })
+	}},
+	{"ListSessions has expired sessions", []string{"SES-004", "SES-011"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return listsSessions{base{inner}, e.behind(ages)}
+	}},
+	{"ListSessions shows the tokens", []string{"SES-011"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return showsTokens{base{inner}, e}
+	}},
+	{"CreateSession keeps the ID that it is given", []string{"SES-028"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return keepsSessionID{base{inner}}
+	}},
+	{"CreateSession drops the attributes", []string{"SES-001"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return plainSessions{base{inner}}
+	}},
+	{"CreateSession takes no token of more than 255 bytes", []string{"SES-025"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return shortTokens{base{inner}}
+	}},
+	{"sessions come back without UpdatedAt", []string{"SES-002", "SES-026"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return forgetsUpdatedAt{base{inner}}
+	}},
+	{"UpdateSession revives an expired session", []string{"SES-008"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return revivesSessions{base{inner}, e.behind(ages)}
+	}},
+	{"UpdateSession creates the session that is not there", []string{"SES-005", "SES-008"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return sessionUpserts{base{inner}}
+	}},
+	{"UpdateSession makes a session longer, but never shorter", []string{"SES-006", "SES-007"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return onlyExtends{base{inner}}
+	}},
+	{"CreateSession overwrites the session that has the token", []string{"SES-018"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return overwritesSessions{base{inner}}
+	}},
+	{"a generated token is no cookie value", []string{"SES-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return spacedTokens{base{inner}}
+	}},
+	{"session tokens are folded to lower case", []string{"SES-024"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return foldsTokens{base{inner}, e}
+	}},
+	{"a session's ID opens it", []string{"SES-014"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return opensByID{base{inner}, e}
+	}},
+	{"a session of nobody is taken, and opens", []string{"SES-021"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return opensForNobody{base{inner}, e}
+	}},
+	{"DeleteSessionByID ends any user's session", []string{"SES-013"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return endsByIDAlone{base{inner}, e}
+	}},
+	{"DeleteSessionByID ends the session of a token", []string{"SES-014"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return endsByToken{base{inner}}
+	}},
+	{"DeleteSessionByID ends no session whose token was made elsewhere", []string{"SES-012"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return endsOwnOnly{base{inner}, e}
+	}},
+	{"DeleteSessions ignores the tokens to keep", []string{"SES-016"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return keepsNothing{base{inner}}
+	}},
+	{"DeleteSessions keeps one session only", []string{"SES-016"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return keepsOne{base{inner}}
+	}},
+	{"DeleteSessions ends everybody's sessions", []string{"SES-015"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return endsAll{base{inner}, e}
+	}},
+	{"DeleteSessions takes session IDs to keep", []string{"SES-017"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return keepsByID{base{inner}, e}
+	}},
+	{"DeleteUser leaves the sessions", []string{"SES-020"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return leavesSessions{base{inner}, e, 0}
+	}},
+	{"each adapter caches the sessions that it has read", []string{"SES-010", "SES-023"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return &cachesSessions{base: base{inner}}
+	}},
+	{"session tokens are stored as they are", []string{"RST-001"}, func(_ adapter.Adapter, e *env) adapter.Adapter {
+		return e.with(func(o *adapter.Options) { o.PlainSessionTokens = true })
+	}},
+	{"session tokens are never stored as they are", []string{"RST-002"}, func(_ adapter.Adapter, e *env) adapter.Adapter {
+		return e.with(func(o *adapter.Options) { o.PlainSessionTokens = false })
+	}},
+}
+
+// readsSessions reads sessions through another adapter.
+type readsSessions struct {
+	base
+	other adapter.Adapter
+}
+
+func (m readsSessions) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
+	return m.other.GetSessionAndUser(ctx, token)
+}
+
+type listsSessions struct {
+	base
+	other adapter.Adapter
+}
+
+func (m listsSessions) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
+	return m.other.ListSessions(ctx, userID)
+}
+
+// rememberToken notes the token of a session, for its ID.
+func (e *env) rememberToken(s adapter.Session) { e.shared.Store(s.ID, s.SessionToken) }
+
+type showsTokens struct {
+	base
+	*env
+}
+
+func (m showsTokens) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	s, err := m.Adapter.CreateSession(ctx, s)
+	m.rememberToken(s)
+	return s, err
+}
+
+func (m showsTokens) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
+	all, err := m.Adapter.ListSessions(ctx, userID)
+	for i, s := range all {
+		if token, ok := m.shared.Load(s.ID); ok {
+			all[i].SessionToken = token.(string)
+		}
+	}
+	return all, err
+}
+
+type keepsSessionID struct{ base }
+
+func (m keepsSessionID) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	created, err := m.Adapter.CreateSession(ctx, s)
+	if err == nil {
+		created.ID = cmp.Or(s.ID, created.ID)
+	}
+	return created, err
+}
+
+type plainSessions struct{ base }
+
+func (m plainSessions) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	s.Attributes = nil
+	return m.Adapter.CreateSession(ctx, s)
+}
+
+type shortTokens struct{ base }
+
+func (m shortTokens) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	if len(s.SessionToken) > 255 {
+		return adapter.Session{}, fail(ctx, "CreateSession", adapter.Invalid(adapter.FieldSessionToken, "must be at most 255 bytes"))
+	}
+	return m.Adapter.CreateSession(ctx, s)
+}
+
+type forgetsUpdatedAt struct{ base }
+
+func (m forgetsUpdatedAt) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
+	s, u, err := m.Adapter.GetSessionAndUser(ctx, token)
+	s.UpdatedAt = time.Time{}
+	return s, u, err
+}
+
+type revivesSessions struct {
+	base
+	past adapter.Adapter
+}
+
+func (m revivesSessions) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
+	s, err := m.Adapter.UpdateSession(ctx, token, up)
+	if errors.Is(err, adapter.ErrExpired) {
+		return m.past.UpdateSession(ctx, token, up)
+	}
+	return s, err
+}
+
+type sessionUpserts struct{ base }
+
+func (m sessionUpserts) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
+	s, err := m.Adapter.UpdateSession(ctx, token, up)
+	userID, ok := adapter.ParseSessionToken(token)
+	if !errors.Is(err, adapter.ErrNotFound) || up.Expires == nil || !ok {
+		return s, err
+	}
+	return m.Adapter.CreateSession(ctx, adapter.Session{UserID: userID, SessionToken: token, Expires: *up.Expires})
+}
+
+type onlyExtends struct{ base }
+
+func (m onlyExtends) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
+	s, _, err := m.Adapter.GetSessionAndUser(ctx, token)
+	if err == nil && up.Expires != nil && up.Expires.Before(s.Expires) {
+		up.Expires = nil
+	}
+	return m.Adapter.UpdateSession(ctx, token, up)
+}
+
+type overwritesSessions struct{ base }
+
+func (m overwritesSessions) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	created, err := m.Adapter.CreateSession(ctx, s)
+	if !errors.Is(err, adapter.ErrConflict) {
+		return created, err
+	}
+	if err := m.Adapter.DeleteSession(ctx, s.SessionToken); err != nil {
+		return adapter.Session{}, err
+	}
+	return m.Adapter.CreateSession(ctx, s)
+}
+
+type spacedTokens struct{ base }
+
+func (m spacedTokens) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	s, err := m.Adapter.CreateSession(ctx, s)
+	s.SessionToken = strings.Replace(s.SessionToken, ".", " ", 1)
+	return s, err
+}
+
+type foldsTokens struct {
+	base
+	*env
+}
+
+func (m foldsTokens) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	s, err := m.Adapter.CreateSession(ctx, s)
+	m.shared.Store(strings.ToLower(s.SessionToken), s.SessionToken)
+	return s, err
+}
+
+func (m foldsTokens) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
+	if folded, ok := m.shared.Load(strings.ToLower(token)); ok {
+		token = folded.(string)
+	}
+	return m.Adapter.GetSessionAndUser(ctx, token)
+}
+
+type opensByID struct {
+	base
+	*env
+}
+
+func (m opensByID) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	s, err := m.Adapter.CreateSession(ctx, s)
+	m.rememberToken(s)
+	return s, err
+}
+
+func (m opensByID) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
+	if of, ok := m.shared.Load(token); ok {
+		token = of.(string)
+	}
+	return m.Adapter.GetSessionAndUser(ctx, token)
+}
+
+type opensForNobody struct {
+	base
+	*env
+}
+
+func (m opensForNobody) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	created, err := m.Adapter.CreateSession(ctx, s)
+	var invalid *adapter.InvalidError
+	if errors.As(err, &invalid) && invalid.Field == "Session.UserID" && s.SessionToken == "" {
+		s.SessionToken = adapter.NewSessionToken(s.UserID, [32]byte{})
+		m.shared.Store(s.SessionToken, s)
+		return s, nil
+	}
+	return created, err
+}
+
+func (m opensForNobody) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
+	if s, ok := m.shared.Load(token); ok {
+		return s.(adapter.Session), adapter.User{}, nil
+	}
+	return m.Adapter.GetSessionAndUser(ctx, token)
+}
+
+type endsByIDAlone struct {
+	base
+	*env
+}
+
+func (m endsByIDAlone) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
+	for _, s := range stored(m.env, func(s adapter.Session) bool { return s.ID == sessionID }) {
+		userID = s.UserID
+	}
+	return m.Adapter.DeleteSessionByID(ctx, userID, sessionID)
+}
+
+type endsByToken struct{ base }
+
+func (m endsByToken) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
+	if err := m.Adapter.DeleteSession(ctx, sessionID); err != nil {
+		return err
+	}
+	return m.Adapter.DeleteSessionByID(ctx, userID, sessionID)
+}
+
+// rememberForeign notes a session whose token was made elsewhere.
+func (e *env) rememberForeign(s adapter.Session) {
+	if _, generated := adapter.ParseSessionToken(s.SessionToken); !generated {
+		e.shared.Store("foreign "+s.ID, true)
+	}
+}
+
+// isForeign reports whether a session was noted.
+func (e *env) isForeign(sessionID string) bool {
+	_, foreign := e.shared.Load("foreign " + sessionID)
+	return foreign
+}
+
+type endsOwnOnly struct {
+	base
+	*env
+}
+
+func (m endsOwnOnly) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	s, err := m.Adapter.CreateSession(ctx, s)
+	m.rememberForeign(s)
+	return s, err
+}
+
+func (m endsOwnOnly) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
+	if m.isForeign(sessionID) {
+		return nil
+	}
+	return m.Adapter.DeleteSessionByID(ctx, userID, sessionID)
+}
+
+type keepsNothing struct{ base }
+
+func (m keepsNothing) DeleteSessions(ctx context.Context, userID string, _ ...string) error {
+	return m.Adapter.DeleteSessions(ctx, userID)
+}
+
+type keepsOne struct{ base }
+
+func (m keepsOne) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
+	return m.Adapter.DeleteSessions(ctx, userID, keep[:min(1, len(keep))]...)
+}
+
+type endsAll struct {
+	base
+	*env
+}
+
+func (m endsAll) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
+	for _, s := range stored(m.env, func(s adapter.Session) bool { return s.UserID != userID }) {
+		_ = m.Adapter.DeleteSessionByID(ctx, s.UserID, s.ID)
+	}
+	return m.Adapter.DeleteSessions(ctx, userID, keep...)
+}
+
+type keepsByID struct {
+	base
+	*env
+}
+
+func (m keepsByID) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	s, err := m.Adapter.CreateSession(ctx, s)
+	m.rememberToken(s)
+	return s, err
+}
+
+func (m keepsByID) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
+	for _, id := range keep {
+		if token, ok := m.shared.Load(id); ok {
+			keep = append(keep, token.(string))
+		}
+	}
+	return m.Adapter.DeleteSessions(ctx, userID, keep...)
+}
+
+// leavesSessions deletes a user with its first sessions, and the others still open.
+type leavesSessions struct {
+	base
+	*env
+	most int
+}
+
+// opened is what a session opens.
+type opened struct {
+	session adapter.Session
+	user    adapter.User
+}
+
+func (m leavesSessions) DeleteUser(ctx context.Context, id string) error {
+	users := stored(m.env, func(u adapter.User) bool { return u.ID == id })
+	sessions := stored(m.env, func(s adapter.Session) bool { return s.UserID == id })
+	err := m.Adapter.DeleteUser(ctx, id)
+	for i, s := range sessions {
+		if err == nil && i >= m.most {
+			m.shared.Store(s.ID, opened{s, users[0]})
+		}
+	}
+	return err
+}
+
+func (m leavesSessions) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
+	if left, ok := m.shared.Load(adapter.SessionID(token)); ok {
+		return left.(opened).session, left.(opened).user, nil
+	}
+	return m.Adapter.GetSessionAndUser(ctx, token)
+}
+
+type cachesSessions struct {
+	base
+	sessions sync.Map
+}
+
+func (m *cachesSessions) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
+	if cached, ok := m.sessions.Load(token); ok {
+		return cached.(opened).session, cached.(opened).user, nil
+	}
+	s, u, err := m.Adapter.GetSessionAndUser(ctx, token)
+	if err == nil {
+		m.sessions.Store(token, opened{s, u})
+	}
+	return s, u, err
+}
+
+func (m *cachesSessions) DeleteSession(ctx context.Context, token string) error {
+	m.sessions.Delete(token)
+	return m.Adapter.DeleteSession(ctx, token)
+}
+
+var tokenMutants = []mutant{
+	{"a verification token lives a millisecond too long", []string{"VER-004"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return usesTokens{base{inner}, e.behind(time.Millisecond)}
+	}},
+	{"UseVerificationToken returns no CreatedAt", []string{"VER-001", "VER-012"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return forgetsCreatedAt{base{inner}}
+	}},
+	{"an identifier is taken for an e-mail address", []string{"VER-013"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return addressesOnly{base{inner}}
+	}},
+	{"an expired verification token is not used up", []string{"VER-003"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return keepsExpired{base{inner}, e}
+	}},
+	{"a used verification token can be used again by another adapter", []string{"VER-002"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return usedHereOnly{base{inner}, e, &sync.Map{}}
+	}},
+	{"a wrong identifier uses a verification token up", []string{"VER-006"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return usesByToken{base{inner}, e}
+	}},
+	{"identifiers are folded to lower case", []string{"VER-006", "VER-007"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return foldsIdentifiers{base{inner}}
+	}},
+	{"an identifier has one verification token at a time", []string{"VER-008"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return oneTokenEach{base{inner}}
+	}},
+	{"a verification token that was made twice can be used twice", []string{"VER-010"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return usesTwice{base{inner}, e}
+	}},
+	{"verification tokens of two identifiers are the same token", []string{"VER-009"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return tokenAlone{base{inner}, e}
+	}},
+	{"DeleteVerificationTokens deletes by prefix", []string{"VER-007"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return voidsPrefix{base{inner}, e}
+	}},
+	{"DeleteVerificationTokens deletes one token", []string{"CUT-019", "VER-007"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return voidsOne{base{inner}, e}
+	}},
+	{"DeleteUser voids the verification tokens of the user's address", []string{"VER-011"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return deleteVoids{base{inner}, e}
+	}},
+	{"UseVerificationToken of nothing is ErrExpired", []string{"VER-005"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return alwaysExpired{base{inner}}
+	}},
+}
+
+// usesTokens uses verification tokens through another adapter.
+type usesTokens struct {
+	base
+	other adapter.Adapter
+}
+
+func (m usesTokens) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	return m.other.UseVerificationToken(ctx, identifier, token)
+}
+
+// tokens returns the stored verification tokens of an identifier and a value.
+func (e *env) tokens(identifier, token string) []adapter.VerificationToken {
+	return stored(e, func(v adapter.VerificationToken) bool { return v.Identifier == identifier && v.Token == token })
+}
+
+type forgetsCreatedAt struct{ base }
+
+func (m forgetsCreatedAt) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	v, err := m.Adapter.UseVerificationToken(ctx, identifier, token)
+	v.CreatedAt = time.Time{}
+	return v, err
+}
+
+type addressesOnly struct{ base }
+
+func (m addressesOnly) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
+	if !strings.Contains(v.Identifier, "@") {
+		return adapter.VerificationToken{}, fail(ctx, "CreateVerificationToken", adapter.Invalid("VerificationToken.Identifier", "must be an address"))
+	}
+	return m.Adapter.CreateVerificationToken(ctx, v)
+}
+
+type keepsExpired struct {
+	base
+	*env
+}
+
+func (m keepsExpired) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	for _, v := range m.tokens(identifier, token) {
+		if !m.now().Before(v.Expires) {
+			return adapter.VerificationToken{}, fail(ctx, "UseVerificationToken", adapter.ErrExpired)
+		}
+	}
+	return m.Adapter.UseVerificationToken(ctx, identifier, token)
+}
+
+// usedHereOnly notes in its own memory which tokens have been used.
+type usedHereOnly struct {
+	base
+	*env
+	used *sync.Map
+}
+
+func (m usedHereOnly) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	for _, v := range m.tokens(identifier, token) {
+		if m.now().Before(v.Expires) {
+			if _, used := m.used.LoadOrStore([2]string{identifier, token}, true); used {
+				return adapter.VerificationToken{}, fail(ctx, "UseVerificationToken", adapter.ErrNotFound)
+			}
+			return v, nil
+		}
+	}
+	return m.Adapter.UseVerificationToken(ctx, identifier, token)
+}
+
+type usesByToken struct {
+	base
+	*env
+}
+
+func (m usesByToken) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	for _, v := range stored(m.env, func(v adapter.VerificationToken) bool { return v.Token == token && v.Identifier != identifier }) {
+		_, _ = m.Adapter.UseVerificationToken(ctx, v.Identifier, token)
+	}
+	return m.Adapter.UseVerificationToken(ctx, identifier, token)
+}
+
+type foldsIdentifiers struct{ base }
+
+func (m foldsIdentifiers) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
+	v.Identifier = strings.ToLower(v.Identifier)
+	return m.Adapter.CreateVerificationToken(ctx, v)
+}
+
+func (m foldsIdentifiers) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	return m.Adapter.UseVerificationToken(ctx, strings.ToLower(identifier), token)
+}
+
+type oneTokenEach struct{ base }
+
+func (m oneTokenEach) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
+	if err := m.Adapter.DeleteVerificationTokens(ctx, v.Identifier); err != nil {
+		return adapter.VerificationToken{}, err
+	}
+	return m.Adapter.CreateVerificationToken(ctx, v)
+}
+
+type usesTwice struct {
+	base
+	*env
+}
+
+func (m usesTwice) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
+	created, err := m.Adapter.CreateVerificationToken(ctx, v)
+	if errors.Is(err, adapter.ErrConflict) {
+		m.shared.Store([2]string{v.Identifier, v.Token}, v)
+		return v, nil
+	}
+	return created, err
+}
+
+func (m usesTwice) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	v, err := m.Adapter.UseVerificationToken(ctx, identifier, token)
+	if errors.Is(err, adapter.ErrNotFound) {
+		if twin, ok := m.shared.LoadAndDelete([2]string{identifier, token}); ok {
+			return twin.(adapter.VerificationToken), nil
+		}
+	}
+	return v, err
+}
+
+type tokenAlone struct {
+	base
+	*env
+}
+
+func (m tokenAlone) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
+	for _, other := range stored(m.env, func(other adapter.VerificationToken) bool { return other.Token == v.Token }) {
+		_, _ = m.Adapter.UseVerificationToken(ctx, other.Identifier, other.Token)
+	}
+	return m.Adapter.CreateVerificationToken(ctx, v)
+}
+
+type voidsPrefix struct {
+	base
+	*env
+}
+
+func (m voidsPrefix) DeleteVerificationTokens(ctx context.Context, identifier string) error {
+	for _, v := range stored(m.env, func(v adapter.VerificationToken) bool { return strings.HasPrefix(v.Identifier, identifier) }) {
+		_ = m.Adapter.DeleteVerificationTokens(ctx, v.Identifier)
+	}
+	return m.Adapter.DeleteVerificationTokens(ctx, identifier)
+}
+
+type voidsOne struct {
+	base
+	*env
+}
+
+func (m voidsOne) DeleteVerificationTokens(ctx context.Context, identifier string) error {
+	for _, v := range stored(m.env, func(v adapter.VerificationToken) bool { return v.Identifier == identifier }) {
+		_, _ = m.Adapter.UseVerificationToken(ctx, v.Identifier, v.Token)
+		break
+	}
+	return nil
+}
+
+type deleteVoids struct {
+	base
+	*env
+}
+
+func (m deleteVoids) DeleteUser(ctx context.Context, id string) error {
+	for _, u := range stored(m.env, func(u adapter.User) bool { return u.ID == id }) {
+		_ = m.Adapter.DeleteVerificationTokens(ctx, u.Email)
+	}
+	return m.Adapter.DeleteUser(ctx, id)
+}
+
+type alwaysExpired struct{ base }
+
+func (m alwaysExpired) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	v, err := m.Adapter.UseVerificationToken(ctx, identifier, token)
+	if errors.Is(err, adapter.ErrNotFound) {
+		err = fail(ctx, "UseVerificationToken", adapter.ErrExpired)
+	}
+	return v, err
+}
+
+var passkeyMutants = []mutant{
+	{"a counter that stays is taken", []string{"PKY-007"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return equalCounter{base{inner}}
+	}},
+	{"an authenticator without a counter is refused", []string{"PKY-008"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return refusesZero{base{inner}}
+	}},
+	{"a counter of 0 is always taken", []string{"PKY-007", "PKY-008"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return takesZero{base{inner}}
+	}},
+	{"counters are kept in 31 bits", []string{"PKY-006"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return shortCounter{base{inner}}
+	}},
+	{"CreateAuthenticator overwrites the credential that has the ID", []string{"PKY-004"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return overwritesCredentials{base{inner}}
+	}},
+	{"UpdateAuthenticatorCounter of nothing returns a credential", []string{"PKY-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return counterUpserts{base{inner}}
+	}},
+	{"ListAuthenticators has everybody's", []string{"PKY-005"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return listsEverybodys{base{inner}, e}
+	}},
+	{"a credential of nobody is in everybody's list", []string{"PKY-010"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return ownedByAll{base{inner}, e}
+	}},
+	{"transports are kept sorted", []string{"PKY-001", "PKY-011"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return sortsTransports{base{inner}}
+	}},
+	{"credential IDs are kept as base64url", []string{"PKY-012"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return urlCredentials{base{inner}}
+	}},
+	{"DeleteAuthenticator hides the credential, whose ID stays taken", []string{"PKY-009"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return hidesCredentials{base{inner}, e}
+	}},
+	{"no transports come back as an empty list", []string{"PKY-002"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return emptyTransports{base{inner}}
+	}},
+}
+
+type equalCounter struct{ base }
+
+func (m equalCounter) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
+	a, err := m.Adapter.UpdateAuthenticatorCounter(ctx, credentialID, counter)
+	if errors.Is(err, adapter.ErrConflict) {
+		if now, getErr := m.Adapter.GetAuthenticator(ctx, credentialID); getErr == nil && now.Counter == counter {
+			return now, nil
+		}
+	}
+	return a, err
+}
+
+type refusesZero struct{ base }
+
+func (m refusesZero) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
+	if counter == 0 {
+		return adapter.Authenticator{}, fail(ctx, "UpdateAuthenticatorCounter", adapter.Conflict(adapter.FieldCounter))
+	}
+	return m.Adapter.UpdateAuthenticatorCounter(ctx, credentialID, counter)
+}
+
+type takesZero struct{ base }
+
+func (m takesZero) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
+	if counter == 0 {
+		return m.Adapter.GetAuthenticator(ctx, credentialID)
+	}
+	return m.Adapter.UpdateAuthenticatorCounter(ctx, credentialID, counter)
+}
+
+type shortCounter struct{ base }
+
+func (m shortCounter) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
+	return m.Adapter.UpdateAuthenticatorCounter(ctx, credentialID, counter&(1<<31-1))
+}
+
+type overwritesCredentials struct{ base }
+
+func (m overwritesCredentials) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
+	created, err := m.Adapter.CreateAuthenticator(ctx, a)
+	if !errors.Is(err, adapter.ErrConflict) {
+		return created, err
+	}
+	if err := m.Adapter.DeleteAuthenticator(ctx, a.CredentialID); err != nil {
+		return adapter.Authenticator{}, err
+	}
+	return m.Adapter.CreateAuthenticator(ctx, a)
+}
+
+type counterUpserts struct{ base }
+
+func (m counterUpserts) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
+	a, err := m.Adapter.UpdateAuthenticatorCounter(ctx, credentialID, counter)
+	if errors.Is(err, adapter.ErrNotFound) {
+		return adapter.Authenticator{CredentialID: credentialID, Counter: counter}, nil
+	}
+	return a, err
+}
+
+type listsEverybodys struct {
+	base
+	*env
+}
+
+func (m listsEverybodys) ListAuthenticators(ctx context.Context, userID string) ([]adapter.Authenticator, error) {
+	if _, err := m.Adapter.ListAuthenticators(ctx, userID); err != nil {
+		return nil, err
+	}
+	return stored(m.env, func(adapter.Authenticator) bool { return true }), nil
+}
+
+type ownedByAll struct {
+	base
+	*env
+}
+
+func (m ownedByAll) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
+	created, err := m.Adapter.CreateAuthenticator(ctx, a)
+	if refusesOwner(err) {
+		m.shared.Store("nobody's", a)
+		return a, nil
+	}
+	return created, err
+}
+
+func (m ownedByAll) ListAuthenticators(ctx context.Context, userID string) ([]adapter.Authenticator, error) {
+	all, err := m.Adapter.ListAuthenticators(ctx, userID)
+	if a, ok := m.shared.Load("nobody's"); ok && err == nil {
+		all = append(all, a.(adapter.Authenticator))
+	}
+	return all, err
+}
+
+type sortsTransports struct{ base }
+
+func (m sortsTransports) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
+	a.Transports = slices.Sorted(slices.Values(a.Transports))
+	return m.Adapter.CreateAuthenticator(ctx, a)
+}
+
+type urlCredentials struct{ base }
+
+var toURL = strings.NewReplacer("+", "-", "/", "_", "=", "")
+
+func (m urlCredentials) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
+	a.CredentialID = toURL.Replace(a.CredentialID)
+	return m.Adapter.CreateAuthenticator(ctx, a)
+}
+
+func (m urlCredentials) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
+	return m.Adapter.GetAuthenticator(ctx, toURL.Replace(credentialID))
+}
+
+type hidesCredentials struct {
+	base
+	*env
+}
+
+func (m hidesCredentials) DeleteAuthenticator(ctx context.Context, credentialID string) error {
+	m.shared.Store(credentialID, true)
+	return m.Adapter.DeleteAuthenticator(ctx, credentialID)
+}
+
+func (m hidesCredentials) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
+	if _, hidden := m.shared.Load(a.CredentialID); hidden {
+		return adapter.Authenticator{}, fail(ctx, "CreateAuthenticator", adapter.Conflict(adapter.FieldCredentialID))
+	}
+	return m.Adapter.CreateAuthenticator(ctx, a)
+}
+
+type emptyTransports struct{ base }
+
+func (m emptyTransports) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
+	a, err := m.Adapter.GetAuthenticator(ctx, credentialID)
+	if err == nil && a.Transports == nil {
+		a.Transports = []string{}
+	}
+	return a, err
+}
