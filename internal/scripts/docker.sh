@@ -19,7 +19,8 @@ start_docker() {
   drop_stale /var/run/docker.pid dockerd
   drop_stale /var/run/docker/containerd/containerd.pid containerd
   mkdir -p build
-  setsid dockerd >build/dockerd.log 2>&1 </dev/null &
+  # It outlives this script, and may outlive this folder.
+  (cd / && exec setsid dockerd) >build/dockerd.log 2>&1 </dev/null &
 }
 
 # drop_stale FILE PROGRAM removes the process ID that a program left when it was
