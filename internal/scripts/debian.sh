@@ -12,6 +12,8 @@ install() {
     return
   fi
   echo "setup: installing $* with apt-get" >&2
-  apt-get update -qq >&2
-  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >&2
+  mkdir -p build
+  { apt-get update -qq &&
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@"; } >build/apt.log 2>&1 ||
+    { tail -n 20 build/apt.log >&2; return 1; }
 }
