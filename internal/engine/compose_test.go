@@ -60,6 +60,9 @@ func TestCompose(t *testing.T) {
 	if len(services) == 0 {
 		t.Skip("no image of any engine on this machine")
 	}
+	if !haveCompose(t) && os.Getenv("CI") == "" {
+		t.Skip("Docker Compose isn't installed")
+	}
 	compose(t, services)
 	for _, c := range services {
 		t.Run(c.service, func(t *testing.T) {
@@ -69,6 +72,14 @@ func TestCompose(t *testing.T) {
 			}
 		})
 	}
+}
+
+func haveCompose(t *testing.T) bool {
+	t.Helper()
+	if _, err := exec.LookPath("docker-compose"); err == nil {
+		return true
+	}
+	return exec.CommandContext(t.Context(), "docker", "compose", "version").Run() == nil
 }
 
 // compose starts services, and stops them at the end of the test.

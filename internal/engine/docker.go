@@ -155,8 +155,8 @@ func (d docker) runAt(ctx context.Context, k *kind, image string, first, last in
 	}
 	for port := first; port <= last; port++ {
 		outside, err := c.MappedPort(ctx, tcp(port).String())
-		if err != nil {
-			return nil, err
+		if err != nil { // it has ended already
+			return nil, fmt.Errorf("%s: %w\n%s", image, err, c.tail())
 		}
 		c.hosts = append(c.hosts, net.JoinHostPort(loopback.String(), outside.Port()))
 	}

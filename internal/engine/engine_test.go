@@ -84,7 +84,6 @@ func TestRedisCluster(t *testing.T) {
 	if os.Getenv(redisCluster.address) == "" && (len(masters) != 3 || len(replicas) != 3) {
 		t.Errorf("a client sees %d masters and %d replicas, not 3 and 3", len(masters), len(replicas))
 	}
-	// A write that two copies of three nodes confirm shows that they replicate.
 	if n, err := client.Wait(ctx, 1, 10*time.Second).Result(); err != nil || n < 1 {
 		t.Errorf("WAIT for one replica: got %d, %v", n, err)
 	}
@@ -291,5 +290,25 @@ func TestAddressInTheEnvironment(t *testing.T) {
 	}
 	if strings.Contains(fmt.Sprint(err), "secret") {
 		t.Errorf("the error shows the password: %v", err)
+	}
+}
+
+func TestServerThatDoesNotStart(t *testing.T) {
+	needDocker(t)
+	k := &kind{
+		name:    "Redis",
+		image:   "redis",
+		port:    6379,
+		command: func(string) []string { return []string{"sh", "-c", "echo the reason; sleep 1; exit 1"} },
+		url:     redisServer.url,
+		probe:   redisVersion,
+	}
+	began := time.Now()
+	_, err := k.start()
+	if err == nil || errors.As(err, new(missing)) || !strings.Contains(err.Error(), "the reason") {
+		t.Errorf("got %v, not a failure that shows what the container printed", err)
+	}
+	if d := time.Since(began); d > startTimeout/2 {
+		t.Errorf("it took %v to see that the container has ended", d)
 	}
 }
