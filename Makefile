@@ -7,6 +7,10 @@ SHELL       := /bin/bash
 BACKENDS = memory
 REPORTS  = $(BACKENDS:%=build/reports/%.json)
 
+# The engines that the backends run on: make test sees to Docker and an image of
+# each. ENGINES= leaves that out, for servers that the environment names.
+ENGINES = redis
+
 # Not in go.mod, so that those who import authstore don't get it.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -23,7 +27,15 @@ run: ## Start the sign-in example
 
 .PHONY: setup
 setup: ## Install what the tests need beside Go
-	@internal/scripts/setup.sh
+	@internal/scripts/setup.sh $(ENGINES)
+
+.PHONY: up
+up: ## Start the engines on local ports (docker-compose.yml)
+	internal/scripts/compose.sh up
+
+.PHONY: down
+down: ## Stop what make up started
+	internal/scripts/compose.sh down
 
 .PHONY: test
 test: setup ## Run every test under the race detector, and check the table in README.md

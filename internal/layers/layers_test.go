@@ -55,6 +55,21 @@ func layering(packages []pkg) []rule {
 			allows: func(_, imp string) bool { return !forTests(imp) },
 		},
 		{
+			says:   "only tests import internal/engine",
+			why:    "it starts containers, which end with the tests of a process",
+			covers: func(place string) bool { return !under(place, "internal/engine") },
+			allows: func(_, imp string) bool { return !inModule(imp, "internal/engine") },
+		},
+		{
+			says:   "only internal/engine imports testcontainers and Docker's client",
+			why:    "a container that somebody else starts has no label by which it is removed",
+			covers: func(place string) bool { return !under(place, "internal/engine") },
+			tests:  true,
+			allows: func(_, imp string) bool {
+				return !under(imp, "github.com/testcontainers/testcontainers-go", "github.com/moby/moby")
+			},
+		},
+		{
 			says:   "examples use the public API only",
 			why:    "they are there to be copied into other modules, where internal packages can't be imported",
 			covers: func(place string) bool { return under(place, "examples") },
@@ -140,8 +155,9 @@ func TestLayers(t *testing.T) {
 
 func TestViolations(t *testing.T) {
 	const (
-		own    = module + "/"
-		mongoD = "go.mongodb.org/mongo-driver/v2/mongo"
+		own            = module + "/"
+		mongoD         = "go.mongodb.org/mongo-driver/v2/mongo"
+		testcontainers = "github.com/testcontainers/testcontainers-go"
 	)
 	tests := []struct {
 		name     string
@@ -238,6 +254,23 @@ func TestViolations(t *testing.T) {
 				{ImportPath: own + "mongo", Imports: []string{own + "internal/escape"}},
 				{ImportPath: own + "internal/escape", Imports: []string{"strings"}},
 			},
+		},
+		{
+			name: "engine: in tests",
+			packages: []pkg{
+				{ImportPath: own + "internal/engine", Imports: []string{"testing", testcontainers}},
+				{ImportPath: own + "redis", Imports: []string{own + "adapter"}, XTestImports: []string{own + "internal/engine"}},
+			},
+		},
+		{
+			name:     "engine: outside tests",
+			packages: []pkg{{ImportPath: own + "cmd/x", Imports: []string{own + "internal/engine"}}},
+			want:     "cmd/x imports " + own + "internal/engine, but only tests import internal/engine: ",
+		},
+		{
+			name:     "testcontainers elsewhere, in tests",
+			packages: []pkg{{ImportPath: own + "redis", XTestImports: []string{testcontainers + "/wait"}}},
+			want:     "redis imports " + testcontainers + "/wait, but only internal/engine imports testcontainers",
 		},
 		{
 			name:     "cmd: the suite",

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
+# setup.sh ENGINE...
+#
 # Installs what the tests need beside Go, and says nothing when it is all there:
-# a C compiler with its library for the race detector, and Chromium for the
-# browser test of examples/signin.
+# a C compiler with its library for the race detector, Chromium for the browser
+# test of examples/signin, and for the engines Docker with an image of each.
 set -euo pipefail
+source "$(dirname "$0")/debian.sh"
 
 have_c_compiler() {
   local cc
@@ -18,24 +21,14 @@ have_browser() {
   return 1
 }
 
-can_install() {
-  [[ $(id -u) == 0 ]] && grep -qs '^ID=debian$' /etc/os-release
-}
-
 missing=()
 have_c_compiler || missing+=(gcc libc6-dev)
 have_browser || missing+=(chromium)
+if [[ ${#missing[@]} -gt 0 ]]; then install "${missing[@]}"; fi
 
-if [[ ${#missing[@]} == 0 ]]; then
-  exit 0
+# What is missing here the tests miss too, and say so.
+if [[ $# -gt 0 ]] && internal/scripts/docker.sh; then
+  for engine in "$@"; do
+    internal/scripts/image.sh "$engine" >/dev/null || true
+  done
 fi
-
-if ! can_install; then
-  echo "setup: missing for the tests, please install: ${missing[*]}" >&2
-  exit 0
-fi
-
-echo "setup: installing ${missing[*]} with apt-get"
-export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
-apt-get install -qq -y --no-install-recommends "${missing[@]}"

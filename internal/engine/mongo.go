@@ -1,0 +1,54 @@
+package engine
+
+import (
+	"context"
+	_ "embed" // for the script
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+//go:embed mongo-replica-set.sh
+var replicaSetScript string
+
+var mongoReplicaSet = &kind{
+	name:    "MongoDB replica set",
+	address: "AUTHSTORE_MONGO_URL",
+	image:   "mongo",
+	port:    27017,
+	command: func(string) []string { return append(mongod(), "--replSet", "rs0") },
+	healthy: func(string) []string { return shell(replicaSetScript) },
+	url:     mongoURL,
+	probe:   mongoVersion,
+}
+
+var mongoStandalone = &kind{
+	name:    "MongoDB",
+	address: "AUTHSTORE_MONGO_STANDALONE_URL",
+	image:   "mongo",
+	port:    27017,
+	command: func(string) []string { return mongod() },
+	url:     mongoURL,
+	probe:   mongoVersion,
+}
+
+// mongod looks for expired documents every second rather than every minute.
+func mongod() []string {
+	return []string{"mongod", "--bind_ip_all", "--setParameter", "ttlMonitorSleepSecs=1"}
+}
+
+// mongoURL makes a client use the address that it has, not the one that the
+// member of the replica set has for itself.
+func mongoURL(hosts []string) string { return "mongodb://" + join(hosts) + "/?directConnection=true" }
+
+func mongoVersion(ctx context.Context, s Server) (string, error) {
+	client, err := mongo.Connect(options.Client().ApplyURI(s.URL))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = client.Disconnect(ctx) }()
+	var info struct{ Version string }
+	err = client.Database("admin").RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&info)
+	return info.Version, err
+}
