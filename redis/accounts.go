@@ -1,0 +1,61 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
+	err := s.own(ctx, a.UserID, kindAccount, kindAccounts, accountField(a.Key()), func(nonce string) ([]byte, error) {
+		return encodeAccount(a, nonce)
+	})
+	if errors.Is(err, errAbsent) {
+		err = adapter.Invalid("Account.UserID", "must be the ID of a user")
+	}
+	return a, failure(err)
+}
+
+func (s *store) GetAccount(ctx context.Context, key adapter.AccountKey) (adapter.Account, error) {
+	id, record, _, err := s.owned(ctx, kindAccount, kindAccounts, accountField(key))
+	if err != nil {
+		return adapter.Account{}, err
+	}
+	return decodeAccount(id, key, record)
+}
+
+func (s *store) ListAccounts(ctx context.Context, userID string) ([]adapter.Account, error) {
+	return list(ctx, s, kindAccounts, userID, func(field, record string) (adapter.Account, error) {
+		return decodeAccount(userID, accountKey(field), record)
+	})
+}
+
+// accountKey undoes accountField.
+func accountKey(field string) adapter.AccountKey {
+	provider, id, _ := strings.Cut(field, ":")
+	return adapter.AccountKey{Provider: unescape(provider), ProviderAccountID: unescape(id)}
+}
+
+func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
+	changes, err := encodeAccountUpdate(up, s.options.Now())
+	if err != nil {
+		return adapter.Account{}, err
+	}
+	field := accountField(key)
+	index := s.key(kindAccount, field)
+	id, err := s.lookUp(ctx, index)
+	if err != nil {
+		return adapter.Account{}, failure(err)
+	}
+	reply, err := found(s.run(ctx, ownedUpdate, s.at(index, id), id, kindAccounts, field, changes))
+	if err != nil {
+		return adapter.Account{}, failure(err)
+	}
+	return decodeAccount(unescape(reply[0]), key, reply[1])
+}
+
+func (s *store) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error {
+	return failure(s.disown(ctx, kindAccount, kindAccounts, accountField(key)))
+}

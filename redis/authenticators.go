@@ -1,0 +1,53 @@
+package redis
+
+import (
+	"context"
+	"errors"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
+	err := s.own(ctx, a.UserID, kindCredential, kindAuthenticators, escape(a.CredentialID), func(nonce string) ([]byte, error) {
+		return encodeAuthenticator(a, nonce), nil
+	})
+	if errors.Is(err, errAbsent) {
+		err = adapter.Invalid("Authenticator.UserID", "must be the ID of a user")
+	}
+	return a, failure(err)
+}
+
+func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
+	id, record, _, err := s.owned(ctx, kindCredential, kindAuthenticators, escape(credentialID))
+	if err != nil {
+		return adapter.Authenticator{}, err
+	}
+	return decodeAuthenticator(id, credentialID, record)
+}
+
+func (s *store) ListAuthenticators(ctx context.Context, userID string) ([]adapter.Authenticator, error) {
+	return list(ctx, s, kindAuthenticators, userID, func(field, record string) (adapter.Authenticator, error) {
+		return decodeAuthenticator(userID, unescape(field), record)
+	})
+}
+
+func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
+	field := escape(credentialID)
+	index := s.key(kindCredential, field)
+	id, err := s.lookUp(ctx, index)
+	if err != nil {
+		return adapter.Authenticator{}, failure(err)
+	}
+	reply, err := found(s.run(ctx, ownedCount, s.at(index, id), id, kindAuthenticators, field, counter, newNonce()))
+	if err != nil {
+		return adapter.Authenticator{}, failure(err)
+	}
+	if len(reply) < 2 {
+		return adapter.Authenticator{}, adapter.Conflict(adapter.FieldCounter)
+	}
+	return decodeAuthenticator(unescape(reply[0]), credentialID, reply[1])
+}
+
+func (s *store) DeleteAuthenticator(ctx context.Context, credentialID string) error {
+	return failure(s.disown(ctx, kindCredential, kindAuthenticators, escape(credentialID)))
+}

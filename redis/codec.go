@@ -1,0 +1,427 @@
+package redis
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// A record is a MessagePack map of strings to strings, which the scripts can change
+// field by field without knowing what is in it. A field that is empty is not there.
+// Attributes have a "." before their name, which no attribute has in it, and are
+// MessagePack values themselves.
+const (
+	fieldNonce   = "x" // of the write that made the record, or gave it its e-mail address
+	fieldCreated = "c"
+	fieldUpdated = "u" // not there while it is the same
+
+	userName     = "n"
+	userEmail    = "e"
+	userVerified = "v"
+	userImage    = "i"
+
+	accountType         = "k"
+	accountRefreshToken = "r"
+	accountAccessToken  = "a"
+	accountExpiresAt    = "e"
+	accountTokenType    = "t"
+	accountScope        = "s"
+	accountIDToken      = "d"
+	accountSessionState = "z"
+
+	sessionExpires = "t"
+	sessionForeign = "f" // there if the token was made elsewhere
+
+	authenticatorAccount    = "p"
+	authenticatorKey        = "k"
+	authenticatorCounter    = "n"
+	authenticatorDeviceType = "d"
+	authenticatorBackedUp   = "b"
+	authenticatorTransports = "h"
+
+	linkExpires = "t"
+)
+
+// fields collects the fields of a record, or of changes to one.
+type fields struct {
+	buf   []byte
+	count uint32
+	all   bool // empty fields too: in changes they remove
+}
+
+func newFields() *fields  { return &fields{buf: make([]byte, mapHeader, 256)} }
+func newChanges() *fields { return &fields{buf: make([]byte, mapHeader, 128), all: true} }
+
+// mapHeader is the size of the header of a map with 16 fields or more. Smaller
+// maps have a smaller one, see bytes.
+const mapHeader = 3
+
+func (f *fields) add(name, value string) {
+	if value == "" && !f.all {
+		return
+	}
+	f.buf = msgp.AppendString(f.buf, name)
+	f.buf = msgp.AppendString(f.buf, value)
+	f.count++
+}
+
+// set adds a change, if there is one.
+func (f *fields) set(name string, value *string) {
+	if value != nil {
+		f.add(name, *value)
+	}
+}
+
+func (f *fields) time(name string, t time.Time) {
+	if t.IsZero() {
+		f.add(name, "")
+		return
+	}
+	f.add(name, millis(t))
+}
+
+func (f *fields) stamps(created, updated time.Time) {
+	f.time(fieldCreated, created)
+	if !updated.Equal(created) {
+		f.time(fieldUpdated, updated)
+	}
+}
+
+func (f *fields) attributes(a adapter.Attributes) error {
+	for name, v := range a {
+		packed, err := msgp.AppendIntf(nil, v)
+		if err != nil {
+			return err
+		}
+		f.add("."+name, string(packed))
+	}
+	return nil
+}
+
+// changedAttributes adds what an update sets and removes.
+func (f *fields) changedAttributes(set adapter.Attributes, removed []string) error {
+	for _, name := range removed {
+		f.add("."+name, "")
+	}
+	return f.attributes(set)
+}
+
+// bytes returns the finished map, its header in the room that was left for it.
+func (f *fields) bytes() []byte {
+	header := msgp.AppendMapHeader(nil, f.count)
+	start := mapHeader - len(header)
+	copy(f.buf[start:], header)
+	return f.buf[start:]
+}
+
+// errRecord is a stored value that no script of this package has written.
+var errRecord = errors.New("a stored record is not of the form that this package writes")
+
+// decode calls field for each field of a record. The strings that it hands over are
+// parts of b.
+func decode(b string, field func(name, value string) error) error {
+	n, rest, err := msgp.ReadMapHeaderBytes([]byte(b))
+	for ; n > 0 && err == nil; n-- {
+		var name, value string
+		if name, rest, err = next(b, rest); err != nil {
+			break
+		}
+		if value, rest, err = next(b, rest); err == nil {
+			err = field(name, value)
+		}
+	}
+	if err != nil {
+		return errors.Join(errRecord, err)
+	}
+	return nil
+}
+
+// next returns the string that rest, the end of b, begins with, and what follows it.
+func next(b string, rest []byte) (string, []byte, error) {
+	v, rest, err := msgp.ReadStringZC(rest)
+	end := len(b) - len(rest)
+	return b[end-len(v) : end], rest, err
+}
+
+// common decodes the fields that several records have, and reports whether name is
+// one of them.
+func common(name, value string, created, updated *time.Time, attributes *adapter.Attributes) (bool, error) {
+	switch {
+	case name == fieldNonce:
+		return true, nil
+	case name == fieldCreated:
+		return true, parseTime(value, created)
+	case name == fieldUpdated:
+		return true, parseTime(value, updated)
+	case strings.HasPrefix(name, "."):
+		v, _, err := msgp.ReadIntfBytes([]byte(value))
+		if err != nil {
+			return true, err
+		}
+		if *attributes == nil {
+			*attributes = adapter.Attributes{}
+		}
+		(*attributes)[name[1:]] = normal(v)
+		return true, nil
+	}
+	return false, nil
+}
+
+// normal brings a decoded attribute into the types of adapter.Attributes.
+func normal(v any) any {
+	switch v := v.(type) {
+	case time.Time:
+		return v.UTC()
+	case uint64:
+		return int64(v)
+	case []any:
+		for i := range v {
+			v[i] = normal(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = normal(v[name])
+		}
+	}
+	return v
+}
+
+func parseTime(value string, t *time.Time) error {
+	ms, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return fmt.Errorf("a time is not a number: %w", err)
+	}
+	*t = time.UnixMilli(ms).UTC()
+	return nil
+}
+
+func encodeUser(u adapter.User, nonce string) ([]byte, error) {
+	f := newFields()
+	f.add(userName, u.Name)
+	f.add(userEmail, u.Email)
+	f.time(userVerified, u.EmailVerified)
+	f.add(userImage, u.Image)
+	f.stamps(u.CreatedAt, u.UpdatedAt)
+	f.add(fieldNonce, nonce)
+	err := f.attributes(u.Attributes)
+	return f.bytes(), err
+}
+
+func encodeUserUpdate(up adapter.UserUpdate, now time.Time) ([]byte, error) {
+	f := newChanges()
+	f.set(userName, up.Name)
+	f.set(userEmail, up.Email)
+	if up.EmailVerified != nil {
+		f.time(userVerified, *up.EmailVerified)
+	}
+	f.set(userImage, up.Image)
+	f.time(fieldUpdated, now)
+	err := f.changedAttributes(up.Attributes, up.RemoveAttributes)
+	return f.bytes(), err
+}
+
+func decodeUser(id, b string) (adapter.User, error) {
+	u := adapter.User{ID: id}
+	err := decode(b, func(name, value string) error {
+		switch name {
+		case userName:
+			u.Name = value
+		case userEmail:
+			u.Email = value
+		case userVerified:
+			return parseTime(value, &u.EmailVerified)
+		case userImage:
+			u.Image = value
+		default:
+			_, err := common(name, value, &u.CreatedAt, &u.UpdatedAt, &u.Attributes)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return adapter.User{}, err
+	}
+	u.UpdatedAt = updatedAt(u.CreatedAt, u.UpdatedAt)
+	return u, nil
+}
+
+// updatedAt returns when a record was updated: when it was made, if nothing says
+// otherwise.
+func updatedAt(created, updated time.Time) time.Time {
+	if updated.IsZero() {
+		return created
+	}
+	return updated
+}
+
+func encodeAccount(a adapter.Account, nonce string) ([]byte, error) {
+	f := newFields()
+	f.add(accountType, string(a.Type))
+	f.add(accountRefreshToken, a.RefreshToken)
+	f.add(accountAccessToken, a.AccessToken)
+	f.add(accountExpiresAt, seconds(a.ExpiresAt))
+	f.add(accountTokenType, a.TokenType)
+	f.add(accountScope, a.Scope)
+	f.add(accountIDToken, a.IDToken)
+	f.add(accountSessionState, a.SessionState)
+	f.stamps(a.CreatedAt, a.UpdatedAt)
+	f.add(fieldNonce, nonce)
+	err := f.attributes(a.Attributes)
+	return f.bytes(), err
+}
+
+func encodeAccountUpdate(up adapter.AccountUpdate, now time.Time) ([]byte, error) {
+	f := newChanges()
+	f.set(accountRefreshToken, up.RefreshToken)
+	f.set(accountAccessToken, up.AccessToken)
+	if up.ExpiresAt != nil {
+		f.add(accountExpiresAt, seconds(*up.ExpiresAt))
+	}
+	f.set(accountTokenType, up.TokenType)
+	f.set(accountScope, up.Scope)
+	f.set(accountIDToken, up.IDToken)
+	f.set(accountSessionState, up.SessionState)
+	f.time(fieldUpdated, now)
+	err := f.changedAttributes(up.Attributes, up.RemoveAttributes)
+	return f.bytes(), err
+}
+
+// seconds returns a number of seconds, "" for none.
+func seconds(v int64) string {
+	if v == 0 {
+		return ""
+	}
+	return strconv.FormatInt(v, 10)
+}
+
+func decodeAccount(userID string, key adapter.AccountKey, b string) (adapter.Account, error) {
+	a := adapter.Account{UserID: userID, Provider: key.Provider, ProviderAccountID: key.ProviderAccountID}
+	texts := map[string]*string{
+		accountRefreshToken: &a.RefreshToken, accountAccessToken: &a.AccessToken, accountTokenType: &a.TokenType,
+		accountScope: &a.Scope, accountIDToken: &a.IDToken, accountSessionState: &a.SessionState,
+	}
+	err := decode(b, func(name, value string) (err error) {
+		if text := texts[name]; text != nil {
+			*text = value
+			return nil
+		}
+		switch name {
+		case accountType:
+			a.Type = adapter.AccountType(value)
+		case accountExpiresAt:
+			a.ExpiresAt, err = strconv.ParseInt(value, 10, 64)
+		default:
+			_, err = common(name, value, &a.CreatedAt, &a.UpdatedAt, &a.Attributes)
+		}
+		return err
+	})
+	if err != nil {
+		return adapter.Account{}, err
+	}
+	a.UpdatedAt = updatedAt(a.CreatedAt, a.UpdatedAt)
+	return a, nil
+}
+
+func encodeSession(s adapter.Session, nonce string, foreign bool) ([]byte, error) {
+	f := newFields()
+	f.time(sessionExpires, s.Expires)
+	if foreign {
+		f.add(sessionForeign, "1")
+	}
+	f.stamps(s.CreatedAt, s.UpdatedAt)
+	f.add(fieldNonce, nonce)
+	err := f.attributes(s.Attributes)
+	return f.bytes(), err
+}
+
+func encodeSessionUpdate(up adapter.SessionUpdate, now time.Time) ([]byte, error) {
+	f := newChanges()
+	if up.Expires != nil {
+		f.time(sessionExpires, *up.Expires)
+	}
+	f.time(fieldUpdated, now)
+	err := f.changedAttributes(up.Attributes, up.RemoveAttributes)
+	return f.bytes(), err
+}
+
+func decodeSession(userID, sessionID, b string) (adapter.Session, error) {
+	s := adapter.Session{ID: sessionID, UserID: userID}
+	err := decode(b, func(name, value string) error {
+		switch name {
+		case sessionExpires:
+			return parseTime(value, &s.Expires)
+		case sessionForeign:
+			return nil
+		}
+		_, err := common(name, value, &s.CreatedAt, &s.UpdatedAt, &s.Attributes)
+		return err
+	})
+	if err != nil {
+		return adapter.Session{}, err
+	}
+	s.UpdatedAt = updatedAt(s.CreatedAt, s.UpdatedAt)
+	return s, nil
+}
+
+func encodeAuthenticator(a adapter.Authenticator, nonce string) []byte {
+	f := newFields()
+	f.add(authenticatorAccount, a.ProviderAccountID)
+	f.add(authenticatorKey, a.CredentialPublicKey)
+	f.add(authenticatorCounter, seconds(int64(a.Counter)))
+	f.add(authenticatorDeviceType, a.CredentialDeviceType)
+	if a.CredentialBackedUp {
+		f.add(authenticatorBackedUp, "1")
+	}
+	f.add(authenticatorTransports, strings.Join(a.Transports, ","))
+	f.add(fieldNonce, nonce)
+	return f.bytes()
+}
+
+func decodeAuthenticator(userID, credentialID, b string) (adapter.Authenticator, error) {
+	a := adapter.Authenticator{CredentialID: credentialID, UserID: userID}
+	err := decode(b, func(name, value string) error {
+		switch name {
+		case authenticatorAccount:
+			a.ProviderAccountID = value
+		case authenticatorKey:
+			a.CredentialPublicKey = value
+		case authenticatorCounter:
+			n, err := strconv.ParseUint(value, 10, 32)
+			a.Counter = uint32(n)
+			return err
+		case authenticatorDeviceType:
+			a.CredentialDeviceType = value
+		case authenticatorBackedUp:
+			a.CredentialBackedUp = true
+		case authenticatorTransports:
+			a.Transports = strings.Split(value, ",")
+		}
+		return nil
+	})
+	return a, err
+}
+
+// A verification token is its expiry and its time of creation.
+func encodeLink(t adapter.VerificationToken) []byte {
+	f := newFields()
+	f.time(linkExpires, t.Expires)
+	f.time(fieldCreated, t.CreatedAt)
+	return f.bytes()
+}
+
+func decodeLink(identifier, token, b string) (adapter.VerificationToken, error) {
+	t := adapter.VerificationToken{Identifier: identifier, Token: token}
+	err := decode(b, func(name, value string) error {
+		if name == linkExpires {
+			return parseTime(value, &t.Expires)
+		}
+		return parseTime(value, &t.CreatedAt)
+	})
+	return t, err
+}

@@ -1,0 +1,127 @@
+// Package redis keeps authentication data in Redis or Valkey: one server, a Sentinel
+// set, or a Cluster.
+//
+//	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"}) // github.com/redis/go-redis/v9
+//	store := authredis.New(client, authredis.Options{})
+//
+// or by URL, which closes its client with the adapter:
+//
+//	redis://user:password@host:6379/0              one server
+//	rediss://host:6380                             with TLS
+//	redis+cluster://host1:6379,host2:6379          a Cluster, tls=true for TLS
+//	redis+sentinel://host1:26379,host2/0?master_name=mymaster
+//
+// The parameter prefix is [Options.Prefix]; all others are those of go-redis, such as
+// pool_size or read_timeout.
+//
+// # Keys
+//
+// All that belongs to one user lies in the hash slot of its ID, so that each change of
+// it, and its deletion, is atomic there:
+//
+//	authstore:u:{id}              string       the user
+//	authstore:a:{id}              hash         its accounts, by provider:account
+//	authstore:w:{id}              hash         its authenticators, by credential ID
+//	authstore:s:{id}:token        string       a session, by its stored token; expires
+//	authstore:l:{id}              sorted set   its sessions by expiry; expires with the last
+//
+// What is unique over all users has an index entry in a slot of its own, a nonce and
+// the user's ID. An entry counts only if the record that it leads to agrees:
+//
+//	authstore:e:{address}         string       an e-mail address
+//	authstore:p:{provider:account} string      an account
+//	authstore:c:{credential}      string       a credential ID
+//	authstore:t:{token}           string       a session token made elsewhere; expires
+//
+// Verification tokens lie in the slot of their identifier:
+//
+//	authstore:v:{identifier}:token string      a token; expires
+//	authstore:i:{identifier}      sorted set   its tokens by expiry; expires with the last
+//
+// Two more are on a Cluster only, each with a life of its own: marks of revoked claims
+// (x, an hour) and what a deletion that was cut has still to release (d, a week). In
+// braces and between colons, "%", ":", "{" and "}" are percent-encoded. Records are
+// MessagePack maps of strings, which the scripts in lua/ change field by field.
+//
+// # Promises
+//
+// All of the contract in package adapter. Every write of more than one command is a
+// script: one atomic step on a single server. On a Cluster, where no step reaches two
+// slots, what is unique is claimed first and then given to the user, by a protocol
+// that keeps every rule when it is cut between any two steps (claims.go): a claim that
+// was never fulfilled is taken over by the next one, after 200 ms. It takes the clocks
+// of clients and servers to differ by less than half an hour.
+//
+// A reply that was lost does not change an answer, although go-redis repeats commands
+// by itself: writes know their own repetition by a nonce. UseVerificationToken is not
+// repeated; without a reply it is adapter.ErrUnavailable, and the token may be used up.
+//
+// # Round trips
+//
+// As measured by the package's tests:
+//
+//	                                one server   Cluster
+//	CreateUser                           1          2
+//	CreateUserWithAccount                1          2
+//	GetUser                              1          1
+//	GetUserByEmail                       1          2
+//	GetUserByAccount                     1          2
+//	UpdateUser                           1          1
+//	UpdateUser (e-mail)                  1          3
+//	DeleteUser                           1          3
+//	LinkAccount                          1          2
+//	GetAccount                           1          2
+//	ListAccounts                         1          1
+//	UpdateAccount                        1          2
+//	UnlinkAccount                        1          3
+//	CreateSession                        1          1
+//	CreateSession (made elsewhere)       1          2
+//	GetSessionAndUser                    1          1
+//	GetSessionAndUser (made elsewhere)   1          2
+//	UpdateSession                        1          1
+//	UpdateSession (made elsewhere)       1          2
+//	DeleteSession                        1          1
+//	DeleteSession (made elsewhere)       1          3
+//	ListSessions                         1          1
+//	DeleteSessionByID                    1          1
+//	DeleteSessions                       1          1
+//	CreateVerificationToken              1          1
+//	UseVerificationToken                 1          1
+//	DeleteVerificationTokens             1          1
+//	CreateAuthenticator                  1          2
+//	GetAuthenticator                     1          2
+//	ListAuthenticators                   1          1
+//	UpdateAuthenticatorCounter           1          2
+//	DeleteAuthenticator                  1          3
+//
+// On a Cluster, what is found by its index entry costs the trip to the entry's slot
+// first. GetSessionAndUser on a generated token is one MGET of two keys in one slot.
+//
+// # What a failover can lose
+//
+// Redis replicates without waiting. A write that was answered may be lost when its
+// primary fails: a sign-up, a sign-out, the use of a one-time token, which could then
+// be used again. [Options.WaitReplicas] has each write wait for replicas; that makes
+// the loss unlikely, not impossible, since Redis may promote a replica that did not
+// have it. With appendonly yes and appendfsync always a restarted server has every
+// answered write; with everysec it may lack the last second, with snapshots (save)
+// alone all since the last one, and without persistence everything.
+//
+// Reads go to primaries: a client with ReadOnly, RouteByLatency or RouteRandomly would
+// break the rule that reads see writes.
+//
+// The server must not evict keys: maxmemory-policy noeviction, or a volatile one, which
+// evicts sessions and tokens only.
+//
+// # Limits
+//
+// DeleteUser, DeleteSessions and ListSessions walk through all sessions of one user in
+// one script, during which the server does nothing else: about a millisecond for a
+// thousand. No path uses KEYS or SCAN.
+//
+// # Versions
+//
+// Redis 6.2 or later, or Valkey: GETDEL and SET with PXAT came with 6.2. Scripts touch
+// keys that are not among their KEYS, always in the slot of the first one on a Cluster;
+// a proxy that forbids that does not serve.
+package redis

@@ -1,0 +1,77 @@
+package redis
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// The kinds of keys, and of index entries. The same letters are in lua/.
+const (
+	kindUser           = "u" // string: the user
+	kindAccounts       = "a" // hash: the user's accounts
+	kindAuthenticators = "w" // hash: the user's authenticators
+	kindSession        = "s" // string: a session, after the tag its stored token
+	kindSessions       = "l" // sorted set: the user's sessions by expiry
+	kindDeleted        = "d" // list: what a deletion that was cut has to release
+
+	kindEmail      = "e" // string: index entry of an e-mail address
+	kindAccount    = "p" // string: index entry of a provider's account
+	kindCredential = "c" // string: index entry of a credential ID
+	kindToken      = "t" // string: index entry of a session token made elsewhere
+
+	kindLink  = "v" // string: a verification token, after the tag the token
+	kindLinks = "i" // sorted set: an identifier's verification tokens by expiry
+)
+
+// key returns the key of a kind for the thing in the hash tag.
+func (s *store) key(kind, tag string) string { return s.prefix + kind + ":{" + tag + "}" }
+
+// escaper keeps a hash tag in one piece, and the parts of a key apart.
+var escaper = strings.NewReplacer("%", "%25", ":", "%3A", "{", "%7B", "}", "%7D")
+
+func escape(v string) string {
+	if !strings.ContainsAny(v, "%:{}") {
+		return v
+	}
+	return escaper.Replace(v)
+}
+
+// unescape undoes escape. What it is given comes from the store: an entry that is
+// not ours leads nowhere as it is.
+func unescape(v string) string {
+	if u, err := url.PathUnescape(v); err == nil {
+		return u
+	}
+	return v
+}
+
+// accountField names an account in its user's hash and in the index.
+func accountField(k adapter.AccountKey) string {
+	return escape(k.Provider) + ":" + escape(k.ProviderAccountID)
+}
+
+// nonceLen is the length of a nonce in an index entry.
+const nonceLen = 11
+
+// newNonce returns what tells one write from another: 64 random bits.
+func newNonce() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// owner returns the escaped ID of the user that an index entry leads to.
+func owner(entry string) string {
+	if len(entry) < nonceLen {
+		return ""
+	}
+	return entry[nonceLen:]
+}
+
+func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

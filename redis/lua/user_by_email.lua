@@ -1,0 +1,5 @@
+-- KEYS[1] is the index entry, on a single server. ARGV: 3 address.
+local id = resolve('')
+local u = id and redis.call('GET', key('u', id))
+if u and cmsgpack.unpack(u).e == ARGV[3] then return {id, u} end
+return false

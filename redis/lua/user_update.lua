@@ -1,0 +1,18 @@
+-- ARGV: 3 ID, 4 deadline, 5 changes, 6 "1" where the address must be the user's own
+-- already, 7 claims.
+local id, claimed = ARGV[3], #ARGV > 6
+local u = fetch(KEYS[1])
+if not u then return {'ABSENT'} end
+local before, nonce = u.e, u.x
+patch(u, ARGV[5])
+if ARGV[6] == '1' and u.e ~= before then return {'REVOKED', 'e'} end
+if u.e ~= before or claimed and not single then
+	local why, kind = grant(id, 7, ARGV[4])
+	if why then return {why, kind} end
+	if claimed then u.x = string.sub(ARGV[10], 1, NONCE) end
+end
+local packed = cmsgpack.pack(u)
+redis.call('SET', KEYS[1], packed)
+local old = {}
+if before and u.e ~= before then old = {key('e', escape(before)), nonce .. id} end
+return {'OK', packed, release(old)}

@@ -1,0 +1,85 @@
+package redis
+
+import (
+	"context"
+	"errors"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// Accounts and authenticators are kept alike: a hash of the user's, and an index
+// entry for each.
+
+// errAbsent says that there is no such user.
+var errAbsent = errors.New("no such user")
+
+// own gives a user a record, under a claim on its field.
+func (s *store) own(ctx context.Context, userID, kind, hash, field string, encode func(nonce string) ([]byte, error)) error {
+	id := escape(userID)
+	var nonce string
+	result, _, err := s.fulfil(ctx, func() []claim {
+		nonce = newNonce()
+		return []claim{s.newClaim(kind, field, nonce, id)}
+	}, func(claims []claim, until string) (string, []string, error) {
+		record, err := encode(nonce)
+		if err != nil {
+			return "", nil, err
+		}
+		return status(s.run(ctx, ownedCreate, []string{s.key(kindUser, id)}, with(claims, id, until, hash, field, record, nonce)...))
+	})
+	if held := (*heldError)(nil); errors.As(err, &held) {
+		return adapter.Conflict(conflicts[kind])
+	}
+	if err == nil && result == "ABSENT" {
+		return errAbsent
+	}
+	return err
+}
+
+// owned returns the user's ID, the record under a field, and the user.
+func (s *store) owned(ctx context.Context, kind, hash, field string) (id, record, user string, err error) {
+	index := s.key(kind, field)
+	id, err = s.lookUp(ctx, index)
+	if err != nil {
+		return "", "", "", failure(err)
+	}
+	reply, err := found(s.run(ctx, ownedGet, s.at(index, id), id, hash, field))
+	if err != nil {
+		return "", "", "", failure(err)
+	}
+	return unescape(reply[0]), reply[1], reply[2], nil
+}
+
+// disown takes the record under a field away, and its index entry.
+func (s *store) disown(ctx context.Context, kind, hash, field string) error {
+	index := s.key(kind, field)
+	id, err := s.lookUp(ctx, index)
+	if errors.Is(err, adapter.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	entries, err := s.run(ctx, ownedDelete, s.at(index, id), id, hash, field, kind).StringSlice()
+	if err != nil {
+		return err
+	}
+	return s.release(ctx, entries)
+}
+
+// list returns a user's records of a hash.
+func list[T any](ctx context.Context, s *store, hash, userID string, decode func(field, record string) (T, error)) ([]T, error) {
+	records, err := s.hgetall(ctx, s.key(hash, escape(userID))).Result()
+	if err != nil {
+		return nil, failure(err)
+	}
+	all := make([]T, 0, len(records))
+	for field, record := range records {
+		v, err := decode(field, record)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}

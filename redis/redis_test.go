@@ -1,0 +1,229 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis"
+)
+
+// newStore returns an adapter on a topology with a prefix of its own, and its client.
+func (top topology) newStore(t *testing.T, o redis.Options) (adapter.Adapter, goredis.UniversalClient, string) {
+	t.Helper()
+	client := top.open(t, top.server(t).URL)
+	o.Prefix = newPrefix()
+	store := redis.New(client, o)
+	t.Cleanup(func() {
+		check(t, store.Close())
+		check(t, client.Close())
+	})
+	return store, client, o.Prefix
+}
+
+// Every session and verification token carries the server's own expiry, to the
+// millisecond, and so do the entries of tokens made elsewhere. The lists of them live
+// a while longer.
+func TestTheServerExpires(t *testing.T) {
+	for _, top := range topologies {
+		t.Run(top.name, func(t *testing.T) {
+			store, client, prefix := top.newStore(t, redis.Options{})
+			ctx := t.Context()
+			_, err := store.CreateUser(ctx, adapter.User{ID: "u", Email: "ada@example.com"})
+			check(t, err)
+			at := adapter.Milliseconds(time.Now().Add(time.Hour))
+			s, err := store.CreateSession(ctx, adapter.Session{UserID: "u", Expires: at})
+			check(t, err)
+			_, err = store.CreateSession(ctx, adapter.Session{UserID: "u", SessionToken: "elsewhere", Expires: at})
+			check(t, err)
+			_, err = store.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada", Token: "t", Expires: at})
+			check(t, err)
+			elsewhere := adapter.SessionID("elsewhere")
+			expires(t, client, prefix, at, at, "s:{u}:"+s.ID, "s:{u}:"+elsewhere, "t:{"+elsewhere+"}", "v:{ada}:t")
+			expires(t, client, prefix, at, at.Add(15*time.Minute), "l:{u}", "i:{ada}")
+
+			later := at.Add(time.Hour)
+			_, err = store.UpdateSession(ctx, "elsewhere", adapter.SessionUpdate{Expires: &later})
+			check(t, err)
+			expires(t, client, prefix, later, later, "s:{u}:"+elsewhere, "t:{"+elsewhere+"}")
+			expires(t, client, prefix, later, later.Add(30*time.Minute), "l:{u}")
+			expires(t, client, prefix, at, at, "s:{u}:"+s.ID)
+		})
+	}
+}
+
+// expires fails the test unless keys expire from first to last.
+func expires(t *testing.T, client goredis.UniversalClient, prefix string, first, last time.Time, keys ...string) {
+	t.Helper()
+	for _, key := range keys {
+		got, err := client.PExpireTime(t.Context(), prefix+":"+key).Result()
+		check(t, err)
+		if ms := got.Milliseconds(); ms < first.UnixMilli() || ms > last.UnixMilli() {
+			t.Errorf("%s expires at %v, want from %v to %v", key, ms, first.UnixMilli(), last.UnixMilli())
+		}
+	}
+}
+
+// A user who signs in for ever, and whose sessions expire by themselves, has a list of
+// the live ones and a few more, although one session lives long and the list with it.
+func TestTheListOfSessionsDoesNotGrow(t *testing.T) {
+	store, client, prefix := single.newStore(t, redis.Options{})
+	ctx := t.Context()
+	_, err := store.CreateUser(ctx, adapter.User{ID: "u"})
+	check(t, err)
+	_, err = store.CreateSession(ctx, adapter.Session{UserID: "u", Expires: time.Now().Add(time.Hour)})
+	check(t, err)
+	_, err = store.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada", Token: "long", Expires: time.Now().Add(time.Hour)})
+	check(t, err)
+	const each = 1000
+	for i := range each {
+		past := time.Now().Add(-time.Millisecond)
+		_, err := store.CreateSession(ctx, adapter.Session{UserID: "u", Expires: past})
+		check(t, err)
+		_, err = store.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada", Token: strconv.Itoa(i), Expires: past})
+		check(t, err)
+	}
+	for _, list := range []string{":l:{u}", ":i:{ada}"} { // one in a million lists is longer
+		if n := client.ZCard(ctx, prefix+list).Val(); n < 1 || n > 220 {
+			t.Errorf("the list %s has %d members after %d that have expired, want a few", list, n, each)
+		}
+	}
+}
+
+func TestOpenByURL(t *testing.T) {
+	for _, top := range topologies {
+		t.Run(top.name, func(t *testing.T) {
+			url := top.server(t).URL
+			separator := "?"
+			if strings.Contains(url, "?") {
+				separator = "&"
+			}
+			a, err := adapter.Open(t.Context(), url+separator+"read_timeout=2s&prefix="+newPrefix())
+			check(t, err)
+			pinger, ok := adapter.As[adapter.Pinger](a)
+			if !ok {
+				t.Fatal("no Pinger")
+			}
+			check(t, pinger.Ping(t.Context()))
+			u, err := a.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
+			check(t, err)
+			_, err = a.GetUser(t.Context(), u.ID)
+			check(t, err)
+			check(t, a.DeleteUser(t.Context(), u.ID))
+			check(t, a.Close())
+			if err := pinger.Ping(t.Context()); !errors.Is(err, adapter.ErrClosed) {
+				t.Errorf("Ping after Close: got %v, want ErrClosed: the client is the adapter's", err)
+			}
+		})
+	}
+}
+
+func TestOpenRefusesWhatItCannotServe(t *testing.T) {
+	for _, url := range []string{
+		"redis://:hunter2@host/notanumber", "redis://:hunter2@host?colour=red", "redis://:hunter2@host?prefix={a}",
+		"redis+sentinel://:hunter2@host", "redis+cluster://:hunter2@host?colour=red",
+	} {
+		a, err := adapter.Open(t.Context(), url)
+		if !errors.Is(err, adapter.ErrInvalid) || a != nil {
+			t.Errorf("got %v, %v, want ErrInvalid", a, err)
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q holds the password", err)
+		}
+	}
+}
+
+// Opening connects to nothing: a serverless start pays for what it uses.
+func TestOpenIsLazy(t *testing.T) {
+	a, err := adapter.Open(t.Context(), "redis://127.0.0.1:1?max_retries=-1")
+	check(t, err)
+	if _, err := a.GetUser(t.Context(), "u"); !errors.Is(err, adapter.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable: nothing listens there", err)
+	}
+	check(t, a.Close())
+}
+
+func TestACallersClientStaysOpen(t *testing.T) {
+	client := single.open(t, single.server(t).URL)
+	defer client.Close()
+	check(t, redis.New(client, redis.Options{}).Close())
+	check(t, client.Ping(t.Context()).Err())
+}
+
+func TestNewPanicsOnWhatCannotWork(t *testing.T) {
+	client := goredis.NewClient(&goredis.Options{})
+	defer client.Close()
+	ring := goredis.NewRing(&goredis.RingOptions{})
+	defer ring.Close()
+	for name, f := range map[string]func(){
+		"braces":   func() { redis.New(client, redis.Options{Prefix: "{app}"}) },
+		"negative": func() { redis.New(client, redis.Options{WaitReplicas: -1}) },
+		"a ring":   func() { redis.New(ring, redis.Options{}) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: got no panic", name)
+				}
+			}()
+			f()
+		}()
+	}
+}
+
+// Writes wait for a replica where there is one, at no more round trips, and say so
+// where there are too few.
+func TestWaitReplicas(t *testing.T) {
+	for _, top := range []topology{sentinel, cluster} {
+		t.Run(top.name, func(t *testing.T) {
+			store, _, _ := top.newStore(t, redis.Options{WaitReplicas: 1, WaitTimeout: 10 * time.Second})
+			writes(t, store, nil)
+		})
+	}
+	t.Run("too few", func(t *testing.T) {
+		store, _, _ := single.newStore(t, redis.Options{WaitReplicas: 1, WaitTimeout: 10 * time.Millisecond})
+		writes(t, store, adapter.ErrUnavailable)
+	})
+}
+
+// writes fails the test unless every kind of write ends in a kind of error.
+func writes(t *testing.T, a adapter.Adapter, want error) {
+	t.Helper()
+	ctx, hour, token := t.Context(), time.Now().Add(time.Hour), adapter.NewSessionToken("u", [32]byte{1})
+	u, err1 := a.CreateUser(ctx, adapter.User{ID: "u", Email: "ada@example.com"})
+	_, err2 := a.CreateSession(ctx, adapter.Session{UserID: "u", SessionToken: token, Expires: hour})
+	_, err3 := a.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada", Token: "t", Expires: hour})
+	_, err4 := a.UseVerificationToken(ctx, "ada", "t")
+	err5 := a.DeleteSession(ctx, token)
+	for i, err := range []error{err1, err2, err3, err4, err5} {
+		if !errors.Is(err, want) {
+			t.Errorf("write %d: got %v, want %v", i+1, err, want)
+		}
+	}
+	if got, err := a.GetUser(ctx, "u"); err != nil || got.ID != "u" {
+		t.Errorf("GetUser: got %+v, %v, want the user: it was written (%+v)", got, err, u)
+	}
+}
+
+// A server that has lost its scripts is sent them again.
+func TestScriptsAreSentAgain(t *testing.T) {
+	for _, top := range topologies {
+		store, client, _ := top.newStore(t, redis.Options{})
+		flush := func(ctx context.Context, c *goredis.Client) error { return c.ScriptFlush(ctx).Err() }
+		if c, ok := client.(*goredis.ClusterClient); ok {
+			check(t, c.ForEachMaster(t.Context(), flush))
+		} else {
+			check(t, client.ScriptFlush(t.Context()).Err())
+		}
+		_, _, err := store.CreateUserWithAccount(t.Context(), adapter.User{Email: "ada@example.com"},
+			adapter.Account{Type: adapter.AccountOAuth, Provider: "github", ProviderAccountID: "1"})
+		if err != nil {
+			t.Errorf("%s: %v", top.name, err)
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package redis
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+//go:embed lua/*.lua
+var lua embed.FS
+
+// The scripts, each one atomic step in one hash slot, or over all of them on a
+// single server.
+var (
+	claimScript        = load("claim")
+	verifyScript       = load("verify")
+	takeoverScript     = load("takeover")
+	releaseScript      = load("release")
+	userCreate         = load("user_create")
+	userByEmail        = load("user_by_email")
+	userUpdate         = load("user_update")
+	userDelete         = load("user_delete")
+	ownedCreate        = load("owned_create")
+	ownedGet           = load("owned_get")
+	ownedUpdate        = load("owned_update")
+	ownedCount         = load("owned_count")
+	ownedDelete        = load("owned_delete")
+	sessionCreate      = load("session_create")
+	sessionGet         = load("session_get")
+	sessionUpdate      = load("session_update")
+	sessionTouch       = load("session_touch")
+	sessionDelete      = load("session_delete")
+	sessionsList       = load("sessions_list")
+	sessionsDelete     = load("sessions_delete")
+	verificationCreate = load("token_create")
+	verificationDelete = load("tokens_delete")
+)
+
+// load returns a script with those parts of common.lua that it needs: a server would
+// make every function anew on every call. It reads no file: the scripts are in the
+// program.
+func load(name string) *redis.Script {
+	text := source(name)
+	parts := strings.Split(source("common"), "\n\n")
+	for i := len(parts) - 1; i >= 0; i-- { // a part uses only those before it
+		if defines := definition.FindStringSubmatch(parts[i]); defines == nil || uses(text, defines[1]) {
+			text = parts[i] + "\n" + text
+		}
+	}
+	return redis.NewScript(text)
+}
+
+// definition finds the name that a part of common.lua defines, if it is a function.
+var definition = regexp.MustCompile(`(?m)^local function (\w+)`)
+
+func uses(text, name string) bool { return strings.Contains(text, name+"(") }
+
+func source(name string) string {
+	text, err := lua.ReadFile("lua/" + name + ".lua")
+	if err != nil {
+		panic(err) // the program was built without it
+	}
+	return string(text)
+}
+
+// run runs a script on the slot of its first key. EVALSHA comes first; the text is
+// sent only to a server that does not have it.
+func (s *store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
+	all := make([]any, 0, len(args)+2)
+	all = append(append(all, s.prefix, s.single), args...)
+	return prompt(ctx, s, func() *redis.Cmd {
+		if s.replicas == 0 {
+			return script.Run(ctx, s.client, keys, all...)
+		}
+		return s.runAndWait(ctx, script, keys, all)
+	}, redis.NewCmd)
+}
+
+// runAndWait runs a script and has the server wait for replicas, on the same
+// connection and in the same round trip.
+func (s *store) runAndWait(ctx context.Context, script *redis.Script, keys []string, args []any) *redis.Cmd {
+	pipe, err := s.pipelineFor(ctx, keys[0])
+	if err != nil {
+		return failed(ctx, err)
+	}
+	cmd := script.EvalSha(ctx, pipe, keys, args...)
+	wait := s.wait(ctx, pipe)
+	_, _ = pipe.Exec(ctx)
+	if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
+		cmd = script.Eval(ctx, pipe, keys, args...)
+		wait = s.wait(ctx, pipe)
+		_, _ = pipe.Exec(ctx)
+	}
+	if err := s.acknowledged(wait); cmd.Err() == nil && err != nil {
+		return failed(ctx, err)
+	}
+	return cmd
+}
+
+func failed(ctx context.Context, err error) *redis.Cmd {
+	cmd := redis.NewCmd(ctx)
+	cmd.SetErr(err)
+	return cmd
+}
+
+// wait adds WAIT to a pipeline.
+func (s *store) wait(ctx context.Context, pipe redis.Pipeliner) *redis.Cmd {
+	return pipe.Do(ctx, "WAIT", s.replicas, s.waitTimeout.Milliseconds())
+}
+
+// errReplicas says that too few replicas have a write, which the primary has.
+var errReplicas = errors.New("redis: the write was applied, but too few replicas acknowledged it in time")
+
+func (s *store) acknowledged(wait *redis.Cmd) error {
+	n, err := wait.Int()
+	if err == nil && n < s.replicas {
+		err = errReplicas
+	}
+	return err
+}
+
+// pipelineFor returns a pipeline on the server that has a key.
+func (s *store) pipelineFor(ctx context.Context, key string) (redis.Pipeliner, error) {
+	cluster, ok := s.client.(*redis.ClusterClient)
+	if !ok {
+		return s.client.Pipeline(), nil
+	}
+	node, err := cluster.MasterForKey(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return node.Pipeline(), nil
+}
+
+// status returns the reply of a script that answers {status, …}.
+func status(cmd *redis.Cmd) (string, []string, error) {
+	reply, err := cmd.StringSlice()
+	if err != nil {
+		return "", nil, err
+	}
+	if len(reply) == 0 {
+		return "", nil, errRecord
+	}
+	return reply[0], reply[1:], nil
+}
+
+// found returns the reply of a script that answers with a list, or nil for what is
+// not there.
+func found(cmd *redis.Cmd) ([]string, error) {
+	reply, err := cmd.StringSlice()
+	if errors.Is(err, redis.Nil) {
+		return nil, adapter.ErrNotFound
+	}
+	return reply, err
+}
+
+// packed returns strings as a MessagePack list.
+func packed(v ...string) []byte {
+	b := msgp.AppendArrayHeader(nil, uint32(len(v)))
+	for _, e := range v {
+		b = msgp.AppendString(b, e)
+	}
+	return b
+}

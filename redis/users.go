@@ -1,0 +1,200 @@
+package redis
+
+import (
+	"context"
+	"errors"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
+	return u, failure(s.createUser(ctx, u, nil))
+}
+
+func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
+	if err := s.createUser(ctx, u, &a); err != nil {
+		return adapter.User{}, adapter.Account{}, failure(err)
+	}
+	return u, a, nil
+}
+
+// createUser stores a user, and its account if there is one.
+func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Account) error {
+	id := escape(u.ID)
+	var nonce string
+	make := func() []claim {
+		nonce = newNonce()
+		var claims []claim
+		if u.Email != "" {
+			claims = append(claims, s.newClaim(kindEmail, u.Email, nonce, id))
+		}
+		if a != nil {
+			claims = append(claims, s.newClaim(kindAccount, accountField(a.Key()), nonce, id))
+		}
+		return claims
+	}
+	write := func(claims []claim, until string) (string, []string, error) {
+		user, err := encodeUser(u, nonce)
+		if err != nil {
+			return "", nil, err
+		}
+		var field string
+		var account []byte
+		if a != nil {
+			field = accountField(a.Key())
+			if account, err = encodeAccount(*a, nonce); err != nil {
+				return "", nil, err
+			}
+		}
+		return status(s.run(ctx, userCreate, []string{s.key(kindUser, id)}, with(claims, id, until, nonce, user, field, account)...))
+	}
+	result, _, err := s.fulfil(ctx, make, write)
+	if held := (*heldError)(nil); errors.As(err, &held) {
+		return adapter.Conflict(conflicts[held.claim.kind])
+	}
+	if err == nil && result == "ID" {
+		return adapter.Conflict(adapter.FieldUserID)
+	}
+	return err
+}
+
+func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
+	u, err := s.get(ctx, s.key(kindUser, escape(id))).Result()
+	if err != nil {
+		return adapter.User{}, failure(err)
+	}
+	return decodeUser(id, u)
+}
+
+func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
+	index := s.key(kindEmail, escape(email))
+	if s.isSingle() {
+		reply, err := found(s.run(ctx, userByEmail, []string{index}, email))
+		if err != nil {
+			return adapter.User{}, failure(err)
+		}
+		return decodeUser(unescape(reply[0]), reply[1])
+	}
+	id, err := s.lookUp(ctx, index)
+	if err != nil {
+		return adapter.User{}, failure(err)
+	}
+	u, err := s.GetUser(ctx, unescape(id))
+	if err == nil && u.Email != email {
+		return adapter.User{}, adapter.ErrNotFound
+	}
+	return u, err
+}
+
+func (s *store) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (adapter.User, error) {
+	id, _, user, err := s.owned(ctx, kindAccount, kindAccounts, accountField(key))
+	if err != nil {
+		return adapter.User{}, err
+	}
+	return decodeUser(id, user)
+}
+
+func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	changes, err := encodeUserUpdate(up, s.options.Now())
+	if err != nil {
+		return adapter.User{}, err
+	}
+	tag := escape(id)
+	for range attempts {
+		result, reply, err := s.updateUser(ctx, tag, up.Email, changes)
+		switch {
+		case err != nil:
+			return adapter.User{}, failure(err)
+		case result == "ABSENT":
+			return adapter.User{}, adapter.ErrNotFound
+		case result == "OK":
+			if err := s.release(ctx, reply[1:]); err != nil {
+				return adapter.User{}, failure(err)
+			}
+			return decodeUser(id, reply[0])
+		}
+	}
+	return adapter.User{}, adapter.Caused(adapter.ErrUnavailable, errRaced)
+}
+
+// updateUser makes one attempt at an update. The status is REVOKED if the address
+// was thought to be the user's own already and is not any more.
+func (s *store) updateUser(ctx context.Context, id string, email *string, changes []byte) (string, []string, error) {
+	make := func() []claim {
+		if email == nil || *email == "" {
+			return nil
+		}
+		return []claim{s.newClaim(kindEmail, *email, newNonce(), id)}
+	}
+	run := func(claims []claim, until, own string) (string, []string, error) {
+		return nested(s.run(ctx, userUpdate, []string{s.key(kindUser, id)}, with(claims, id, until, changes, own)...))
+	}
+	result, reply, err := s.fulfil(ctx, make, func(claims []claim, until string) (string, []string, error) {
+		return run(claims, until, "0")
+	})
+	held := (*heldError)(nil)
+	switch {
+	case !errors.As(err, &held):
+		return result, reply, err
+	case held.by == id:
+		return run(nil, "", "1")
+	}
+	return s.takenOrAbsent(ctx, id)
+}
+
+// takenOrAbsent returns why a user cannot have the address that it claimed first and
+// was looked for after: it is another's, unless there is no such user.
+func (s *store) takenOrAbsent(ctx context.Context, id string) (string, []string, error) {
+	err := s.get(ctx, s.key(kindUser, id)).Err()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return "ABSENT", nil, nil
+	case err != nil:
+		return "", nil, err
+	}
+	return "", nil, adapter.Conflict(adapter.FieldUserEmail)
+}
+
+// nested returns the reply of a script whose last part is a list of its own,
+// flattened.
+func nested(cmd *redis.Cmd) (string, []string, error) {
+	reply, err := cmd.Slice()
+	if err != nil {
+		return "", nil, err
+	}
+	var flat []string
+	for _, part := range reply {
+		switch part := part.(type) {
+		case string:
+			flat = append(flat, part)
+		case []any:
+			for _, p := range part {
+				if p, ok := p.(string); ok {
+					flat = append(flat, p)
+				}
+			}
+		}
+	}
+	if len(flat) == 0 {
+		return "", nil, errRecord
+	}
+	return flat[0], flat[1:], nil
+}
+
+// DeleteUser costs one round trip on a single server. On a cluster it costs one in the
+// user's slot, after which nothing of the user can be reached; one, in parallel, for
+// the index entries in other slots; and one to forget the list of them, which a
+// repeated call would finish.
+func (s *store) DeleteUser(ctx context.Context, id string) error {
+	tag := escape(id)
+	entries, err := s.run(ctx, userDelete, []string{s.key(kindUser, tag)}, tag, pendingLife.Milliseconds()).StringSlice()
+	if err != nil || len(entries) == 0 {
+		return failure(err)
+	}
+	if err := s.release(ctx, entries); err != nil {
+		return failure(err)
+	}
+	return failure(s.del(ctx, s.key(kindDeleted, tag)).Err())
+}
