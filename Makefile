@@ -19,7 +19,7 @@ MIN_COVERAGE = 95
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Start the sign-in example
@@ -38,14 +38,17 @@ down: ## Stop what make up started
 	internal/scripts/compose.sh down
 
 .PHONY: test
-test: setup ## Run every test under the race detector, and check the table in README.md
+test: setup ## Run every test under the race detector, the suite on every backend
 	internal/scripts/test.sh all $(BACKENDS)
-	go run ./cmd/conformance-table -check $(REPORTS)
 
 .PHONY: table
 table: setup ## Run the backends' tests and write the results into README.md
 	internal/scripts/test.sh backends $(BACKENDS)
 	go run ./cmd/conformance-table $(REPORTS)
+
+.PHONY: check-table
+check-table: ## Check that README.md has the results of the last make test
+	go run ./cmd/conformance-table -check $(REPORTS)
 
 .PHONY: bench
 bench: ## Run the benchmarks
