@@ -13,8 +13,11 @@ import (
 // raceMutants work as long as one call comes after the other. Those that check
 // before they write take what comes between for a success.
 var raceMutants = []mutant{
-	{"CreateUser checks the e-mail address, and then writes", []string{"RAC-001", "RAC-002", "RAC-006"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+	{"CreateUser checks the e-mail address, and then writes", []string{"RAC-001", "RAC-002"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return checksEmail{base{inner}}
+	}},
+	{"CreateUser checks the e-mail address, and then writes, beside other writes of one", []string{"RAC-006"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return checksEmail{base{lateUpdate{base{late{base{inner}}}}}}
 	}},
 	{"CreateUser checks the ID, and then writes", []string{"RAC-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return checksID{base{inner}}
@@ -85,6 +88,14 @@ type late struct{ base }
 func (m late) CreateUserWithAccount(ctx context.Context, u adapter.User, acc adapter.Account) (adapter.User, adapter.Account, error) {
 	pause()
 	return m.Adapter.CreateUserWithAccount(ctx, u, acc)
+}
+
+// lateUpdate takes its time over updates of users, which is no bug.
+type lateUpdate struct{ base }
+
+func (m lateUpdate) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	pause()
+	return m.Adapter.UpdateUser(ctx, id, up)
 }
 
 func (m late) DeleteUser(ctx context.Context, id string) error {
