@@ -23,7 +23,7 @@
 //	authstore:a:{id}              hash         its accounts, by provider:account
 //	authstore:w:{id}              hash         its authenticators, by credential ID
 //	authstore:s:{id}:token        string       a session, by its stored token; expires
-//	authstore:l:{id}              sorted set   its sessions by expiry; expires with the last
+//	authstore:l:{id}              sorted set   its sessions by expiry; expires some time after
 //
 // What is unique over all users has an index entry in a slot of its own, a nonce and
 // the user's ID. An entry counts only if the record that it leads to agrees:
@@ -36,7 +36,7 @@
 // Verification tokens lie in the slot of their identifier:
 //
 //	authstore:v:{identifier}:token string      a token; expires
-//	authstore:i:{identifier}      sorted set   its tokens by expiry; expires with the last
+//	authstore:i:{identifier}      sorted set   its tokens by expiry; expires some time after
 //
 // Two more are on a Cluster only, each with a life of its own: marks of revoked claims
 // (x, an hour) and what a deletion that was cut has still to release (d, a week). In
@@ -96,6 +96,14 @@
 //
 // On a Cluster, what is found by its index entry costs the trip to the entry's slot
 // first. GetSessionAndUser on a generated token is one MGET of two keys in one slot.
+//
+// # Size and speed
+//
+// A user with one account and one session takes about 1,600 bytes of the server's memory
+// (used_memory over 100,000 of them, Redis 7.0); in the layout of the Upstash adapter of
+// Auth.js the same data takes 1,730. With a million users the median of each operation
+// is at most 1.2 times that with a thousand. The benchmarks Bytes and Scale measure both,
+// and Raw each operation beside the bare commands in its place.
 //
 // # What a failover can lose
 //

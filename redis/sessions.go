@@ -12,6 +12,11 @@ import (
 // token.
 func (s *store) sessionKey(id, stored string) string { return s.key(kindSession, id) + ":" + stored }
 
+// lifetime returns how long something lives that expires at a time, in ms.
+func (s *store) lifetime(expires time.Time) int64 {
+	return expires.Sub(s.options.Now()).Milliseconds()
+}
+
 // sessionID returns the ID of a session by its stored token.
 func (s *store) sessionID(stored string) string {
 	if s.options.PlainSessionTokens {
@@ -43,7 +48,7 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 		if !generated {
 			member = "f" + nonce + stored
 		}
-		return status(s.run(ctx, sessionCreate, []string{s.key(kindUser, id)}, with(claims, id, until, stored, record, nonce, expires, member)...))
+		return status(s.run(ctx, sessionCreate, []string{s.key(kindUser, id)}, with(claims, id, until, stored, record, nonce, expires, s.lifetime(se.Expires), member)...))
 	}
 	result, _, err := s.fulfil(ctx, make, write)
 	if held := (*heldError)(nil); errors.As(err, &held) {

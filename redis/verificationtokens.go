@@ -15,7 +15,8 @@ func (s *store) links(identifier string) (list, link string) {
 
 func (s *store) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
 	list, link := s.links(t.Identifier)
-	err := s.run(ctx, verificationCreate, []string{list, link + t.Token}, encodeLink(t), millis(t.Expires), t.Token, newNonce()).Err()
+	err := s.run(ctx, verificationCreate, []string{list, link + t.Token},
+		encodeLink(t), millis(t.Expires), t.Token, s.lifetime(t.Expires), newNonce()).Err()
 	return t, failure(err)
 }
 

@@ -118,16 +118,18 @@ local function patch(record, changes)
 end
 
 -- listed puts a session or a token into a list by its expiry, or moves it there, and
--- lets the list live as long as its members: a while longer, so that not every one
--- that is added has to prolong it. One time in sixteen, by the nonce of the write, what
--- the server has expired is taken out.
-local function listed(list, member, expires, nonce)
+-- lets the list live longer than its members, by a quarter of the lifetime of the one
+-- that prolonged it, so that few of those added have to. The lifetime is by the
+-- adapter's clock, what is left of the list's by the server's: an eighth is kept for
+-- the difference. One time in sixteen, by the nonce of the write, what the server has
+-- expired is taken out.
+local function listed(list, member, expires, lifetime, nonce)
 	redis.call('ZADD', list, expires, member)
-	local time, left = now(), redis.call('PTTL', list)
-	if left < 0 or time + left < tonumber(expires) then
-		redis.call('PEXPIREAT', list, string.format('%.0f', expires + math.max(0, expires - time) / 4))
+	local left = redis.call('PTTL', list)
+	if left < 0 or left < lifetime * 1.125 then
+		redis.call('PEXPIREAT', list, string.format('%.0f', expires + math.max(0, lifetime) / 4))
 	end
-	if nonce and string.byte(nonce) % 16 == 0 then redis.call('ZREMRANGEBYSCORE', list, '-inf', time) end
+	if nonce and string.byte(nonce) % 16 == 0 then redis.call('ZREMRANGEBYSCORE', list, '-inf', now()) end
 end
 
 -- A member of the list is "g" and the stored token, or "f", the nonce of the index
