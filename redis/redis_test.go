@@ -9,6 +9,7 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/redis"
@@ -146,6 +147,27 @@ func TestOpenIsLazy(t *testing.T) {
 		t.Errorf("got %v, want ErrUnavailable: nothing listens there", err)
 	}
 	check(t, a.Close())
+}
+
+// No goroutine outlives Close, not even that of a call which was left by its caller.
+func TestCloseLeavesNothingBehind(t *testing.T) {
+	for _, top := range topologies {
+		t.Run(top.name, func(t *testing.T) {
+			url := top.server(t).URL
+			before := goleak.IgnoreCurrent()
+			a, err := adapter.Open(t.Context(), url)
+			check(t, err)
+			_, _, err = a.GetSessionAndUser(t.Context(), "nobody's")
+			if !errors.Is(err, adapter.ErrNotFound) {
+				t.Errorf("got %v, want ErrNotFound", err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			go cancel()
+			_, _ = a.GetUser(ctx, "nobody") // may be left half way
+			check(t, a.Close())
+			goleak.VerifyNone(t, before)
+		})
+	}
 }
 
 func TestACallersClientStaysOpen(t *testing.T) {
