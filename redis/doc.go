@@ -124,13 +124,14 @@
 // # Limits
 //
 // DeleteUser, DeleteSessions and ListSessions walk through all sessions of one user in
-// one script, during which the server does nothing else: about a millisecond for a
+// one script, during which the server does nothing else: about two milliseconds for a
 // thousand. No path uses KEYS or SCAN.
 //
 // # Versions
 //
 // Redis 6.2 or later, or Valkey: GETDEL and SET with PXAT came with 6.2, and nothing that
 // is used is newer. The suite has passed on 6.2.14, one server and a Cluster, and passes
-// on the version in the README's table. Scripts touch keys that are not among their KEYS, always in the slot of the first one on a Cluster;
-// a proxy that forbids that does not serve.
+// on the version in the README's table. Scripts touch keys that are not among their KEYS,
+// always in the slot of the first one on a Cluster; a proxy that forbids that does not
+// serve.
 package redis
