@@ -51,8 +51,9 @@ check-table: ## Check that README.md has the results of the last make test
 	go run ./cmd/conformance-table -check $(REPORTS)
 
 .PHONY: bench
-bench: ## Run the benchmarks
-	go test -run '^$$' -bench . -benchmem -timeout 10m ./...
+bench: setup ## Run the benchmarks, Redis beside the bare client, and with a million users
+	go test -run '^$$' -bench . -benchmem ./memory
+	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./redis
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME
