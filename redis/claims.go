@@ -99,11 +99,11 @@ type heldError struct {
 func (e *heldError) Error() string { return "held: " + conflicts[e.claim.kind] }
 
 // fulfil makes claims and writes what they are for, and starts over if another call
-// revoked them. make returns the claims with new nonces; write runs the script and
+// revoked them. newClaims returns the claims with new nonces; write runs the script and
 // returns its status.
-func (s *store) fulfil(ctx context.Context, make func() []claim, write func(claims []claim, until string) (string, []string, error)) (string, []string, error) {
+func (s *store) fulfil(ctx context.Context, newClaims func() []claim, write func(claims []claim, until string) (string, []string, error)) (string, []string, error) {
 	for range attempts {
-		claims, until := make(), deadline()
+		claims, until := newClaims(), deadline()
 		if err := s.acquire(ctx, claims); err != nil {
 			return "", nil, err
 		}

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -247,17 +248,8 @@ func decodeUser(id, b string) (adapter.User, error) {
 	if err != nil {
 		return adapter.User{}, err
 	}
-	u.UpdatedAt = updatedAt(u.CreatedAt, u.UpdatedAt)
+	u.UpdatedAt = cmp.Or(u.UpdatedAt, u.CreatedAt) // not stored while it is the same
 	return u, nil
-}
-
-// updatedAt returns when a record was updated: when it was made, if nothing says
-// otherwise.
-func updatedAt(created, updated time.Time) time.Time {
-	if updated.IsZero() {
-		return created
-	}
-	return updated
 }
 
 func encodeAccount(a adapter.Account, nonce string) ([]byte, error) {
@@ -324,7 +316,7 @@ func decodeAccount(userID string, key adapter.AccountKey, b string) (adapter.Acc
 	if err != nil {
 		return adapter.Account{}, err
 	}
-	a.UpdatedAt = updatedAt(a.CreatedAt, a.UpdatedAt)
+	a.UpdatedAt = cmp.Or(a.UpdatedAt, a.CreatedAt) // not stored while it is the same
 	return a, nil
 }
 
@@ -365,7 +357,7 @@ func decodeSession(userID, sessionID, b string) (adapter.Session, error) {
 	if err != nil {
 		return adapter.Session{}, err
 	}
-	s.UpdatedAt = updatedAt(s.CreatedAt, s.UpdatedAt)
+	s.UpdatedAt = cmp.Or(s.UpdatedAt, s.CreatedAt) // not stored while it is the same
 	return s, nil
 }
 

@@ -30,7 +30,7 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 	_, generated := adapter.ParseSessionToken(se.SessionToken)
 	expires := millis(se.Expires)
 	var nonce string
-	make := func() []claim {
+	claims := func() []claim {
 		nonce = newNonce()
 		if generated {
 			return nil
@@ -50,7 +50,7 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 		}
 		return status(s.run(ctx, sessionCreate, []string{s.key(kindUser, id)}, with(claims, id, until, stored, record, nonce, expires, s.lifetime(se.Expires), member)...))
 	}
-	result, _, err := s.fulfil(ctx, make, write)
+	result, _, err := s.fulfil(ctx, claims, write)
 	if held := (*heldError)(nil); errors.As(err, &held) {
 		err = adapter.Conflict(adapter.FieldSessionToken)
 	}

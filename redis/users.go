@@ -24,16 +24,16 @@ func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a ada
 func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Account) error {
 	id := escape(u.ID)
 	var nonce string
-	make := func() []claim {
+	claims := func() []claim {
 		nonce = newNonce()
-		var claims []claim
+		var all []claim
 		if u.Email != "" {
-			claims = append(claims, s.newClaim(kindEmail, u.Email, nonce, id))
+			all = append(all, s.newClaim(kindEmail, u.Email, nonce, id))
 		}
 		if a != nil {
-			claims = append(claims, s.newClaim(kindAccount, accountField(a.Key()), nonce, id))
+			all = append(all, s.newClaim(kindAccount, accountField(a.Key()), nonce, id))
 		}
-		return claims
+		return all
 	}
 	write := func(claims []claim, until string) (string, []string, error) {
 		user, err := encodeUser(u, nonce)
@@ -50,7 +50,7 @@ func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Accou
 		}
 		return status(s.run(ctx, userCreate, []string{s.key(kindUser, id)}, with(claims, id, until, nonce, user, field, account)...))
 	}
-	result, _, err := s.fulfil(ctx, make, write)
+	result, _, err := s.fulfil(ctx, claims, write)
 	if held := (*heldError)(nil); errors.As(err, &held) {
 		return adapter.Conflict(conflicts[held.claim.kind])
 	}
@@ -122,7 +122,7 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 // updateUser makes one attempt at an update. The status is REVOKED if the address
 // was thought to be the user's own already and is not any more.
 func (s *store) updateUser(ctx context.Context, id string, email *string, changes []byte) (string, []string, error) {
-	make := func() []claim {
+	claims := func() []claim {
 		if email == nil || *email == "" {
 			return nil
 		}
@@ -131,7 +131,7 @@ func (s *store) updateUser(ctx context.Context, id string, email *string, change
 	run := func(claims []claim, until, own string) (string, []string, error) {
 		return nested(s.run(ctx, userUpdate, []string{s.key(kindUser, id)}, with(claims, id, until, changes, own)...))
 	}
-	result, reply, err := s.fulfil(ctx, make, func(claims []claim, until string) (string, []string, error) {
+	result, reply, err := s.fulfil(ctx, claims, func(claims []claim, until string) (string, []string, error) {
 		return run(claims, until, "0")
 	})
 	held := (*heldError)(nil)

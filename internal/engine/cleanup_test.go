@@ -107,7 +107,7 @@ func createFor(t *testing.T, owner string) {
 	d := needDocker(t)
 	image, ok := d.present(t.Context(), "redis")
 	if !ok {
-		t.Skip("no image to make a container of")
+		without(t, "no image to make a container of")
 	}
 	c, err := d.Client().ContainerCreate(t.Context(), client.ContainerCreateOptions{
 		Config: &dockercontainer.Config{Image: image, Labels: map[string]string{ownerLabel: owner}},

@@ -141,19 +141,28 @@ func TestPause(t *testing.T) {
 	}
 }
 
-// needDocker skips a test that is about containers where there are none. In CI
-// the tests of the servers fail then.
+// without ends a test for want of something: as skipped, and in CI, which has it all,
+// as failed.
+func without(t *testing.T, reason any) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(reason)
+	}
+	t.Skip(reason)
+}
+
+// needDocker ends a test that is about containers where there are none.
 func needDocker(t *testing.T) docker {
 	t.Helper()
 	d, err := dial()
 	if err != nil {
-		t.Skip(err)
+		without(t, err)
 	}
 	return d
 }
 
-// needImage skips the test of an engine that no backend runs on yet, unless the
-// machine has it.
+// needImage skips the test of an engine that no backend runs on yet, in CI too, unless
+// the machine has it. Its callers are the list of these engines.
 func needImage(t *testing.T, k *kind) {
 	t.Helper()
 	if os.Getenv(k.address) != "" {
