@@ -51,9 +51,9 @@
 //
 // # Promises
 //
-// All of the contract in package adapter, on replica sets, sharded clusters and standalone
-// servers alike. Reads go to the primary and writes wait for the majority, whatever the
-// client says. Every operation is one atomic write to one document but for three: a
+// All of the contract in package adapter, on replica sets and on standalone servers. Nothing
+// depends on which it is, so a sharded cluster does too, though it has not been tested. Reads
+// go to the primary and writes wait for the majority, whatever the client says. Every operation is one atomic write to one document but for three: a
 // sign-up with an account takes three writes, the deletion of a user five, and both keep
 // every rule when they are cut between any two of them (claims.go, docs/adr/0007). Signing
 // out everywhere is one command, which removes all sessions that were made before it.

@@ -118,7 +118,7 @@ func (e *pair) bare() map[string]measure.Call {
 			}
 			return e.client.HSet(ctx, e.raw("accounts"), "github:1", value120).Err()
 		},
-		"CreateSession": func(ctx context.Context) error { return e.writeSession(ctx, e.Name()) },
+		"CreateSession": func(ctx context.Context) error { return e.createSession(ctx, e.Name()) },
 		"UpdateSession": func(ctx context.Context) error {
 			if err := e.client.Get(ctx, e.raw("session")).Err(); err != nil {
 				return err
@@ -127,7 +127,7 @@ func (e *pair) bare() map[string]measure.Call {
 		},
 		"CreateSession+DeleteSession": func(ctx context.Context) error {
 			name := e.Name()
-			if err := e.writeSession(ctx, name); err != nil {
+			if err := e.createSession(ctx, name); err != nil {
 				return err
 			}
 			_, err := e.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
@@ -196,8 +196,22 @@ local sessions = redis.call('ZRANGE', KEYS[5], 0, -1)
 for _, s in ipairs(sessions) do redis.call('DEL', s) end
 return redis.call('DEL', unpack(KEYS))`)
 
-// writeSession writes a session that expires, into a list of the user's that holds no
-// expired ones and expires too, in one transaction.
+// session is the least that writes a session only if its user is there and its token is
+// not taken, into a list of the user's that holds no expired ones and expires too.
+var session = goredis.NewScript(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PXAT', ARGV[3]) then return 0 end
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[2])
+redis.call('ZADD', KEYS[3], ARGV[3], ARGV[4])
+return redis.call('PEXPIREAT', KEYS[3], ARGV[3])`)
+
+func (e *pair) createSession(ctx context.Context, name string) error {
+	now := time.Now()
+	keys := []string{e.raw("user"), e.raw(name), e.raw("sessions")}
+	return session.Run(ctx, e.client, keys, value120[:60], now.UnixMilli(), now.Add(time.Hour).UnixMilli(), name).Err()
+}
+
+// writeSession writes a session that is there again.
 func (e *pair) writeSession(ctx context.Context, name string) error {
 	return e.writeListed(ctx, e.raw(name), value120[:60], e.raw("sessions"), name)
 }
