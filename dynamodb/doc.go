@@ -1,0 +1,2 @@
+// Package dynamodb keeps authentication data in one table of Amazon DynamoDB.
+package dynamodb
