@@ -75,7 +75,7 @@ func failure(err error) error {
 
 // isKind reports whether an error is one of the contract's already.
 func isKind(err error) bool {
-	for _, kind := range []error{adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrClosed} {
+	for _, kind := range []error{adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrClosed, errSchema} {
 		if errors.Is(err, kind) {
 			return true
 		}

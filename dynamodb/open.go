@@ -120,12 +120,12 @@ func openURL(ctx context.Context, u *url.URL, o adapter.Options) (adapter.Adapte
 	if err != nil {
 		return nil, err
 	}
-	transport := awshttp.NewBuildableClient().GetTransport()
-	load = append(load, config.WithHTTPClient(&http.Client{Transport: transport}))
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
 		return nil, adapter.Caused(adapter.Invalid("URL", "needs a configuration of the AWS SDK that can be read"), err)
 	}
+	transport := ownTransport(cfg.HTTPClient)
+	cfg.HTTPClient = &http.Client{Transport: transport}
 	if cfg.Region == "" {
 		return nil, adapter.Invalid("URL", "must have a region, or the AWS SDK's configuration must")
 	}
@@ -135,6 +135,15 @@ func openURL(ctx context.Context, u *url.URL, o adapter.Options) (adapter.Adapte
 	}
 	s.close = transport.CloseIdleConnections
 	return adapter.Guard(s, backend, s.options.Options), nil
+}
+
+// ownTransport returns a transport like that of a client, which can be closed.
+func ownTransport(client aws.HTTPClient) *http.Transport {
+	buildable, ok := client.(*awshttp.BuildableClient)
+	if !ok {
+		buildable = awshttp.NewBuildableClient()
+	}
+	return buildable.GetTransport()
 }
 
 // parseURL returns what a URL says: options, and where the SDK finds the service.

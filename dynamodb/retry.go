@@ -14,6 +14,7 @@ const (
 	patience  = 30 * time.Second
 	firstWait = 10 * time.Millisecond
 	maxWait   = time.Second
+	soon      = 100 * time.Millisecond
 )
 
 // retrier counts the tries of one call.

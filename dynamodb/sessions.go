@@ -115,8 +115,8 @@ func live(now time.Time) func(*expression) string {
 }
 
 func (s *store) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
-	now, stamp := s.options.Now(), newStamp()
-	c, err := s.encodeSessionUpdate(up, stamp, now)
+	now := s.options.Now()
+	c, err := s.encodeSessionUpdate(up, newStamp(), now)
 	if err != nil {
 		return adapter.Session{}, err
 	}
@@ -124,20 +124,53 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 	if err != nil {
 		return adapter.Session{}, failure(err)
 	}
-	it, ok, err := s.updateItem(ctx, s.sessionKey(id, token), c, live(now))
-	switch {
-	case isTooLarge(err):
-		return adapter.Session{}, tooLarge("Session")
-	case err != nil:
+	it, err := s.updateSession(ctx, s.sessionKey(id, token), c, now)
+	if err != nil {
 		return adapter.Session{}, failure(err)
-	case len(it) == 0:
-		return adapter.Session{}, adapter.ErrNotFound
-	case !ok && stampOf(it) != stamp: // else an attempt whose reply was lost has ended the session
-		return adapter.Session{}, adapter.ErrExpired
 	}
 	se, err := s.decodeSession(it)
 	se.SessionToken = token
 	return se, err
+}
+
+// updateSession changes a session that is live, and returns it as it is then.
+func (s *store) updateSession(ctx context.Context, k key, c *changes, now time.Time) (item, error) {
+	if c.many() {
+		return s.rewriteSession(ctx, k, c, now)
+	}
+	it, ok, err := s.updateItem(ctx, k, c, live(now))
+	switch {
+	case isTooLarge(err):
+		return nil, tooLarge("Session")
+	case err != nil:
+		return nil, err
+	case len(it) == 0:
+		return nil, adapter.ErrNotFound
+	case !ok && stampOf(it) != text(c.set[fieldStamp]): // else an attempt whose reply was lost has ended the session
+		return nil, adapter.ErrExpired
+	}
+	return it, nil
+}
+
+// rewriteSession makes changes that are too many for an update expression.
+func (s *store) rewriteSession(ctx context.Context, k key, c *changes, now time.Time) (item, error) {
+	current, err := s.get(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	var after item
+	err = s.transact(ctx, func() ([]step, error) {
+		se, err := s.decodeSession(current)
+		switch {
+		case err != nil:
+			return nil, err
+		case !now.Before(se.Expires):
+			return nil, adapter.ErrExpired
+		}
+		after = c.apply(current)
+		return []step{s.replace(after, stampOf(current), refresh(&current))}, checkSize("Session", after)
+	})
+	return after, err
 }
 
 // ownerFor is ownerOf before a change of expiry: on the way, the guard of a token that

@@ -182,7 +182,8 @@ func cfnLint(t *testing.T) func(file string) *exec.Cmd {
 	installed, err := filepath.Abs("../build/cfn-lint")
 	check(t, err)
 	run := func(args ...string) *exec.Cmd {
-		cmd := exec.CommandContext(t.Context(), "python3", append([]string{"-m", "cfnlint"}, args...)...)
+		main := "import sys; from cfnlint.runner import main; sys.exit(main())"
+		cmd := exec.CommandContext(t.Context(), "python3", append([]string{"-c", main}, args...)...)
 		cmd.Env = append(os.Environ(), "PYTHONPATH="+installed)
 		return cmd
 	}
@@ -305,8 +306,8 @@ func TestPolicyIsTheLeast(t *testing.T) {
 			}
 			var tests []conformance.Test
 			for _, test := range conformance.Tests() {
-				// Every operation in every way; the rest repeats them.
-				if kind, _, _ := strings.Cut(test.ID, "-"); slices.Contains([]string{"USR", "ACC", "SES", "VER", "AUT", "RTT", "CAS"}, kind) {
+				// Every operation, on what is there and on what is not; the rest repeats them.
+				if strings.HasPrefix(test.ID, "RTT-") || strings.HasPrefix(test.ID, "SES-") || strings.HasPrefix(test.ID, "USR-") {
 					tests = append(tests, test)
 				}
 			}
@@ -397,4 +398,3 @@ func TestTemplatesRefuseWhatCannotWork(t *testing.T) {
 		}
 	}
 }
-

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/authstore/authstore/adapter"
 )
 
 // maxSteps is how many items one transaction may have.
@@ -42,6 +44,9 @@ func (s *store) transact(ctx context.Context, build func() ([]step, error)) erro
 		again, end := outcome(ctx, err, steps)
 		if !again {
 			return end
+		}
+		if !busy(err) { // somebody was first: no reason to wait long
+			r.wait = min(r.wait, soon)
 		}
 		if err := r.again(ctx, err); err != nil {
 			return err
@@ -105,6 +110,18 @@ func (s *store) stillStamped(stamp string) (*string, map[string]string, item) {
 		return aws.String("attribute_exists(#pk) AND attribute_not_exists(#s)"), names, nil
 	}
 	return aws.String("attribute_exists(#pk) AND #s=:s"), names, item{":s": str(stamp)}
+}
+
+// refresh returns what a step does whose item was changed by somebody else: the item is
+// taken as it is now. ErrNotFound if it is gone.
+func refresh(current *item) func(context.Context, item) error {
+	return func(_ context.Context, now item) error {
+		if len(now) == 0 {
+			return adapter.ErrNotFound
+		}
+		*current = now
+		return nil
+	}
 }
 
 // change is a step that changes an item which has a stamp still: field by field, so

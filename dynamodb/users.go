@@ -157,13 +157,7 @@ func (s *store) rewriteUser(ctx context.Context, id string, c *changes, email *s
 		if err := checkSize("User", after); err != nil {
 			return nil, err
 		}
-		steps := []step{s.change(userKey(id), c, after, stampOf(current), func(_ context.Context, now item) error {
-			if len(now) == 0 {
-				return adapter.ErrNotFound
-			}
-			current = now
-			return nil
-		})}
+		steps := []step{s.change(userKey(id), c, after, stampOf(current), refresh(&current))}
 		old := text(current[userEmail])
 		if email == nil || old == *email {
 			return steps, nil
