@@ -100,8 +100,12 @@ func text(v types.AttributeValue) string {
 	return ""
 }
 
-// isoTime is how JavaScript writes a time (Date.prototype.toISOString).
-const isoTime = "2006-01-02T15:04:05.000Z"
+// isoTime is how JavaScript writes a time (Date.prototype.toISOString), and isoSecond how
+// others may.
+const (
+	isoTime   = "2006-01-02T15:04:05.000Z"
+	isoSecond = "2006-01-02T15:04:05Z"
+)
 
 func timestamp(t time.Time) types.AttributeValue { return str(t.Format(isoTime)) }
 

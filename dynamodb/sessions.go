@@ -102,7 +102,8 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 }
 
 // live returns the condition that a session has not expired. Its expiry may have been
-// written by the Auth.js adapter, with a fraction or as text.
+// written by somebody else, with a fraction or as text. Text without a fraction is
+// greater than the same second with one.
 func live(now time.Time) func(*expression) string {
 	return func(e *expression) string {
 		expires, ms := e.name(fieldExpires), e.name(fieldMillis)
@@ -110,7 +111,7 @@ func live(now time.Time) func(*expression) string {
 		return "((" + expires + ">" + e.value(fraction) +
 			" AND (" + expires + "<>" + e.value(number(seconds(now))) +
 			" OR attribute_not_exists(" + ms + ") OR " + ms + ">" + e.value(number(now.UnixMilli())) + "))" +
-			" OR " + expires + ">" + e.value(timestamp(now)) + ")"
+			" OR (" + expires + ">" + e.value(timestamp(now)) + " AND " + expires + "<>" + e.value(str(now.Format(isoSecond))) + "))"
 	}
 }
 
