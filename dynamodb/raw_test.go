@@ -2,7 +2,6 @@ package dynamodb_test
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -76,75 +75,82 @@ func typicalAccount(id string) adapter.Account {
 func (e *pair) name() string { return "n" + strconv.FormatInt(e.count.Add(1), 10) }
 
 const (
-	rounds      = 8
-	serialTime  = 100 * time.Millisecond
-	loadTime    = 200 * time.Millisecond
+	rounds      = 16
+	serialTime  = 150 * time.Millisecond
+	loadTime    = 100 * time.Millisecond
 	concurrency = 16
 )
 
 // compare measures both sides in turns and reports the figures and their ratios.
 func (e *pair) compare(b *testing.B, ours, raw call) {
-	var latency [2][]time.Duration
-	var calls, allocations [2]int64
+	sides := [2]side{{call: ours}, {call: raw}}
 	for round := range rounds {
-		for i, call := range []func(context.Context) error{ours, raw} {
-			if round%2 == 1 { // neither always comes first
-				i, call = 1-i, []func(context.Context) error{raw, ours}[i]
-			}
-			took, allocated := serial(b, call)
-			latency[i] = append(latency[i], took...)
-			allocations[i] += allocated
-			calls[i] += load(b, call)
+		for end := time.Now().Add(serialTime); time.Now().Before(end); {
+			sides[0].once(b)
+			sides[1].once(b)
+		}
+		for i := range sides { // neither always comes first
+			sides[(i+round)%2].load(b)
 		}
 	}
-	p50 := func(i int) float64 {
-		slices.Sort(latency[i])
-		return float64(latency[i][len(latency[i])/2].Nanoseconds()) / 1000
-	}
-	allocs := func(i int) float64 { return float64(allocations[i]) / float64(len(latency[i])) }
-	perSecond := func(i int) float64 { return float64(calls[i]) / (rounds * loadTime.Seconds()) }
+	our, bare := &sides[0], &sides[1]
+	ourAllocs, bareAllocs := our.allocs(b), bare.allocs(b)
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(p50(0), "p50-µs")
-	b.ReportMetric(p50(1), "raw-p50-µs")
-	b.ReportMetric(perSecond(0), "calls/s")
-	b.ReportMetric(perSecond(1), "raw-calls/s")
-	b.ReportMetric(float64(calls[0])/float64(calls[1]), "throughput-ratio")
-	b.ReportMetric(p50(1)/p50(0), "p50-ratio")
-	b.ReportMetric(allocs(0)/allocs(1), "allocs-ratio")
+	b.ReportMetric(our.p50(), "p50-µs")
+	b.ReportMetric(bare.p50(), "raw-p50-µs")
+	b.ReportMetric(our.perSecond(), "calls/s")
+	b.ReportMetric(bare.perSecond(), "raw-calls/s")
+	b.ReportMetric(ourAllocs, "allocs")
+	b.ReportMetric(bareAllocs, "raw-allocs")
+	b.ReportMetric(our.perSecond()/bare.perSecond(), "throughput-ratio")
+	b.ReportMetric(bare.p50()/our.p50(), "p50-ratio")
+	b.ReportMetric(ourAllocs/bareAllocs, "allocs-ratio")
 }
 
-// serial makes calls one after the other and returns how long each took, and how much
-// was allocated.
-func serial(b *testing.B, call call) (all []time.Duration, allocations int64) {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for end := time.Now().Add(serialTime); time.Now().Before(end); {
-		start := time.Now()
-		check(b, call(b.Context()))
-		all = append(all, time.Since(start))
-	}
-	runtime.ReadMemStats(&after)
-	return all, int64(after.Mallocs - before.Mallocs)
+// side is a call and what was measured of it.
+type side struct {
+	call  call
+	took  []time.Duration // each call made alone
+	calls atomic.Int64    // by many at once
 }
 
-// load makes calls in many goroutines and returns how many they were.
-func load(b *testing.B, call call) int64 {
-	var calls atomic.Int64
+// once makes one call alone.
+func (s *side) once(b *testing.B) {
+	start := time.Now()
+	check(b, s.call(b.Context()))
+	s.took = append(s.took, time.Since(start))
+}
+
+// p50 is the median of the calls made alone, in microseconds.
+func (s *side) p50() float64 {
+	slices.Sort(s.took)
+	return float64(s.took[len(s.took)/2].Nanoseconds()) / 1000
+}
+
+// perSecond is how many calls many make.
+func (s *side) perSecond() float64 { return float64(s.calls.Load()) / (rounds * loadTime.Seconds()) }
+
+// allocs is how many allocations a call makes.
+func (s *side) allocs(b *testing.B) float64 {
+	return testing.AllocsPerRun(20, func() { check(b, s.call(b.Context())) })
+}
+
+// load makes calls in many goroutines.
+func (s *side) load(b *testing.B) {
 	var running sync.WaitGroup
 	end := time.Now().Add(loadTime)
 	for range concurrency {
 		running.Go(func() {
 			for time.Now().Before(end) {
-				if err := call(b.Context()); err != nil {
+				if err := s.call(b.Context()); err != nil {
 					b.Error(err)
 					return
 				}
-				calls.Add(1)
+				s.calls.Add(1)
 			}
 		})
 	}
 	running.Wait()
-	return calls.Load()
 }
 
 type call = func(context.Context) error
