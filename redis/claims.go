@@ -51,16 +51,20 @@ const (
 	patience = 200 * time.Millisecond
 	// firstPause is the time until the first look again; each later one is doubled.
 	firstPause = 5 * time.Millisecond
-	// attempts is how often a call looks again, or starts over after its own claim
-	// was revoked.
-	attempts = 16
+	// endurance is how long a call goes on looking again, or starting over after its
+	// own claim was revoked, while others win the races for the same key: each of
+	// them gets its own work done, so that a call which is alone next comes through.
+	endurance = 6 * time.Second
 	// pendingLife is how long the list of index entries of a deleted user is kept for
 	// a repeated call.
 	pendingLife = 7 * 24 * time.Hour
 )
 
-// errRaced says that a call kept losing races. Trying again is right.
-var errRaced = errors.New("redis: too many calls for the same key at once")
+// racedError says that a call kept losing races. Trying again is right. It has a type
+// of its own because an error text of the adapter has the type of the cause.
+type racedError struct{}
+
+func (racedError) Error() string { return "redis: too many calls for the same key at once" }
 
 // newClaim returns a user's claim with a nonce.
 func (s *store) newClaim(kind, what, nonce, id string) claim {
@@ -102,7 +106,7 @@ func (e *heldError) Error() string { return "held: " + conflicts[e.claim.kind] }
 // revoked them. newClaims returns the claims with new nonces; write runs the script and
 // returns its status.
 func (s *store) fulfil(ctx context.Context, newClaims func() []claim, write func(claims []claim, until string) (string, []string, error)) (string, []string, error) {
-	for range attempts {
+	for since := time.Now(); time.Since(since) < endurance; {
 		claims, until := newClaims(), deadline()
 		if err := s.acquire(ctx, claims); err != nil {
 			return "", nil, err
@@ -125,7 +129,7 @@ func (s *store) fulfil(ctx context.Context, newClaims func() []claim, write func
 			return "", nil, err
 		}
 	}
-	return "", nil, adapter.Caused(adapter.ErrUnavailable, errRaced)
+	return "", nil, adapter.Caused(adapter.ErrUnavailable, racedError{})
 }
 
 // acquire takes step 1 for all claims, on a cluster. If one of them cannot be had,
@@ -205,8 +209,8 @@ func text(cmd *redis.Cmd) (string, error) {
 // owner has what is claimed. If not, the owner is given a moment to come to step 2 or
 // to give up; then its claim is revoked and its entry taken over.
 func (s *store) contend(ctx context.Context, c claim, other string) error {
-	since, pause := time.Now(), firstPause
-	for range attempts {
+	begun, pause := time.Now(), firstPause
+	for since := begun; time.Since(begun) < endurance; {
 		revoke := time.Since(since) >= patience
 		held, err := s.verify(ctx, c, other, revoke)
 		if err != nil {
@@ -224,7 +228,7 @@ func (s *store) contend(ctx context.Context, c claim, other string) error {
 		}
 		other = next
 	}
-	return adapter.Caused(adapter.ErrUnavailable, errRaced)
+	return adapter.Caused(adapter.ErrUnavailable, racedError{})
 }
 
 // verify asks the owner of an entry whether it has what a claim is for, and may revoke

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -102,7 +103,7 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 		return adapter.User{}, err
 	}
 	tag := escape(id)
-	for range attempts {
+	for since := time.Now(); time.Since(since) < endurance; {
 		result, reply, err := s.updateUser(ctx, tag, up.Email, changes)
 		switch {
 		case err != nil:
@@ -116,7 +117,7 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 			return decodeUser(id, reply[0])
 		}
 	}
-	return adapter.User{}, adapter.Caused(adapter.ErrUnavailable, errRaced)
+	return adapter.User{}, adapter.Caused(adapter.ErrUnavailable, racedError{})
 }
 
 // updateUser makes one attempt at an update. The status is REVOKED if the address
