@@ -15,6 +15,7 @@ import (
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/conformance/fault"
 	"github.com/authstore/authstore/redis"
+	"github.com/authstore/authstore/redis/internal/redistest"
 )
 
 // wire is a connection whose commands are steps of an injector, below the client's own
@@ -98,7 +99,7 @@ func (top topology) onWire(t *testing.T, open func(url string, faults *fault.Inj
 			Dump: func(ctx context.Context) ([]string, error) {
 				client := top.open(t, url)
 				defer client.Close()
-				return dump(ctx, client, prefix)
+				return redistest.Dump(ctx, client, prefix+":")
 			},
 			Faults: faults,
 			Close:  client.Close,

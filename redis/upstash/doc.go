@@ -1,0 +1,2 @@
+// Package upstash
+package upstash
