@@ -1,0 +1,157 @@
+package interop
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/engine"
+	"github.com/authstore/authstore/redis/upstash"
+)
+
+func TestMain(m *testing.M) { engine.Main(m) }
+
+// store is a kind of store that both sides know.
+type store struct {
+	name   string // in the report
+	js     string // in stores.mjs
+	server func(testing.TB) engine.Server
+	// open returns Go's adapter on a fresh part of the server, with the default names or
+	// others, and the options with which JavaScript has the same.
+	open func(t *testing.T, url string, custom bool) (adapter.Adapter, object)
+
+	passkeys bool // the JavaScript adapter has them
+	account  bool // the JavaScript adapter has getAccount
+
+	// nestedDates: JavaScript can store a Date within an object or a list. nested is what
+	// it reads then, and what Go stored there.
+	nestedDates bool
+	nested      func(time.Time) any
+	// noEmptyText: JavaScript stores null for an empty text.
+	noEmptyText bool
+	// What JavaScript leaves in such a store: an index entry of an address that was given
+	// up, a user that an update of nobody made, what a deleted user had.
+	leavesOldEmail, makesGhosts, leavesSessions bool
+	// movesEmail: Go finds a user by an address that JavaScript has changed.
+	movesEmail bool
+}
+
+var stores = []store{upstashStore, unstorageStore}
+
+var upstashStore = store{
+	name: "Upstash Redis", js: "upstash", server: engine.Redis,
+	open: func(t *testing.T, url string, custom bool) (adapter.Adapter, object) {
+		o, js := upstash.Options{BaseKeyPrefix: newName() + ":"}, object{}
+		if custom {
+			o.UserKeyPrefix, js["userKeyPrefix"] = "person/", "person/"
+			o.EmailKeyPrefix, js["emailKeyPrefix"] = "mail/", "mail/"
+			o.AccountKeyPrefix, js["accountKeyPrefix"] = "account/", "account/"
+			o.AccountByUserIDPrefix, js["accountByUserIdPrefix"] = "account-of/", "account-of/"
+			o.SessionKeyPrefix, js["sessionKeyPrefix"] = "session/", "session/"
+			o.SessionByUserIDKeyPrefix, js["sessionByUserIdKeyPrefix"] = "session-of/", "session-of/"
+			o.VerificationTokenKeyPrefix, js["verificationTokenKeyPrefix"] = "link/", "link/"
+		}
+		js["baseKeyPrefix"] = o.BaseKeyPrefix
+		return upstash.New(newRedis(t, url), o), js
+	},
+	nestedDates: true,
+	nested:      func(v time.Time) any { return v.Format("2006-01-02T15:04:05.000Z") }, // JSON
+	movesEmail:  true,
+
+	leavesOldEmail: true, makesGhosts: true, leavesSessions: true,
+}
+
+// unstorageStore is the adapter that adds passkeys to the layout of Upstash's.
+var unstorageStore = store{
+	name: "unstorage on Redis", js: "unstorage", server: engine.Redis,
+	open: func(t *testing.T, url string, custom bool) (adapter.Adapter, object) {
+		o, js := upstash.Options{BaseKeyPrefix: newName() + ":"}, object{}
+		if custom { // unstorage has ":" only between the parts of a key
+			o.UserKeyPrefix, js["userKeyPrefix"] = "person:", "person:"
+			o.EmailKeyPrefix, js["emailKeyPrefix"] = "mail:", "mail:"
+			o.AccountKeyPrefix, js["accountKeyPrefix"] = "account:", "account:"
+			o.AccountByUserIDPrefix, js["accountByUserIdPrefix"] = "account-of:", "account-of:"
+			o.SessionKeyPrefix, js["sessionKeyPrefix"] = "session:", "session:"
+			o.SessionByUserIDKeyPrefix, js["sessionByUserIdKeyPrefix"] = "session-of:", "session-of:"
+			o.VerificationTokenKeyPrefix, js["verificationTokenKeyPrefix"] = "link:", "link:"
+			o.AuthenticatorKeyPrefix, js["authenticatorKeyPrefix"] = "passkey:", "passkey:"
+			o.AuthenticatorUserKeyPrefix, js["authenticatorUserKeyPrefix"] = "passkeys-of:", "passkeys-of:"
+		}
+		js["baseKeyPrefix"] = o.BaseKeyPrefix
+		return upstash.New(newRedis(t, url), o), js
+	},
+	passkeys: true, account: true,
+	nestedDates: true,
+	nested:      upstashStore.nested,
+	movesEmail:  true,
+
+	leavesOldEmail: true, makesGhosts: true, leavesSessions: true,
+}
+
+func newRedis(t *testing.T, url string) *goredis.Client {
+	o, err := goredis.ParseURL(url)
+	check(t, err)
+	c := goredis.NewClient(o)
+	t.Cleanup(func() { check(t, c.Close()) })
+	return c
+}
+
+var names atomic.Int64
+
+// newName returns a name that no other test uses.
+func newName() string { return fmt.Sprintf("interop-%d-%d", os.Getpid(), names.Add(1)) }
+
+// pair is one store, open on both sides.
+type pair struct {
+	store *store
+	adapter.Adapter
+	oracle *oracle
+	handle any
+}
+
+// open opens a fresh part of a store on both sides.
+func (s *store) openBoth(t *testing.T, o *oracle, custom bool) *pair {
+	t.Helper()
+	url := s.server(t).URL
+	a, options := s.open(t, url, custom)
+	t.Cleanup(func() { check(t, a.Close()) })
+	handle, err := o.do("open", object{"store": s.js, "url": url, "options": options})
+	check(t, err)
+	t.Cleanup(func() {
+		_, err := o.do("close", object{"handle": handle})
+		check(t, err)
+	})
+	return &pair{s, a, o, handle}
+}
+
+// js calls a method of the JavaScript adapter, which must not throw.
+func (p *pair) js(t *testing.T, method string, args ...any) any {
+	t.Helper()
+	v, err := p.oracle.do("call", object{"handle": p.handle, "method": method, "args": args})
+	if err != nil {
+		t.Fatalf("JavaScript: %s: %v", method, err)
+	}
+	return v
+}
+
+// racing makes the same call many times at once in JavaScript.
+func (p *pair) racing(t *testing.T, method string, args ...[]any) []any {
+	t.Helper()
+	all := make([]any, len(args))
+	for i := range args {
+		all[i] = args[i]
+	}
+	v, err := p.oracle.do("calls", object{"handle": p.handle, "method": method, "args": all})
+	if err != nil {
+		t.Fatalf("JavaScript: %s: %v", method, err)
+	}
+	return v.([]any)
+}
+
+func ctx(t *testing.T) context.Context { return t.Context() }
