@@ -87,10 +87,10 @@
 //	GetUserByAccount                     1
 //	UpdateUser                           2
 //	UpdateUser (e-mail)                  2
-//	DeleteUser                           2+
+//	DeleteUser                           2
 //	LinkAccount                          1
 //	GetAccount                           1
-//	ListAccounts                         1+
+//	ListAccounts                         1
 //	UpdateAccount                        2
 //	UnlinkAccount                        1
 //	CreateSession                        1
@@ -99,24 +99,25 @@
 //	GetSessionAndUser (made elsewhere)   1
 //	UpdateSession                        2
 //	UpdateSession (made elsewhere)       2
-//	ListSessions                         1+
+//	ListSessions                         1
 //	DeleteSession                        1
 //	DeleteSession (made elsewhere)       1
-//	DeleteSessionByID                    2+
-//	DeleteSessions                       1+
+//	DeleteSessionByID                    2
+//	DeleteSessions                       1
 //	CreateVerificationToken              1
 //	UseVerificationToken                 1
-//	DeleteVerificationTokens             1+
+//	DeleteVerificationTokens             1
 //	CreateAuthenticator                  1
 //	GetAuthenticator                     1
-//	ListAuthenticators                   1+
+//	ListAuthenticators                   1
 //	UpdateAuthenticatorCounter           2
 //	DeleteAuthenticator                  1
 //
 // The layout has no list of what belongs to a user, and JavaScript would not keep one. The
-// operations with a "+" therefore walk through all keys of the database with SCAN, ten
-// thousand a round trip. They are for signing out and for account pages, not for every
-// request.
+// three lists, DeleteUser, DeleteSessions, DeleteSessionByID and DeleteVerificationTokens
+// therefore walk through all keys of the database with SCAN, ten thousand a round trip: the
+// numbers are those of fewer keys. They are for signing out and for account pages, not for
+// every request.
 //
 // # Versions
 //

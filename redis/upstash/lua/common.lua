@@ -26,13 +26,20 @@ local function taken(index, email, users, id)
 	return not r or r.email == email
 end
 
+-- owner returns the ID of the user that a record belongs to. false is a record that
+-- cannot be read.
+local function owner(v)
+	local r = decode(v)
+	return r and type(r.userId) == 'string' and r.userId
+end
+
 -- owned reports whether a record belongs to a user who is there. A record that cannot
 -- be read does.
 local function owned(key, users)
 	local v = redis.call('GET', key)
 	if not v then return false end
-	local r = decode(v)
-	return not r or redis.call('EXISTS', users .. tostring(r.userId)) == 1
+	local id = owner(v)
+	return not id or redis.call('EXISTS', users .. id) == 1
 end
 
 local function put(key, value, expiry)
