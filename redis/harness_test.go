@@ -15,8 +15,8 @@ import (
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/conformance/fault"
 	"github.com/authstore/authstore/internal/engine"
+	"github.com/authstore/authstore/internal/redistest"
 	"github.com/authstore/authstore/redis"
-	"github.com/authstore/authstore/redis/internal/redistest"
 )
 
 func TestMain(m *testing.M) {

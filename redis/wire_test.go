@@ -10,8 +10,8 @@ import (
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/conformance/fault"
+	"github.com/authstore/authstore/internal/redistest"
 	"github.com/authstore/authstore/redis"
-	"github.com/authstore/authstore/redis/internal/redistest"
 )
 
 // onWire returns a harness whose faults hit the connections of the topology.

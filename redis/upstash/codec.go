@@ -123,13 +123,14 @@ func (r *reader) seconds(name string) int64 {
 	return int64(v)
 }
 
-// attributes reads all members but the named ones.
-func (r *reader) attributes(named []string) adapter.Attributes {
+// attributes reads all members but those of fields. Names that an attribute cannot have
+// are left alone.
+func (r *reader) attributes(of adapter.Record) adapter.Attributes {
 	var texts []string
 	r.read(textMember, &texts)
 	var all adapter.Attributes
 	for name, raw := range r.record {
-		if name == textMember || slices.Contains(named, name) {
+		if adapter.ReservedAttribute(of, name) {
 			continue
 		}
 		d := json.NewDecoder(bytes.NewReader(raw))
@@ -242,15 +243,10 @@ func (r record) setAttributes(set adapter.Attributes, removed []string) error {
 	return reader.err
 }
 
-// stamps are the members of the times of a record.
-var stamps = []string{"createdAt", "updatedAt"}
-
 func (r record) setStamps(created, updated time.Time) {
 	r.setTime("createdAt", created)
 	r.setTime("updatedAt", updated)
 }
-
-var userMembers = append([]string{"id", "name", "email", "emailVerified", "image"}, stamps...)
 
 // setUser sets the fields of a user.
 func (r record) setUser(u adapter.User) {
@@ -274,17 +270,13 @@ func decodeUser(id, value string) (adapter.User, error) {
 	r := reader{record: record}
 	u := adapter.User{
 		ID: r.text("id"), Name: r.text("name"), Email: r.text("email"), EmailVerified: r.time("emailVerified"), Image: r.text("image"),
-		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(userMembers),
+		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(adapter.UserRecord),
 	}
 	if r.err == nil && u.ID != id {
 		r.err = adapter.ErrNotFound
 	}
 	return u, r.err
 }
-
-var accountMembers = append([]string{
-	"id", "userId", "type", "provider", "providerAccountId", "refresh_token", "access_token", "expires_at", "token_type", "scope", "id_token", "session_state",
-}, stamps...)
 
 // setAccount sets the fields of an account.
 func (r record) setAccount(a adapter.Account) {
@@ -316,12 +308,10 @@ func decodeAccount(value string) (adapter.Account, error) {
 		UserID: r.text("userId"), Type: adapter.AccountType(r.text("type")), Provider: r.text("provider"), ProviderAccountID: r.text("providerAccountId"),
 		RefreshToken: r.text("refresh_token"), AccessToken: r.text("access_token"), ExpiresAt: r.seconds("expires_at"), TokenType: r.text("token_type"),
 		Scope: r.text("scope"), IDToken: r.text("id_token"), SessionState: r.text("session_state"),
-		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(accountMembers),
+		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(adapter.AccountRecord),
 	}
 	return a, r.err
 }
-
-var sessionMembers = append([]string{"sessionToken", "userId", "expires"}, stamps...)
 
 // setSession sets the fields of a session.
 func (r record) setSession(s adapter.Session) {
@@ -340,7 +330,7 @@ func decodeSession(value string) (adapter.Session, error) {
 	r := reader{record: record}
 	s := adapter.Session{
 		SessionToken: r.text("sessionToken"), UserID: r.text("userId"), Expires: r.time("expires"),
-		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(sessionMembers),
+		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(adapter.SessionRecord),
 	}
 	s.ID = adapter.SessionID(s.SessionToken)
 	return s, r.err

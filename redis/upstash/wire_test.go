@@ -11,7 +11,7 @@ import (
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/conformance/fault"
 	"github.com/authstore/authstore/internal/engine"
-	"github.com/authstore/authstore/redis/internal/redistest"
+	"github.com/authstore/authstore/internal/redistest"
 	"github.com/authstore/authstore/redis/upstash"
 )
 
