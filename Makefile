@@ -4,12 +4,12 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 # The packages that run the conformance suite, each with a report of its own.
-BACKENDS = memory redis redis/upstash
+BACKENDS = memory mongo redis redis/upstash
 REPORTS  = $(BACKENDS:%=build/reports/%.json)
 
 # The engines that the backends run on: make test sees to Docker and an image of
 # each. ENGINES= leaves that out, for servers that the environment names.
-ENGINES = redis
+ENGINES = mongo redis
 
 # Not in go.mod, so that those who import authstore don't get it.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -51,8 +51,9 @@ check-table: ## Check that README.md has the results of the last make test
 	go run ./cmd/conformance-table -check $(REPORTS)
 
 .PHONY: bench
-bench: setup ## Run the benchmarks, Redis beside the bare client, and with a million users
+bench: setup ## Run the benchmarks: each store beside its bare client, and with many users
 	go test -run '^$$' -bench . -benchmem ./memory
+	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./mongo
 	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./redis
 
 .PHONY: fuzz

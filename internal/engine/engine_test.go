@@ -197,7 +197,6 @@ func inTransaction(ctx context.Context, client *mongo.Client, collection *mongo.
 }
 
 func TestMongo(t *testing.T) {
-	needImage(t, mongoReplicaSet)
 	s := Mongo(t)
 	checkVersion(t, s)
 	ctx := within(t, 30*time.Second)
@@ -232,7 +231,6 @@ func TestMongo(t *testing.T) {
 }
 
 func TestMongoStandalone(t *testing.T) {
-	needImage(t, mongoStandalone)
 	s := MongoStandalone(t)
 	checkVersion(t, s)
 	ctx := within(t, 30*time.Second)

@@ -1,0 +1,131 @@
+// Package mongo keeps authentication data in MongoDB, in the collections of the Auth.js
+// adapter (@auth/mongodb-adapter), which can work on them at the same time.
+//
+//	client, err := mongo.Connect(options.Client().ApplyURI(uri)) // go.mongodb.org/mongo-driver/v2
+//	store := authmongo.New(client.Database("app"), authmongo.Options{})
+//
+// or by URL, which connects with the first call and closes its client with the adapter:
+//
+//	mongodb://user:password@host1,host2/app?replicaSet=rs0
+//	mongodb+srv://user:password@cluster.example.com/app
+//
+// The parameters stringIDs and skipSchemaCheck are those of [Options]; all others are the
+// driver's. Where the URL does not say else, the client has at most 10 connections, closes
+// those that are idle for a minute, and gives up after 5 seconds without a server.
+//
+// # Collections
+//
+//	users                _id, name, email, emailVerified, image
+//	accounts             userId, type, provider, providerAccountId, refresh_token, access_token,
+//	                     expires_at (seconds), token_type, scope, id_token, session_state
+//	sessions             sessionToken, userId, expires
+//	verification_tokens  identifier, token, expires
+//	authenticators       credentialID, userId, providerAccountId, credentialPublicKey, counter,
+//	                     credentialDeviceType, credentialBackedUp, transports
+//
+// Beside these fields lie the attributes, under their own names, and createdAt and
+// updatedAt. IDs of users are ObjectIDs and 24 hexadecimal digits in Go (or strings, with
+// [Options.StringIDs]); times are BSON dates; what is empty is not stored. A sessionToken
+// is the digest of the token, unless the application shares its sessions with Auth.js
+// (adapter.Options.PlainSessionTokens).
+//
+// Documents of other writers are read as they are: null and missing fields, numbers of any
+// type, dates in text. A value that its field cannot have is a [*FieldError]. Updates leave
+// alone what they do not name.
+//
+// # Indexes
+//
+// [adapter.Schema] makes and checks them. Without them nothing is unique and nothing
+// expires, so the first call looks for them (five commands at once) and every call is a
+// [*SchemaError] until they are there; see [Options.SkipSchemaCheck].
+//
+//	users                email, unique, of those that have one
+//	accounts             provider and providerAccountId, unique; userId
+//	sessions             sessionToken, unique; userId; expires, TTL
+//	verification_tokens  identifier and token, unique; expires, TTL
+//	authenticators       credentialID, unique; userId
+//
+// E-mail addresses are stored in the form of adapter.NormalizeEmail, which is in lower case,
+// as Auth.js lower-cases them; the index compares them byte by byte. An address that another
+// program stored in mixed case is not found: CheckSchema names its user.
+//
+// # Promises
+//
+// All of the contract in package adapter, on replica sets and on standalone servers. Nothing
+// depends on which it is, so a sharded cluster does too, though it has not been tested. Reads
+// go to the primary and writes wait for the majority, whatever the client says. Every operation is one atomic write to one document but for three: a
+// sign-up with an account takes three writes, the deletion of a user five, and both keep
+// every rule when they are cut between any two of them (claims.go, docs/adr/0007). Signing
+// out everywhere is one command, which removes all sessions that were made before it.
+//
+// No transactions are used: one whose process died would hold up every write to the same
+// user for a minute.
+//
+// A reply that was lost does not change an answer where the driver repeats writes by itself:
+// on replica sets and sharded clusters, unless retryWrites=false. On a standalone server,
+// which has no retryable writes, the call is adapter.ErrUnavailable, and the write may have
+// been applied.
+//
+// A call ends when its context does. It tries a lost server once more, waiting for a new
+// primary for as long as the client's server selection timeout says; it does not repeat a
+// command until the context's deadline, as the driver otherwise would.
+//
+// # Round trips
+//
+// As measured by the package's tests:
+//
+//	CreateUser                           1
+//	CreateUserWithAccount                3
+//	GetUser                              1
+//	GetUserByEmail                       1
+//	GetUserByAccount                     1
+//	UpdateUser                           1
+//	UpdateUser (e-mail)                  1
+//	DeleteUser                           5
+//	LinkAccount                          1
+//	GetAccount                           1
+//	ListAccounts                         1
+//	UpdateAccount                        1
+//	UnlinkAccount                        1
+//	CreateSession                        1
+//	CreateSession (made elsewhere)       1
+//	GetSessionAndUser                    1
+//	GetSessionAndUser (made elsewhere)   1
+//	UpdateSession                        1
+//	UpdateSession (made elsewhere)       1
+//	DeleteSession                        1
+//	DeleteSession (made elsewhere)       1
+//	ListSessions                         1
+//	DeleteSessionByID                    1
+//	DeleteSessions                       1
+//	CreateVerificationToken              1
+//	UseVerificationToken                 1
+//	DeleteVerificationTokens             1
+//	CreateAuthenticator                  1
+//	GetAuthenticator                     1
+//	ListAuthenticators                   1
+//	UpdateAuthenticatorCounter           1
+//	DeleteAuthenticator                  1
+//
+// A conflict costs one more, to see whether what has the key is alive. Lists come in one
+// reply of up to 16 MB; DeleteSessionByID costs two where tokens are stored as they are.
+//
+// # Limits
+//
+// An account, session or credential of an unknown user is stored, and leads nowhere: to
+// check the user would cost a round trip. It goes with the next DeleteUser of that ID, and
+// gives way to whoever wants its key. While a deletion is cut short, lists by the user's ID
+// and GetAuthenticator still show what is left; no session opens and no account leads to
+// the user. A user's ID is taken until its deletion is finished.
+//
+// The TTL monitor runs once a minute by the server's clock; reads compare with the
+// adapter's, to the millisecond. A date in text never expires by itself.
+//
+// On a sharded collection a unique index must begin with the shard key: shard users by _id
+// only if nobody has an e-mail address, accounts by provider and providerAccountId, sessions
+// by sessionToken. Collections that are not sharded have no such limit.
+//
+// # Versions
+//
+// MongoDB 4.4 or later. The suite passes on the version in the README's table.
+package mongo

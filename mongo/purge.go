@@ -1,0 +1,33 @@
+package mongo
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// PurgeExpired implements adapter.Purger, in two round trips: the server's own TTL
+// monitor does the same once a minute, by its own clock.
+func (s *store) PurgeExpired(ctx context.Context) (int, error) {
+	n, err := s.purge(ctx)
+	return n, adapter.WrapError(ctx, backend, "PurgeExpired", failure(err))
+}
+
+func (s *store) purge(ctx context.Context) (int, error) {
+	ctx, c, err := s.begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	total := 0
+	for _, of := range []*mongo.Collection{c.sessions, c.tokens} {
+		n, err := deleteMany(ctx, of, bson.D{{Key: "expires", Value: bson.D{{Key: "$lte", Value: bson.NewDateTimeFromTime(s.options.Now())}}}})
+		if err != nil {
+			return total, err
+		}
+		total += n
+	}
+	return total, nil
+}

@@ -1,0 +1,236 @@
+package mongo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/measure"
+	"github.com/authstore/authstore/mongo"
+)
+
+// BenchmarkRaw measures every operation beside the bare driver on a replica set. Run it
+// with -benchtime=1x.
+func BenchmarkRaw(b *testing.B) {
+	measure.Beside(b, func(b *testing.B) (*measure.Stage, map[string]measure.Call) {
+		p := newPair(b)
+		return p.Stage, p.bare()
+	})
+}
+
+// pair is a store with one user, and the same documents in a database of the bare
+// driver's, with the same indexes.
+type pair struct {
+	*measure.Stage
+	raw   *driver.Database
+	id    bson.ObjectID // of the user
+	token string        // of the session, as it is stored
+}
+
+func newPair(b *testing.B) *pair {
+	store, db := benchmarkStore(b)
+	p := &pair{Stage: measure.NewStage(b, store)}
+	_, p.raw = benchmarkStore(b)
+	for _, name := range []string{"users", "accounts", "sessions", "authenticators"} {
+		doc, err := db.Collection(name).FindOne(b.Context(), bson.D{}).Raw()
+		check(b, err)
+		_, err = p.raw.Collection(name).InsertOne(b.Context(), doc)
+		check(b, err)
+	}
+	p.id, _ = bson.ObjectIDFromHex(p.User.ID)
+	p.token = p.Session.ID
+	return p
+}
+
+// benchmarkStore returns an adapter on a database of its own. All writes wait for the
+// majority, those of the bare driver too.
+func benchmarkStore(b *testing.B) (adapter.Adapter, *driver.Database) {
+	client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(b).URL).SetWriteConcern(writeconcern.Majority()))
+	check(b, err)
+	db := &database{Database: client.Database(fmt.Sprintf("t%d_%d", os.Getpid(), numbers.Add(1)))}
+	b.Cleanup(func() { check(b, db.remove()) })
+	store := mongo.New(db.Database, mongo.Options{})
+	check(b, schemaOf(b, store).ApplySchema(b.Context()))
+	return store, db.Database
+}
+
+func where(pairs ...any) bson.D {
+	var d bson.D
+	for i := 0; i < len(pairs); i += 2 {
+		d = append(d, bson.E{Key: pairs[i].(string), Value: pairs[i+1]})
+	}
+	return d
+}
+
+// user, account and session return documents as long as the store's own.
+func (p *pair) user(id bson.ObjectID, name string) bson.D {
+	u := measure.TypicalUser(name)
+	return where("_id", id, "name", u.Name, "email", u.Email, "emailVerified", u.EmailVerified, "image", u.Image, "createdAt", time.Now(), "updatedAt", time.Now())
+}
+
+func (p *pair) account(id bson.ObjectID, name string) bson.D {
+	a := measure.TypicalAccount(name)
+	return where("userId", id, "type", a.Type, "provider", a.Provider, "providerAccountId", name, "access_token", a.AccessToken,
+		"token_type", a.TokenType, "scope", a.Scope, "createdAt", time.Now(), "updatedAt", time.Now())
+}
+
+func (p *pair) session(token string) bson.D {
+	return where("sessionToken", token, "userId", p.id, "expires", p.Expires, "createdAt", time.Now(), "updatedAt", time.Now())
+}
+
+func (p *pair) insert(ctx context.Context, collection string, doc bson.D) error {
+	_, err := p.raw.Collection(collection).InsertOne(ctx, doc)
+	return err
+}
+
+func (p *pair) delete(ctx context.Context, collection string, filter bson.D) error {
+	_, err := p.raw.Collection(collection).DeleteMany(ctx, filter)
+	return err
+}
+
+func (p *pair) find(ctx context.Context, collection string, filter bson.D) error {
+	return p.raw.Collection(collection).FindOne(ctx, filter).Err()
+}
+
+func (p *pair) list(ctx context.Context, collection string) error {
+	cursor, err := p.raw.Collection(collection).Find(ctx, where("userId", p.id))
+	if err != nil {
+		return err
+	}
+	var all []bson.Raw
+	return cursor.All(ctx, &all)
+}
+
+// lookup reads a document with its user.
+func (p *pair) lookup(ctx context.Context, collection string, filter bson.D) error {
+	cursor, err := p.raw.Collection(collection).Aggregate(ctx, bson.A{
+		where("$match", filter),
+		where("$lookup", where("from", "users", "localField", "userId", "foreignField", "_id", "as", "user")),
+	})
+	if err != nil {
+		return err
+	}
+	var all []bson.Raw
+	return cursor.All(ctx, &all)
+}
+
+func (p *pair) update(ctx context.Context, collection string, filter, set bson.D) error {
+	return p.raw.Collection(collection).FindOneAndUpdate(ctx, filter, where("$set", set), options.FindOneAndUpdate().SetReturnDocument(options.After)).Err()
+}
+
+// together makes calls in one transaction.
+func (p *pair) together(ctx context.Context, calls ...measure.Call) error {
+	session, err := p.raw.Client().StartSession()
+	if err != nil {
+		return err
+	}
+	defer session.EndSession(ctx)
+	_, err = session.WithTransaction(ctx, func(ctx context.Context) (any, error) {
+		for _, call := range calls {
+			if err := call(ctx); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
+	})
+	return err
+}
+
+// bare has the commands that a careful application would use for each operation, with
+// nothing checked beyond what the commands and the indexes check.
+func (p *pair) bare() map[string]measure.Call {
+	key := where("provider", "github", "providerAccountId", "1")
+	byToken := where("sessionToken", p.token)
+	var counter atomic.Int64
+	return map[string]measure.Call{
+		"GetSessionAndUser": func(ctx context.Context) error { return p.lookup(ctx, "sessions", byToken) },
+		"GetUser":           func(ctx context.Context) error { return p.find(ctx, "users", where("_id", p.id)) },
+		"GetUserByEmail":    func(ctx context.Context) error { return p.find(ctx, "users", where("email", p.User.Email)) },
+		"GetUserByAccount":  func(ctx context.Context) error { return p.lookup(ctx, "accounts", key) },
+		"CreateUser":        func(ctx context.Context) error { return p.insert(ctx, "users", p.user(bson.NewObjectID(), p.Name())) },
+		"CreateUserWithAccount": func(ctx context.Context) error {
+			id, name := bson.NewObjectID(), p.Name()
+			return p.together(ctx,
+				func(ctx context.Context) error { return p.insert(ctx, "users", p.user(id, name)) },
+				func(ctx context.Context) error { return p.insert(ctx, "accounts", p.account(id, name)) })
+		},
+		"UpdateUser": func(ctx context.Context) error {
+			return p.update(ctx, "users", where("_id", p.id), where("name", p.Name(), "updatedAt", time.Now()))
+		},
+		"CreateUser+DeleteUser": func(ctx context.Context) error {
+			id := bson.NewObjectID()
+			if err := p.insert(ctx, "users", p.user(id, p.Name())); err != nil {
+				return err
+			}
+			owned := func(collection string) measure.Call {
+				return func(ctx context.Context) error { return p.delete(ctx, collection, where("userId", id)) }
+			}
+			return p.together(ctx, owned("sessions"), owned("accounts"), owned("authenticators"),
+				func(ctx context.Context) error { return p.delete(ctx, "users", where("_id", id)) })
+		},
+		"LinkAccount+UnlinkAccount": func(ctx context.Context) error {
+			name := p.Name()
+			if err := p.insert(ctx, "accounts", p.account(p.id, name)); err != nil {
+				return err
+			}
+			return p.delete(ctx, "accounts", where("provider", "github", "providerAccountId", name))
+		},
+		// An account without its user is none.
+		"GetAccount":   func(ctx context.Context) error { return p.lookup(ctx, "accounts", key) },
+		"ListAccounts": func(ctx context.Context) error { return p.list(ctx, "accounts") },
+		"UpdateAccount": func(ctx context.Context) error {
+			return p.update(ctx, "accounts", key, where("access_token", p.Name(), "updatedAt", time.Now()))
+		},
+		"CreateSession": func(ctx context.Context) error { return p.insert(ctx, "sessions", p.session(p.token+p.Name())) },
+		"UpdateSession": func(ctx context.Context) error {
+			return p.update(ctx, "sessions", append(byToken[:1:1], bson.E{Key: "expires", Value: where("$gt", time.Now())}), where("expires", p.Expires, "updatedAt", time.Now()))
+		},
+		"CreateSession+DeleteSession": func(ctx context.Context) error {
+			token := p.token + p.Name()
+			if err := p.insert(ctx, "sessions", p.session(token)); err != nil {
+				return err
+			}
+			return p.delete(ctx, "sessions", where("sessionToken", token))
+		},
+		"ListSessions": func(ctx context.Context) error { return p.list(ctx, "sessions") },
+		"CreateVerificationToken": func(ctx context.Context) error {
+			return p.insert(ctx, "verification_tokens", where("identifier", p.Name(), "token", "t", "expires", p.Expires, "createdAt", time.Now()))
+		},
+		"CreateVerificationToken+UseVerificationToken": func(ctx context.Context) error {
+			name := p.Name()
+			if err := p.insert(ctx, "verification_tokens", where("identifier", name, "token", "t", "expires", p.Expires, "createdAt", time.Now())); err != nil {
+				return err
+			}
+			return p.raw.Collection("verification_tokens").FindOneAndDelete(ctx, where("identifier", name, "token", "t")).Err()
+		},
+		"GetAuthenticator": func(ctx context.Context) error { return p.find(ctx, "authenticators", where("credentialID", "c")) },
+		"UpdateAuthenticatorCounter": func(ctx context.Context) error {
+			n := counter.Add(1)
+			err := p.update(ctx, "authenticators", where("credentialID", "c", "counter", where("$lt", n)), where("counter", n))
+			if errors.Is(err, driver.ErrNoDocuments) { // a racing call was further
+				return p.find(ctx, "authenticators", where("credentialID", "c"))
+			}
+			return err
+		},
+	}
+}
+
+// BenchmarkScale measures the median of every operation with half a million users
+// beside that with a thousand. Run it with -benchtime=1x -timeout 30m.
+func BenchmarkScale(b *testing.B) {
+	crowd := func(size int) *measure.Crowd {
+		store, _ := benchmarkStore(b)
+		return measure.NewCrowd(b, store, size)
+	}
+	measure.Scale(b, crowd(1_000), crowd(500_000))
+}

@@ -1,0 +1,183 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
+	id, err := s.newID(adapter.FieldUserID, u.ID)
+	if err != nil {
+		return adapter.User{}, err
+	}
+	ctx, c, err := s.begin(ctx)
+	if err == nil {
+		err = s.insertUser(ctx, c, encodeUser(id, u))
+	}
+	return result(u, err)
+}
+
+// CreateUserWithAccount takes three steps: see claims.go.
+func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
+	id, err := s.newID(adapter.FieldUserID, u.ID)
+	if err != nil {
+		return adapter.User{}, adapter.Account{}, err
+	}
+	account, err := bson.Marshal(encodeAccount(id, a))
+	if err != nil {
+		return adapter.User{}, adapter.Account{}, failure(err)
+	}
+	ctx, c, err := s.begin(ctx)
+	if err == nil {
+		err = s.signUp(ctx, c, id, encodeUser(id, u), account)
+	}
+	if err != nil {
+		return adapter.User{}, adapter.Account{}, failure(err)
+	}
+	return u, a, nil
+}
+
+func (s *store) signUp(ctx context.Context, c *collections, id any, user bson.D, account bson.Raw) error {
+	nonce := bson.NewObjectID()
+	user = append(user, bson.E{Key: stateField, Value: bson.D{{Key: "nonce", Value: nonce}, {Key: signUpField, Value: account}}})
+	if err := s.insertUser(ctx, c, user); err != nil {
+		return err
+	}
+	done, err := s.complete(ctx, c, id, nonce, account)
+	if err != nil || done {
+		return err
+	}
+	// Another call finished the sign-up, or the account is another user's.
+	_, err = c.user(ctx, byID(id))
+	if errors.Is(err, adapter.ErrNotFound) {
+		return adapter.Conflict(adapter.FieldAccount)
+	}
+	return err
+}
+
+// user returns the document of a user who is there.
+func (c *collections) user(ctx context.Context, filter bson.D) (bson.Raw, error) {
+	doc, err := c.users.FindOne(ctx, filter).Raw()
+	if err != nil {
+		return nil, failure(err)
+	}
+	if !isSomebody(doc) {
+		return nil, adapter.ErrNotFound
+	}
+	return doc, nil
+}
+
+func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
+	stored, ok := s.id(id)
+	if !ok {
+		return adapter.User{}, adapter.ErrNotFound
+	}
+	return s.getUser(ctx, byID(stored))
+}
+
+func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
+	return s.getUser(ctx, bson.D{{Key: "email", Value: email}})
+}
+
+func (s *store) getUser(ctx context.Context, filter bson.D) (adapter.User, error) {
+	ctx, c, err := s.begin(ctx)
+	if err != nil {
+		return adapter.User{}, failure(err)
+	}
+	doc, err := c.user(ctx, filter)
+	if err != nil {
+		return adapter.User{}, err
+	}
+	return s.decodeUser(doc)
+}
+
+func (s *store) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (adapter.User, error) {
+	_, user, err := s.accountWithUser(ctx, key)
+	if err != nil {
+		return adapter.User{}, err
+	}
+	return s.decodeUser(user)
+}
+
+func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	stored, ok := s.id(id)
+	if !ok {
+		return adapter.User{}, adapter.ErrNotFound
+	}
+	ctx, c, err := s.begin(ctx)
+	if err != nil {
+		return adapter.User{}, failure(err)
+	}
+	filter := append(byID(stored), bson.E{Key: stateField, Value: nil}) // nil: there is no such field
+	changes := userUpdate(up, s.options.Now())
+	for since := time.Now(); time.Since(since) < endurance; {
+		doc, err := update(ctx, c.users, filter, changes)
+		if field, taken := isDuplicate(err); taken {
+			if err := s.yields(ctx, c, field, *up.Email); err != nil {
+				return adapter.User{}, failure(err)
+			}
+			continue
+		}
+		if err != nil {
+			return adapter.User{}, failure(err)
+		}
+		return s.decodeUser(doc)
+	}
+	return adapter.User{}, raced()
+}
+
+// DeleteUser takes five steps: see claims.go.
+func (s *store) DeleteUser(ctx context.Context, id string) error {
+	stored, ok := s.id(id)
+	if !ok {
+		return nil
+	}
+	ctx, c, err := s.begin(ctx)
+	if err != nil {
+		return failure(err)
+	}
+	nonce := bson.NewObjectID()
+	if err := c.beginDeletion(ctx, stored, nonce); err != nil {
+		return failure(err)
+	}
+	for _, of := range []*mongo.Collection{c.sessions, c.accounts, c.authenticators} {
+		if _, err := deleteMany(ctx, of, bson.D{{Key: "userId", Value: stored}}); err != nil {
+			return failure(err)
+		}
+	}
+	_, err = c.users.DeleteOne(ctx, append(byID(stored), bson.E{Key: nonceField, Value: nonce}))
+	return failure(err)
+}
+
+// beginDeletion has nothing left of a user but the mark of its deletion, which is made
+// for a user who is not there too: what another deletion left of it is removed then.
+func (c *collections) beginDeletion(ctx context.Context, id any, nonce bson.ObjectID) error {
+	mark := bson.D{{Key: stateField, Value: bson.D{{Key: "nonce", Value: nonce}, {Key: "deleted", Value: true}}}}
+	for since := time.Now(); time.Since(since) < endurance; {
+		_, err := c.users.ReplaceOne(ctx, byID(id), mark, options.Replace().SetUpsert(true))
+		if _, taken := isDuplicate(err); !taken {
+			return err
+		} // two made the mark at once
+	}
+	return raced()
+}
+
+// deleteMany deletes all documents that a filter finds. It is done once more if the
+// connection is lost, which the driver does not do by itself.
+func deleteMany(ctx context.Context, from *mongo.Collection, filter bson.D) (int, error) {
+	done, err := from.DeleteMany(ctx, filter)
+	if mongo.IsNetworkError(err) && ctx.Err() == nil {
+		done, err = from.DeleteMany(ctx, filter)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return int(done.DeletedCount), nil
+}

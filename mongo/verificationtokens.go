@@ -1,0 +1,44 @@
+package mongo
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+func (s *store) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
+	ctx, c, err := s.begin(ctx)
+	if err == nil {
+		_, err = c.tokens.InsertOne(ctx, encodeToken(t))
+	}
+	if _, taken := isDuplicate(err); taken {
+		err = adapter.Conflict(adapter.FieldVerificationToken)
+	}
+	return result(t, err)
+}
+
+func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	ctx, c, err := s.begin(ctx)
+	if err != nil {
+		return adapter.VerificationToken{}, failure(err)
+	}
+	doc, err := c.tokens.FindOneAndDelete(ctx, bson.D{{Key: "identifier", Value: identifier}, {Key: "token", Value: token}}).Raw()
+	if err != nil {
+		return adapter.VerificationToken{}, failure(err)
+	}
+	t, err := s.decodeToken(doc)
+	if err == nil && !s.options.Now().Before(t.Expires) {
+		err = adapter.ErrExpired
+	}
+	return result(t, err)
+}
+
+func (s *store) DeleteVerificationTokens(ctx context.Context, identifier string) error {
+	ctx, c, err := s.begin(ctx)
+	if err == nil {
+		_, err = deleteMany(ctx, c.tokens, bson.D{{Key: "identifier", Value: identifier}})
+	}
+	return failure(err)
+}
