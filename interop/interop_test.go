@@ -13,7 +13,7 @@ func TestInterop(t *testing.T) {
 				name += ", other names"
 			}
 			t.Run(name, func(t *testing.T) {
-				p := s.openBoth(t, o, custom)
+				p := s.openBoth(t, o, custom, true)
 				for _, c := range cases() {
 					if c.needs == nil || c.needs(&s) {
 						try(t, name, c.direction, c.name, func(t *testing.T) { c.run(&scene{T: t, pair: p}) })

@@ -378,7 +378,7 @@ func (s *scene) used(v adapter.VerificationToken) {
 // passkey returns an authenticator as both sides should see it. Its ID has what base64
 // has beside letters and digits.
 func (s *scene) passkey(userID string) (object, adapter.Authenticator) {
-	id := s.unique("aB+/cd") + "/x=="
+	id := "/" + s.unique("aB+//cd") + "/x=="
 	return object{
 			"credentialID": id, "userId": userID, "providerAccountId": id, "credentialPublicKey": "pQECAyYgASFYIA+/==", "counter": 7,
 			"credentialDeviceType": "multiDevice", "credentialBackedUp": true, "transports": "internal,hybrid",

@@ -29,7 +29,7 @@ var noon = time.Date(2041, 5, 6, 12, 0, 0, 678e6, time.UTC)
 // unique returns a text that no other case has.
 func (s *scene) unique(what string) string {
 	s.n++
-	name := strings.NewReplacer("/", "-", " ", "-", "_", "-", ",", "").Replace(strings.ToLower(s.Name()))
+	name := strings.NewReplacer("/", "-", " ", "-", "_", "-", ",", "", ":", "").Replace(strings.ToLower(s.Name()))
 	return fmt.Sprintf("%s-%s-%d", what, name[strings.LastIndex(name, "-to-")+1:], s.n)
 }
 

@@ -153,7 +153,7 @@ func (a *app) accepted(token string) adapter.User {
 }
 
 func signInCases(t *testing.T, s *store, o *oracle) {
-	p := s.openBoth(t, o, false)
+	p := s.openBoth(t, o, false, true)
 	for _, c := range []struct {
 		name string
 		run  func(*app)

@@ -4,14 +4,18 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/internal/engine"
+	"github.com/authstore/authstore/mongo"
 	"github.com/authstore/authstore/redis/upstash"
 )
 
@@ -38,11 +42,44 @@ type store struct {
 	// What JavaScript leaves in such a store: an index entry of an address that was given
 	// up, a user that an update of nobody made, what a deleted user had.
 	leavesOldEmail, makesGhosts, leavesSessions bool
+	// twoOwners: an account that JavaScript gives to a second owner has both.
+	twoOwners bool
+	// linksTwice: one that it gives to its owner again is there twice.
+	linksTwice bool
+	// reaps: the server soon removes what has expired, whoever wrote it.
+	reaps bool
+	// guarded: the store refuses what breaks a rule once the schema was applied.
+	guarded bool
 	// movesEmail: Go finds a user by an address that JavaScript has changed.
 	movesEmail bool
 }
 
-var stores = []store{upstashStore, unstorageStore}
+var stores = []store{mongoStore, upstashStore, unstorageStore}
+
+var mongoStore = store{
+	name: "MongoDB", js: "mongodb", server: engine.Mongo,
+	open: func(t *testing.T, url string, custom bool) (adapter.Adapter, object) {
+		o, name := mongo.Options{Options: adapter.Options{PlainSessionTokens: true}}, newName()
+		js := object{"databaseName": name}
+		if custom {
+			o.Collections = mongo.Collections{Users: "people", Accounts: "links", Sessions: "browsers", VerificationTokens: "mails"}
+			js["collections"] = object{"Users": "people", "Accounts": "links", "Sessions": "browsers", "VerificationTokens": "mails"}
+		}
+		client, err := driver.Connect(options.Client().ApplyURI(url))
+		check(t, err)
+		db := client.Database(name)
+		t.Cleanup(func() {
+			check(t, db.Drop(context.Background()))
+			check(t, client.Disconnect(context.Background()))
+		})
+		return mongo.New(db, o), js
+	},
+	nestedDates: true,
+	nested:      func(v time.Time) any { return v },
+	movesEmail:  true,
+	guarded:     true,
+	twoOwners:   true, linksTwice: true, reaps: true,
+}
 
 var upstashStore = store{
 	name: "Upstash Redis", js: "upstash", server: engine.Redis,
@@ -115,12 +152,16 @@ type pair struct {
 	handle any
 }
 
-// open opens a fresh part of a store on both sides.
-func (s *store) openBoth(t *testing.T, o *oracle, custom bool) *pair {
+// openBoth opens a fresh part of a store on both sides. apply: its schema is
+// applied.
+func (s *store) openBoth(t *testing.T, o *oracle, custom, apply bool) *pair {
 	t.Helper()
 	url := s.server(t).URL
 	a, options := s.open(t, url, custom)
 	t.Cleanup(func() { check(t, a.Close()) })
+	if schema, ok := adapter.As[adapter.Schema](a); ok && apply {
+		check(t, schema.ApplySchema(t.Context()))
+	}
 	handle, err := o.do("open", object{"store": s.js, "url": url, "options": options})
 	check(t, err)
 	t.Cleanup(func() {
@@ -140,7 +181,7 @@ func (p *pair) js(t *testing.T, method string, args ...any) any {
 	return v
 }
 
-// racing makes the same call many times at once in JavaScript.
+// racing makes a call many times at once in JavaScript, and returns what did not throw.
 func (p *pair) racing(t *testing.T, method string, args ...[]any) []any {
 	t.Helper()
 	all := make([]any, len(args))
@@ -151,7 +192,7 @@ func (p *pair) racing(t *testing.T, method string, args ...[]any) []any {
 	if err != nil {
 		t.Fatalf("JavaScript: %s: %v", method, err)
 	}
-	return v.([]any)
+	return slices.DeleteFunc(v.([]any), func(v any) bool { return v == nil })
 }
 
 func ctx(t *testing.T) context.Context { return t.Context() }

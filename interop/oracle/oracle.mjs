@@ -22,10 +22,11 @@ function keep(thing) {
 const operations = {
   open: async ({ store, url, options }) => keep(await stores[store](url, options)),
   call: ({ handle, method, args }) => open.get(handle).adapter[method](...args),
-  // calls makes one call many times at once.
-  calls: ({ handle, method, args }) =>
-    Promise.all(args.map((a) => open.get(handle).adapter[method](...a))),
-  methods: ({ handle }) => Object.keys(open.get(handle).adapter),
+  // calls makes one call many times at once, and returns null for those that threw.
+  calls: async ({ handle, method, args }) => {
+    const all = await Promise.allSettled(args.map((a) => open.get(handle).adapter[method](...a)));
+    return all.map(({ value }) => value ?? null);
+  },
   app: async ({ handle, options }) => {
     const app = await startApp(open.get(handle).adapter, options);
     return { app: keep(app), url: app.url };

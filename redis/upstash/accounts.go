@@ -13,7 +13,7 @@ func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Acc
 	if err != nil {
 		return a, err
 	}
-	err = s.own(ctx, a.UserID, s.layout.account(a.Key()), s.layout.key(lastAccount, a.UserID), value, time.Time{}, "")
+	err = s.own(ctx, a.UserID, s.accountKeys(a), s.layout.key(lastAccount, a.UserID), value, time.Time{}, "")
 	switch {
 	case errors.Is(err, errAbsent):
 		err = adapter.Invalid("Account.UserID", "must be the ID of a user")
@@ -22,6 +22,8 @@ func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Acc
 	}
 	return a, err
 }
+
+func (s *store) accountKeys(a adapter.Account) []string { return []string{s.layout.account(a.Key())} }
 
 func encodeAccount(a adapter.Account) (string, error) {
 	r := record{}
@@ -33,11 +35,11 @@ func encodeAccount(a adapter.Account) (string, error) {
 }
 
 func (s *store) GetAccount(ctx context.Context, key adapter.AccountKey) (adapter.Account, error) {
-	value, _, err := s.owned(ctx, s.layout.account(key))
+	f, err := s.owned(ctx, []string{s.layout.account(key)}, "")
 	if err != nil {
 		return adapter.Account{}, err
 	}
-	return accountWithKey(key, value)
+	return accountWithKey(key, f.value)
 }
 
 // accountWithKey reads an account: what has another key is not it.
@@ -50,12 +52,12 @@ func accountWithKey(key adapter.AccountKey, value string) (adapter.Account, erro
 }
 
 func (s *store) ListAccounts(ctx context.Context, userID string) ([]adapter.Account, error) {
-	return owns(ctx, s, accounts, userID, decodeAccount, func(a adapter.Account) string { return s.layout.account(a.Key()) })
+	return owns(ctx, s, accounts, userID, decodeAccount, s.accountKeys)
 }
 
 func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
 	var a adapter.Account
-	err := s.update(ctx, s.layout.account(key), func(value string) (after string, _ time.Time, err error) {
+	err := s.update(ctx, []string{s.layout.account(key)}, "", func(value string) (after string, _ time.Time, err error) {
 		if a, err = accountWithKey(key, value); err != nil {
 			return "", time.Time{}, err
 		}
@@ -67,5 +69,5 @@ func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up ad
 }
 
 func (s *store) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error {
-	return s.disown(ctx, s.layout.account(key), "provider", key.Provider, lastAccount)
+	return s.disown(ctx, []string{s.layout.account(key)}, "provider", key.Provider, lastAccount)
 }

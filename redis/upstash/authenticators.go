@@ -15,7 +15,7 @@ func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator
 	if err != nil {
 		return a, err
 	}
-	err = s.own(ctx, a.UserID, s.layout.authenticator(a.CredentialID), s.layout.key(authenticatorList, a.UserID), value, time.Time{}, a.CredentialID)
+	err = s.own(ctx, a.UserID, s.authenticatorKeys(a), s.layout.key(authenticatorList, a.UserID), value, time.Time{}, a.CredentialID)
 	switch {
 	case errors.Is(err, errAbsent):
 		err = adapter.Invalid("Authenticator.UserID", "must be the ID of a user")
@@ -25,12 +25,16 @@ func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator
 	return a, err
 }
 
+func (s *store) authenticatorKeys(a adapter.Authenticator) []string {
+	return s.layout.authenticator(a.CredentialID)
+}
+
 func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
-	value, _, err := s.owned(ctx, s.layout.authenticator(credentialID))
+	f, err := s.owned(ctx, s.layout.authenticator(credentialID), credentialID)
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
-	return authenticatorWithID(credentialID, value)
+	return authenticatorWithID(credentialID, f.value)
 }
 
 // authenticatorWithID reads an authenticator: what has another ID is not it.
@@ -43,12 +47,12 @@ func authenticatorWithID(id, value string) (adapter.Authenticator, error) {
 }
 
 func (s *store) ListAuthenticators(ctx context.Context, userID string) ([]adapter.Authenticator, error) {
-	return owns(ctx, s, authenticators, userID, decodeAuthenticator, func(a adapter.Authenticator) string { return s.layout.authenticator(a.CredentialID) })
+	return owns(ctx, s, authenticators, userID, decodeAuthenticator, s.authenticatorKeys)
 }
 
 func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
 	var a adapter.Authenticator
-	err := s.update(ctx, s.layout.authenticator(credentialID), func(value string) (after string, _ time.Time, err error) {
+	err := s.update(ctx, s.layout.authenticator(credentialID), credentialID, func(value string) (after string, _ time.Time, err error) {
 		if a, err = authenticatorWithID(credentialID, value); err != nil {
 			return "", time.Time{}, err
 		}

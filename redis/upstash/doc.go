@@ -37,8 +37,8 @@
 // The beginnings of these keys are in [Options], under the names that they have in
 // JavaScript. No user has an ID that begins like the rest of another key, such as
 // "email:": it is refused. In the other keys such beginnings, ":" in a provider or in a
-// verification token, and credential IDs with "//" or with "/" at an end are
-// percent-encoded: JavaScript does not find these.
+// verification token, and what is not base64 in a credential ID are percent-encoded:
+// JavaScript does not find these.
 //
 // Attributes are members beside the fields. A text among them that looks like a time is
 // named in the member authstoreText; without that, what looks like one is one, as it is

@@ -125,17 +125,21 @@ const folded = `/\:?%`
 
 var foldedEscaper = strings.NewReplacer("%", "%25", "/", "%2F", `\`, "%5C", ":", "%3A", "?", "%3F")
 
-// authenticator returns the key of a credential. unstorage makes ":" of each "/" in a
-// key, and one of several; an ID that this does not keep apart from others, which few
-// in base64 are, is escaped, and JavaScript does not find it.
-func (l layout) authenticator(id string) string {
+// authenticator returns the keys that a credential can have. unstorage makes ":" of each
+// "/" in a key, one of several, and none of those at an end. What two IDs in base64 that
+// differ in this only would have in common is the key of the first one; the other one has
+// its own, and JavaScript does not find it.
+func (l layout) authenticator(id string) []string {
+	own := l.key(authenticators, "%"+foldedEscaper.Replace(id))
+	parts := strings.FieldsFunc(id, func(r rune) bool { return r == '/' })
+	shared := strings.Join(parts, ":")
 	switch {
-	case !strings.ContainsAny(id, folded):
-		return l.key(authenticators, id)
-	case !strings.ContainsAny(id, folded[1:]) && strings.Trim(id, "/") == id && !strings.Contains(id, "//"):
-		return l.key(authenticators, strings.ReplaceAll(id, "/", ":"))
+	case strings.ContainsAny(id, folded[1:]) || shared == "":
+		return []string{own}
+	case strings.ReplaceAll(id, "/", ":") == shared:
+		return []string{l.key(authenticators, shared)}
 	}
-	return l.key(authenticators, "%"+foldedEscaper.Replace(id))
+	return []string{l.key(authenticators, shared), own}
 }
 
 // reply returns a new key for the reply of a write.

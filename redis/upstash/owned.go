@@ -3,6 +3,7 @@ package upstash
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/authstore/authstore/adapter"
@@ -17,9 +18,10 @@ var (
 	errHeld   = errors.New("the key is taken")
 )
 
-// own gives a user a record. list is the user's last record of the kind, or for an
-// authenticator, whose ID is then credential, the list of all.
-func (s *store) own(ctx context.Context, userID, key, list, value string, expires time.Time, credential string) error {
+// own gives a user a record under one of the keys that it can have. list is the user's
+// last record of the kind, or for an authenticator, whose ID is then credential, the list
+// of all.
+func (s *store) own(ctx context.Context, userID string, keys []string, list, value string, expires time.Time, credential string) error {
 	user, possible := s.layout.user(userID)
 	if !possible {
 		return errAbsent
@@ -28,7 +30,8 @@ func (s *store) own(ctx context.Context, userID, key, list, value string, expire
 	if !expires.IsZero() {
 		expiry = millis(expires)
 	}
-	result, err := s.run(ctx, ownedCreate, []string{s.layout.reply(), key, user, list}, value, expiry, credential, s.layout.prefix[users]).Text()
+	keys = append([]string{s.layout.reply(), user, list}, keys...)
+	result, err := s.run(ctx, ownedCreate, keys, value, expiry, credential, s.layout.prefix[users]).Text()
 	switch result {
 	case "ABSENT":
 		return errAbsent
@@ -38,25 +41,29 @@ func (s *store) own(ctx context.Context, userID, key, list, value string, expire
 	return client.Failure(err)
 }
 
-// owned returns a record and its user, as they are stored.
-func (s *store) owned(ctx context.Context, key string) (value, user string, err error) {
-	reply, err := s.run(ctx, ownedGet, []string{key}, s.layout.prefix[users]).StringSlice()
+// found is a record and its user, as they are stored.
+type found struct{ value, user, key string }
+
+// owned returns the record that has one of the keys. credential is the ID of an
+// authenticator.
+func (s *store) owned(ctx context.Context, keys []string, credential string) (found, error) {
+	reply, err := s.run(ctx, ownedGet, keys, s.layout.prefix[users], credential).StringSlice()
 	if err != nil {
-		return "", "", client.Failure(err)
+		return found{}, client.Failure(err)
 	}
-	return reply[0], reply[1], nil
+	return found{reply[0], reply[1], reply[2]}, nil
 }
 
 // update changes a record, which costs two round trips: it is read, and put back changed
 // if it is still the same. change returns the new record and when it expires.
-func (s *store) update(ctx context.Context, key string, change func(value string) (after string, expires time.Time, err error)) error {
+func (s *store) update(ctx context.Context, keys []string, credential string, change func(value string) (after string, expires time.Time, err error)) error {
 	reply := s.layout.reply()
 	return persist(ctx, func() (again bool, err error) {
-		before, _, err := s.owned(ctx, key)
+		before, err := s.owned(ctx, keys, credential)
 		if err != nil {
 			return false, err
 		}
-		after, expires, err := change(before)
+		after, expires, err := change(before.value)
 		if err != nil {
 			return false, err
 		}
@@ -64,7 +71,7 @@ func (s *store) update(ctx context.Context, key string, change func(value string
 		if !expires.IsZero() {
 			expiry = millis(expires)
 		}
-		result, err := s.run(ctx, ownedUpdate, []string{reply, key}, before, after, expiry, s.layout.prefix[users]).Text()
+		result, err := s.run(ctx, ownedUpdate, []string{reply, before.key}, before.value, after, expiry, s.layout.prefix[users]).Text()
 		switch result {
 		case "CHANGED":
 			return true, nil
@@ -76,17 +83,17 @@ func (s *store) update(ctx context.Context, key string, change func(value string
 }
 
 // disown removes a record if a member of it has a value, and what leads to it.
-func (s *store) disown(ctx context.Context, key, member, value string, list kind) error {
+func (s *store) disown(ctx context.Context, keys []string, member, value string, list kind) error {
 	isList := "0"
 	if list == authenticatorList {
 		isList = "1"
 	}
-	return client.Failure(s.run(ctx, ownedDelete, []string{key}, member, value, s.layout.prefix[list], isList).Err())
+	return client.Failure(s.run(ctx, ownedDelete, keys, member, value, s.layout.prefix[list], isList).Err())
 }
 
-// owns returns a user's records of a kind. key returns the key that a record must have:
+// owns returns a user's records of a kind. keys returns the keys that a record can have:
 // what lies under another one is not it.
-func owns[T any](ctx context.Context, s *store, k kind, userID string, decode func(value string) (T, error), key func(T) string) ([]T, error) {
+func owns[T any](ctx context.Context, s *store, k kind, userID string, decode func(value string) (T, error), keys func(T) []string) ([]T, error) {
 	user, possible := s.layout.user(userID)
 	if !possible {
 		return nil, nil
@@ -94,7 +101,7 @@ func owns[T any](ctx context.Context, s *store, k kind, userID string, decode fu
 	byKey := map[string]T{} // a walk may come twice by one key
 	err := s.scan(ctx, walk{member: "userId", value: userID, kinds: []kind{k}, while: user}, func(at, value string) error {
 		v, err := decode(value)
-		if err == nil && key(v) == at {
+		if err == nil && slices.Contains(keys(v), at) {
 			byKey[at] = v
 		}
 		return err

@@ -19,7 +19,7 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 	if err != nil {
 		return se, err
 	}
-	err = s.own(ctx, se.UserID, s.layout.session(se.SessionToken), s.layout.key(lastSession, se.UserID), value, se.Expires, "")
+	err = s.own(ctx, se.UserID, s.sessionKeys(se), s.layout.key(lastSession, se.UserID), value, se.Expires, "")
 	switch {
 	case errors.Is(err, errAbsent):
 		err = adapter.Invalid("Session.UserID", "must be the ID of a user")
@@ -29,16 +29,20 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 	return se, err
 }
 
+func (s *store) sessionKeys(se adapter.Session) []string {
+	return []string{s.layout.session(se.SessionToken)}
+}
+
 func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
-	session, user, err := s.owned(ctx, s.layout.session(token))
+	f, err := s.owned(ctx, []string{s.layout.session(token)}, "")
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
 	}
-	se, err := s.liveSession(token, session)
+	se, err := s.liveSession(token, f.value)
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
 	}
-	u, err := decodeUser(se.UserID, user)
+	u, err := decodeUser(se.UserID, f.user)
 	return se, u, err
 }
 
@@ -58,7 +62,7 @@ func (s *store) liveSession(token, value string) (adapter.Session, error) {
 
 func (s *store) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
 	var se adapter.Session
-	err := s.update(ctx, s.layout.session(token), func(value string) (after string, expires time.Time, err error) {
+	err := s.update(ctx, []string{s.layout.session(token)}, "", func(value string) (after string, expires time.Time, err error) {
 		if se, err = s.liveSession(token, value); err != nil {
 			return "", time.Time{}, err
 		}
@@ -70,7 +74,7 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 }
 
 func (s *store) DeleteSession(ctx context.Context, token string) error {
-	return s.disown(ctx, s.layout.session(token), "sessionToken", token, lastSession)
+	return s.disown(ctx, []string{s.layout.session(token)}, "sessionToken", token, lastSession)
 }
 
 func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
@@ -87,7 +91,7 @@ func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Sess
 
 // sessionsOf returns a user's sessions with their tokens, also those that have expired.
 func (s *store) sessionsOf(ctx context.Context, userID string) ([]adapter.Session, error) {
-	return owns(ctx, s, sessions, userID, decodeSession, func(se adapter.Session) string { return s.layout.session(se.SessionToken) })
+	return owns(ctx, s, sessions, userID, decodeSession, s.sessionKeys)
 }
 
 // DeleteSessionByID costs two round trips: the session is found, and then deleted.

@@ -3,6 +3,7 @@ package upstash
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/authstore/authstore/adapter"
@@ -91,11 +92,11 @@ func (v *survey) see(key, value string) {
 	case emails:
 		v.index[rest] = value
 	case accounts:
-		b, err = v.seeAccount(value)
+		b, err = v.seeAccount(key, value)
 	case sessions:
-		b, err = v.seeSession(value)
+		b, err = v.seeSession(key, value)
 	case authenticators:
-		b, err = v.seeAuthenticator(value)
+		b, err = v.seeAuthenticator(key, value)
 	case links:
 		err = v.seeLink(key, value)
 	case lastAccount, lastSession:
@@ -104,9 +105,6 @@ func (v *survey) see(key, value string) {
 		v.lists[rest] = value
 	case deletions:
 		v.deletions = append(v.deletions, rest)
-	}
-	if err == nil && b.key != "" && b.key != key {
-		err = adapter.ErrNotFound
 	}
 	switch {
 	case err != nil:
@@ -124,19 +122,28 @@ func (v *survey) seeUser(key, id, value string) error {
 	return err
 }
 
-func (v *survey) seeAccount(value string) (belonging, error) {
+func (v *survey) seeAccount(key, value string) (belonging, error) {
 	a, err := decodeAccount(value)
-	return belonging{v.layout.account(a.Key()), accounts, a.UserID, a.Provider + " " + a.ProviderAccountID}, err
+	if err == nil && v.layout.account(a.Key()) != key {
+		err = adapter.ErrNotFound
+	}
+	return belonging{key, accounts, a.UserID, a.Provider + " " + a.ProviderAccountID}, err
 }
 
-func (v *survey) seeSession(value string) (belonging, error) {
+func (v *survey) seeSession(key, value string) (belonging, error) {
 	se, err := decodeSession(value)
-	return belonging{v.layout.session(se.SessionToken), sessions, se.UserID, se.ID}, err
+	if err == nil && v.layout.session(se.SessionToken) != key {
+		err = adapter.ErrNotFound
+	}
+	return belonging{key, sessions, se.UserID, se.ID}, err
 }
 
-func (v *survey) seeAuthenticator(value string) (belonging, error) {
+func (v *survey) seeAuthenticator(key, value string) (belonging, error) {
 	a, err := decodeAuthenticator(value)
-	return belonging{v.layout.authenticator(a.CredentialID), authenticators, a.UserID, a.CredentialID}, err
+	if err == nil && !slices.Contains(v.layout.authenticator(a.CredentialID), key) {
+		err = adapter.ErrNotFound
+	}
+	return belonging{key, authenticators, a.UserID, a.CredentialID}, err
 }
 
 func (v *survey) seeLink(key, value string) error {

@@ -109,18 +109,15 @@ func (s *store) anyUser(value string) (adapter.User, error) {
 }
 
 func (s *store) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (adapter.User, error) {
-	account, user, err := s.owned(ctx, s.layout.account(key))
+	f, err := s.owned(ctx, []string{s.layout.account(key)}, "")
 	if err != nil {
 		return adapter.User{}, err
 	}
-	a, err := decodeAccount(account)
+	a, err := accountWithKey(key, f.value)
 	if err != nil {
 		return adapter.User{}, err
 	}
-	if a.Key() != key {
-		return adapter.User{}, adapter.ErrNotFound
-	}
-	return decodeUser(a.UserID, user)
+	return decodeUser(a.UserID, f.user)
 }
 
 // UpdateUser costs two round trips: the record is read, and put back changed if it is

@@ -42,6 +42,12 @@ local function owned(key, users)
 	return not id or redis.call('EXISTS', users .. id) == 1
 end
 
+-- names reports whether a record is that of a credential ID.
+local function names(v, id)
+	local r = decode(v)
+	return r and r.credentialID == id
+end
+
 local function put(key, value, expiry)
 	if expiry ~= '' then redis.call('SET', key, value, 'PXAT', expiry) else redis.call('SET', key, value) end
 end
