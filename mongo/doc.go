@@ -36,7 +36,7 @@
 // # Indexes
 //
 // [adapter.Schema] makes and checks them. Without them nothing is unique and nothing
-// expires, so the first call looks for them (five commands at once) and every call is a
+// expires, so the first call looks for them (five round trips) and every call is a
 // [*SchemaError] until they are there; see [Options.SkipSchemaCheck].
 //
 //	users                email, unique, of those that have one

@@ -40,7 +40,7 @@ type Options struct {
 	StringIDs bool
 
 	// SkipSchemaCheck has the first call not look whether the indexes are there: it
-	// saves a cold start five commands, sent at once. Without the indexes nothing is
+	// saves a cold start five round trips. Without the indexes nothing is
 	// unique and nothing expires, so check them in another place: CheckSchema.
 	SkipSchemaCheck bool
 

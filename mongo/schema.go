@@ -10,7 +10,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -125,31 +124,28 @@ type missing struct {
 }
 
 // missing compares the indexes of the database with those that the package needs, in
-// one round trip for each collection, all sent at once.
+// one round trip for each collection. They come one after the other: five connections
+// would cost a cold start more.
 func (c *collections) missing(ctx context.Context) ([]missing, error) {
-	all := []*mongo.Collection{c.users, c.accounts, c.sessions, c.tokens, c.authenticators}
-	specifications := make([][]specification, len(all))
-	group, ctx := errgroup.WithContext(ctx)
-	for n, of := range all {
-		group.Go(func() error {
-			cursor, err := of.Indexes().List(undated{ctx})
-			if err != nil {
-				return err
-			}
-			return cursor.All(undated{ctx}, &specifications[n])
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
+	there := map[*mongo.Collection][]specification{}
+	for _, of := range []*mongo.Collection{c.users, c.accounts, c.sessions, c.tokens, c.authenticators} {
+		cursor, err := of.Indexes().List(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var all []specification
+		if err := cursor.All(ctx, &all); err != nil {
+			return nil, err
+		}
+		there[of] = all
 	}
 	var lacks []missing
 	for _, i := range c.indexes() {
-		there := specifications[slices.Index(all, i.collection)]
-		on := slices.IndexFunc(there, i.isOn)
+		on := slices.IndexFunc(there[i.collection], i.isOn)
 		switch {
 		case on < 0:
 			lacks = append(lacks, missing{index: i})
-		case !i.serves(there[on]):
+		case !i.serves(there[i.collection][on]):
 			lacks = append(lacks, missing{index: i, differs: true})
 		}
 	}
