@@ -1,0 +1,203 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// A user is deleted in one transaction: its record, the guard of its address, and as
+// many of its accounts and authenticators, with their guards, as there is room for.
+// From then on nothing leads to the user. The same transaction leaves a tombstone,
+// under the digest of the ID. What else is in the partition goes page by page.
+//
+// CreateUser looks for a tombstone. Where there is one, it sweeps the partition before
+// it makes the user, and takes the tombstone away in the same step: so nothing that a
+// cut deletion left, and no session that was made while a user was deleted or after,
+// comes to the next user of the ID.
+
+// tombstoneLife is how long the ID of a deleted user is remembered.
+const tombstoneLife = 400 * 24 * time.Hour
+
+// maxBytes is how much one transaction may delete: DynamoDB's limit is 4 MB, guards
+// are as large as their records.
+const maxBytes = 1 << 20
+
+// DeleteUser takes one call to read a megabyte of what the user has, one to delete the
+// user, and one for each 48 accounts and authenticators and each 25 sessions beyond.
+func (s *store) DeleteUser(ctx context.Context, id string) error {
+	for {
+		// Backward, as the user is the last item of its partition.
+		items, next, err := s.page(ctx, query{partition: userPartition(id), backward: true})
+		if err != nil || len(items) == 0 {
+			return failure(err)
+		}
+		rest, err := s.bury(ctx, id, items)
+		if errors.Is(err, errChanged) {
+			continue
+		}
+		if err == nil {
+			err = s.clear(ctx, id, rest)
+		}
+		switch {
+		case errors.Is(err, errChanged):
+			next, err = nil, s.sweep(ctx, id, nil)
+		case err == nil && next != nil:
+			err = s.sweep(ctx, id, next)
+		}
+		return failure(err)
+	}
+}
+
+// sweep deletes what is in the partition of a user who is not there, after a key. It
+// ends if the ID has a user again, who has seen to it that the partition was swept.
+func (s *store) sweep(ctx context.Context, id string, after item) error {
+	for {
+		items, next, err := s.page(ctx, query{partition: userPartition(id), backward: true, after: after})
+		if err != nil || len(items) == 0 {
+			return err
+		}
+		// A page that was read while the tombstone was there holds nothing of a user
+		// to come.
+		if _, err := s.get(ctx, tombstoneKey(id)); err != nil {
+			return absence(err)
+		}
+		switch err := s.clear(ctx, id, items); {
+		case errors.Is(err, errChanged):
+			next = item{} // from the beginning
+		case err != nil:
+			return err
+		}
+		if next == nil {
+			return nil
+		}
+		after = next
+		if len(after) == 0 {
+			after = nil
+		}
+	}
+}
+
+// bury deletes a user, with what fits into the transaction, and leaves a tombstone. It
+// returns the items that are left to delete, or errChanged if what is to be deleted
+// was changed since it was read.
+func (s *store) bury(ctx context.Context, id string, items []item) (rest []item, err error) {
+	var user item
+	if s.keyOf(items[0]) == userKey(id) {
+		user, items = items[0], items[1:]
+	}
+	skip := map[key]bool{} // guards that are another user's
+	err = s.transact(ctx, func() ([]step, error) {
+		steps := []step{s.tombstone(id), s.removeUser(id, user)}
+		if email := text(user[userEmail]); email != "" {
+			steps = s.removeGuard(steps, id, emailGuard(email), skip)
+		}
+		steps, rest = s.removeOwned(steps, id, items, skip)
+		return steps, nil
+	})
+	return rest, err
+}
+
+// errChanged says that what is to be deleted was changed meanwhile.
+var errChanged = errors.New("changed meanwhile")
+
+func changed(context.Context, item) error { return errChanged }
+
+// tombstone is a step that remembers a deleted ID.
+func (s *store) tombstone(id string) step {
+	w := writer{s.place(item{}, tombstoneKey(id))}
+	w.text(fieldStamp, newStamp())
+	w.item[fieldExpires] = number(seconds(s.options.Now().Add(tombstoneLife)))
+	return step{types.TransactWriteItem{Put: &types.Put{TableName: s.table, Item: w.item}}, nil}
+}
+
+// removeUser is a step that deletes a user whose address is still the one that was
+// read. Without a user, it makes sure that there is none.
+func (s *store) removeUser(id string, user item) step {
+	at := s.attributes(userKey(id))
+	if user == nil {
+		return step{types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+			TableName: s.table, Key: at, ConditionExpression: isAbsent, ExpressionAttributeNames: s.pkNames,
+		}}, changed}
+	}
+	names := map[string]string{"#pk": s.options.PartitionKey, "#e": userEmail}
+	condition, values := "attribute_exists(#pk) AND attribute_not_exists(#e)", item(nil)
+	if email := user[userEmail]; email != nil {
+		condition, values = "#e=:e", item{":e": email}
+		delete(names, "#pk")
+	}
+	return step{types.TransactWriteItem{Delete: &types.Delete{
+		TableName: s.table, Key: at, ConditionExpression: &condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	}}, changed}
+}
+
+// removeGuard adds the step that deletes a guard of a user's, unless it turned out to
+// be another's.
+func (s *store) removeGuard(steps []step, userID string, k key, skip map[key]bool) []step {
+	if skip[k] {
+		return steps
+	}
+	return append(steps, s.removeOf(userID, k, func(context.Context, item) error {
+		skip[k] = true
+		return nil
+	}))
+}
+
+// removeOwned adds steps that delete accounts and authenticators with their guards, as
+// long as there is room, and returns what is left to delete.
+func (s *store) removeOwned(steps []step, userID string, items []item, skip map[key]bool) (_ []step, rest []item) {
+	bytes := 0
+	for _, it := range items {
+		k := s.keyOf(it)
+		if !isOwned(k) || len(steps)+2 > maxSteps || bytes > maxBytes {
+			rest = append(rest, it)
+			continue
+		}
+		bytes += size(it)
+		steps = s.removeGuard(append(steps, s.removeSeen(it)), userID, recordGuard(k.sort), skip)
+	}
+	return steps, rest
+}
+
+func isOwned(k key) bool {
+	return strings.HasPrefix(k.sort, prefixAccount) || strings.HasPrefix(k.sort, prefixAuthenticator)
+}
+
+// removeSeen is a step that deletes a record which is as it was read, or gone.
+func (s *store) removeSeen(it item) step {
+	condition, names, values := "attribute_not_exists(#s)", map[string]string{"#s": fieldStamp}, item(nil)
+	if stamp := it[fieldStamp]; stamp != nil {
+		condition, values = condition+" OR #s=:s", item{":s": stamp}
+	}
+	return step{types.TransactWriteItem{Delete: &types.Delete{
+		TableName: s.table, Key: s.attributes(s.keyOf(it)), ConditionExpression: &condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	}}, changed}
+}
+
+// clear deletes items of a user who was deleted after they were read. errChanged if an
+// account or authenticator was changed since.
+func (s *store) clear(ctx context.Context, id string, items []item) error {
+	var owned, sessions []item
+	for _, it := range items {
+		switch k := s.keyOf(it); {
+		case isOwned(k):
+			owned = append(owned, it)
+		case strings.HasPrefix(k.sort, prefixSession):
+			sessions = append(sessions, it)
+		}
+	}
+	skip := map[key]bool{}
+	for left := owned; len(owned) > 0; owned = left {
+		err := s.transact(ctx, func() (steps []step, _ error) {
+			steps, left = s.removeOwned(nil, id, owned, skip)
+			return steps, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.deleteSessionItems(ctx, id, sessions)
+}

@@ -1,0 +1,411 @@
+package dynamodb
+
+import (
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// The stored names of fields, in the layout of the Auth.js adapter.
+const (
+	fieldType    = "type"
+	fieldID      = "id"
+	fieldUserID  = "userId"
+	fieldExpires = "expires" // epoch seconds, the table's TTL attribute
+	fieldCreated = "createdAt"
+	fieldUpdated = "updatedAt"
+
+	userName     = "name"
+	userEmail    = "email"
+	userVerified = "emailVerified"
+	userImage    = "image"
+
+	accountProvider     = "provider"
+	accountID           = "providerAccountId"
+	accountRefreshToken = "refresh_token"
+	accountAccessToken  = "access_token"
+	accountExpiresAt    = "expires_at"
+	accountTokenType    = "token_type"
+	accountScope        = "scope"
+	accountIDToken      = "id_token"
+	accountSessionState = "session_state"
+
+	sessionToken = "sessionToken"
+
+	tokenIdentifier = "identifier"
+	tokenToken      = "token"
+
+	credentialID         = "credentialID"
+	credentialPublicKey  = "credentialPublicKey"
+	credentialCounter    = "counter"
+	credentialDeviceType = "credentialDeviceType"
+	credentialBackedUp   = "credentialBackedUp"
+	credentialTransports = "transports"
+)
+
+// The names that this package adds. No attribute of a record begins like them.
+const (
+	reserved    = "authstore"
+	fieldStamp  = reserved + "Stamp"   // of the last write
+	fieldMillis = reserved + "Expires" // the expiry in milliseconds
+	fieldGuard  = reserved + "Guard"   // there if a session has a guard
+	fieldTimes  = reserved + "Time."   // and a name: where times are in that attribute
+)
+
+// The values of the attribute type, beside those of adapter.AccountType.
+const (
+	typeUser    = "USER"
+	typeSession = "SESSION"
+	typeToken   = "VT"
+)
+
+// isField reports whether a name is the stored name of some field, so that no key
+// attribute can have it.
+func isField(name string) bool {
+	if strings.HasPrefix(name, reserved) {
+		return true
+	}
+	for _, r := range []adapter.Record{adapter.UserRecord, adapter.AccountRecord, adapter.SessionRecord} {
+		if adapter.ReservedAttribute(r, name) && !defaultKeys[name] {
+			return true
+		}
+	}
+	switch name {
+	case tokenIdentifier, tokenToken, credentialID, credentialPublicKey, credentialCounter, credentialDeviceType, credentialBackedUp, credentialTransports:
+		return true
+	}
+	return false
+}
+
+var defaultKeys = map[string]bool{"pk": true, "sk": true, "GSI1PK": true, "GSI1SK": true}
+
+func str(v string) types.AttributeValue   { return &types.AttributeValueMemberS{Value: v} }
+func boolean(v bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: v} }
+
+func number(v int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(v, 10)}
+}
+
+// text returns the string that a value is, "" if it is none.
+func text(v types.AttributeValue) string {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+// isoTime is how JavaScript writes a time (Date.prototype.toISOString), and isoSecond how
+// others may.
+const (
+	isoTime   = "2006-01-02T15:04:05.000Z"
+	isoSecond = "2006-01-02T15:04:05Z"
+)
+
+func timestamp(t time.Time) types.AttributeValue { return str(t.Format(isoTime)) }
+
+// seconds returns the first whole second that is not before a time: the TTL, which
+// must not remove what is live.
+func seconds(t time.Time) int64 {
+	s := t.Unix()
+	if t.Nanosecond() > 0 {
+		s++
+	}
+	return s
+}
+
+// writer puts fields into an item. Empty ones are left out.
+type writer struct{ item item }
+
+func (w writer) text(name, v string) {
+	if v != "" {
+		w.item[name] = str(v)
+	}
+}
+
+func (w writer) time(name string, t time.Time) {
+	if !t.IsZero() {
+		w.item[name] = timestamp(t)
+	}
+}
+
+func (w writer) expires(t time.Time) {
+	w.item[fieldExpires], w.item[fieldMillis] = number(seconds(t)), number(t.UnixMilli())
+}
+
+// attributes adds the attributes of a record.
+func (s *store) encodeAttributes(record adapter.Record, a adapter.Attributes, into item) error {
+	for name, v := range a {
+		if s.keys[name] {
+			return adapter.Invalid(string(record)+".Attributes", "must not use the name of a key of the table")
+		}
+		into[name] = encodeValue(v)
+		if m := times(v); m != nil {
+			into[fieldTimes+name] = m
+		}
+	}
+	return nil
+}
+
+// encodeValue returns the value of an attribute. A time is the text that JavaScript
+// takes for a date.
+func encodeValue(v any) types.AttributeValue {
+	switch v := v.(type) {
+	case string:
+		return str(v)
+	case bool:
+		return boolean(v)
+	case int64:
+		return number(v)
+	case float64:
+		return &types.AttributeValueMemberN{Value: strconv.FormatFloat(v, 'g', -1, 64)}
+	case time.Time:
+		return timestamp(v)
+	case []any:
+		list := make([]types.AttributeValue, len(v))
+		for i, e := range v {
+			list[i] = encodeValue(e)
+		}
+		return &types.AttributeValueMemberL{Value: list}
+	case map[string]any:
+		m := make(item, len(v))
+		for name, e := range v {
+			m[name] = encodeValue(e)
+		}
+		return &types.AttributeValueMemberM{Value: m}
+	}
+	return &types.AttributeValueMemberNULL{Value: true}
+}
+
+// times returns where in a value times are: true for a time, a map by index or name
+// for what has one in it. Nil: there is none.
+func times(v any) types.AttributeValue {
+	m := item{}
+	switch v := v.(type) {
+	case time.Time:
+		return boolean(true)
+	case []any:
+		for i, e := range v {
+			if t := times(e); t != nil {
+				m[strconv.Itoa(i)] = t
+			}
+		}
+	case map[string]any:
+		for name, e := range v {
+			if t := times(e); t != nil {
+				m[name] = t
+			}
+		}
+	}
+	if len(m) == 0 {
+		return nil
+	}
+	return &types.AttributeValueMemberM{Value: m}
+}
+
+// decodeValue undoes encodeValue; marks is what times returned. It takes all that a
+// table can hold: sets are lists, bytes are text.
+func decodeValue(v, marks types.AttributeValue) any {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		if _, isTime := marks.(*types.AttributeValueMemberBOOL); isTime {
+			if t, err := time.Parse(time.RFC3339Nano, v.Value); err == nil {
+				return adapter.Milliseconds(t)
+			}
+		}
+		return v.Value
+	case *types.AttributeValueMemberBOOL:
+		return v.Value
+	case *types.AttributeValueMemberN:
+		return decodeNumber(v.Value)
+	case *types.AttributeValueMemberL:
+		inside, list := marksIn(marks), make([]any, len(v.Value))
+		for i, e := range v.Value {
+			var m types.AttributeValue
+			if inside != nil {
+				m = inside[strconv.Itoa(i)]
+			}
+			list[i] = decodeValue(e, m)
+		}
+		return list
+	case *types.AttributeValueMemberM:
+		inside, m := marksIn(marks), make(map[string]any, len(v.Value))
+		for name, e := range v.Value {
+			m[name] = decodeValue(e, inside[name])
+		}
+		return m
+	case *types.AttributeValueMemberSS:
+		return decodeSet(v.Value, func(e string) any { return e })
+	case *types.AttributeValueMemberNS:
+		return decodeSet(v.Value, decodeNumber)
+	case *types.AttributeValueMemberBS:
+		return decodeSet(v.Value, func(e []byte) any { return string(e) })
+	case *types.AttributeValueMemberB:
+		return string(v.Value)
+	}
+	return nil
+}
+
+func decodeSet[E any](set []E, decode func(E) any) []any {
+	list := make([]any, len(set))
+	for i, e := range set {
+		list[i] = decode(e)
+	}
+	return list
+}
+
+func marksIn(marks types.AttributeValue) item {
+	m, _ := marks.(*types.AttributeValueMemberM)
+	if m == nil {
+		return nil
+	}
+	return m.Value
+}
+
+// decodeNumber returns an int64 if a number is one, else a float64.
+func decodeNumber(v string) any {
+	if n, err := strconv.ParseInt(v, 10, 64); err == nil {
+		return n
+	}
+	f, _ := strconv.ParseFloat(v, 64)
+	return f
+}
+
+// reader takes the fields of an item, and keeps the first error.
+type reader struct {
+	record string
+	item   item
+	err    error
+}
+
+func (r *reader) fail(name string) {
+	if r.err == nil {
+		r.err = unreadable(r.record, name)
+	}
+}
+
+// text returns a string. JavaScript writes null for what is not there.
+func (r *reader) text(name string, v types.AttributeValue) string {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return v.Value
+	case nil, *types.AttributeValueMemberNULL:
+	default:
+		r.fail(name)
+	}
+	return ""
+}
+
+// time returns a time, which is the text of one, or a number of seconds.
+func (r *reader) time(name string, v types.AttributeValue) time.Time {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		if t, err := time.Parse(time.RFC3339Nano, v.Value); err == nil {
+			return adapter.Milliseconds(t)
+		}
+		r.fail(name)
+	case *types.AttributeValueMemberN:
+		if s, err := strconv.ParseFloat(v.Value, 64); err == nil && math.Abs(s) < 1<<40 {
+			return time.UnixMilli(int64(math.Round(s * 1000))).UTC()
+		}
+		r.fail(name)
+	case nil, *types.AttributeValueMemberNULL:
+	default:
+		r.fail(name)
+	}
+	return time.Time{}
+}
+
+// number returns a whole number within limits.
+func (r *reader) number(name string, v types.AttributeValue, most int64) int64 {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberN:
+		if n, err := strconv.ParseFloat(v.Value, 64); err == nil && n >= 0 && n <= float64(most) {
+			return int64(n)
+		}
+		r.fail(name)
+	case nil, *types.AttributeValueMemberNULL:
+	default:
+		r.fail(name)
+	}
+	return 0
+}
+
+// expires returns the expiry, which every record that has one must have: to the
+// millisecond if this package wrote it last, else as the Auth.js adapter wrote it,
+// with or without a fraction or as text.
+func (r *reader) expires() time.Time {
+	t := r.time(fieldExpires, r.item[fieldExpires])
+	if ms, ok := r.item[fieldMillis].(*types.AttributeValueMemberN); ok {
+		if n, err := strconv.ParseInt(ms.Value, 10, 64); err == nil {
+			if exact := time.UnixMilli(n).UTC(); seconds(exact) == t.Unix() && t.Nanosecond() == 0 {
+				return exact
+			}
+		}
+	}
+	if t.IsZero() {
+		r.fail(fieldExpires)
+	}
+	return t
+}
+
+// attribute adds a value that is of no field to the attributes of a record.
+func (s *store) attribute(r *reader, name string, v types.AttributeValue, into *adapter.Attributes) {
+	if s.keys[name] || strings.HasPrefix(name, reserved) {
+		return
+	}
+	if *into == nil {
+		*into = adapter.Attributes{}
+	}
+	var marks types.AttributeValue
+	if len(r.item) > 0 {
+		marks = r.item[fieldTimes+name]
+	}
+	(*into)[name] = decodeValue(v, marks)
+}
+
+// maxItem is what an item may have, 400 KB, less what rounding may add.
+const maxItem = 400 << 10
+
+var sizeMessage = regexp.MustCompile(`(?i)item size|maximum allowed size`)
+
+// checkSize refuses an item that is too large, before it is sent.
+func checkSize(record string, it item) error {
+	if size(it) > maxItem {
+		return tooLarge(record)
+	}
+	return nil
+}
+
+// size returns how large an item is, as DynamoDB counts: the bytes of names and
+// values, and three more for each list or map and one for each value in it.
+func size(it item) int {
+	n := 0
+	for name, v := range it {
+		n += len(name) + sizeOf(v)
+	}
+	return n
+}
+
+func sizeOf(v types.AttributeValue) int {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return len(v.Value)
+	case *types.AttributeValueMemberN:
+		return len(v.Value)/2 + 2
+	case *types.AttributeValueMemberL:
+		n := 3
+		for _, e := range v.Value {
+			n += 1 + sizeOf(e)
+		}
+		return n
+	case *types.AttributeValueMemberM:
+		return 3 + len(v.Value) + size(v.Value)
+	}
+	return 1
+}

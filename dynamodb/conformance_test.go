@@ -1,0 +1,19 @@
+package dynamodb_test
+
+import (
+	"testing"
+
+	"github.com/authstore/authstore/conformance"
+	"github.com/authstore/authstore/conformance/sequence"
+)
+
+// sequences is how many random sequences each layout runs.
+const sequences = 20
+
+func TestConformance(t *testing.T) {
+	conformance.Run(t, withIndex.harness(t), sequence.Test(sequences))
+}
+
+func TestConformanceNoIndex(t *testing.T) {
+	conformance.Run(t, withoutIndex.harness(t), sequence.Test(sequences))
+}

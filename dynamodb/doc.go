@@ -1,0 +1,211 @@
+// Package dynamodb keeps authentication data in one table of Amazon DynamoDB, in the
+// layout of the Auth.js adapter, with which it can be shared.
+//
+//	cfg, err := config.LoadDefaultConfig(ctx) // github.com/aws/aws-sdk-go-v2/config
+//	store := authdynamodb.New(dynamodb.NewFromConfig(cfg), authdynamodb.Options{})
+//
+// or by URL, with the SDK's default chain of credentials:
+//
+//	dynamodb://next-auth?region=eu-central-1
+//	dynamodb://next-auth?region=local&endpoint=http://127.0.0.1:8000
+//
+// The host is the table. Other parameters are profile, a profile of the SDK's shared
+// configuration; index, which is [Options.Index]; and with true or false no_index and
+// eventually_consistent. ApplySchema (adapter.Schema) makes the table, or what
+// [CloudFormation] or [Terraform] print does; [Policy] prints what the application must
+// be allowed.
+//
+// # The table
+//
+// Keys pk and sk, an index GSI1 with the keys GSI1PK and GSI1SK, expiry by expires:
+//
+//	record         pk                        sk                        GSI1PK            GSI1SK
+//	user           USER#id                   USER#id                   USER#email        USER#email
+//	account        USER#id                   ACCOUNT#provider#account  ACCOUNT#provider  ACCOUNT#account
+//	authenticator  USER#id                   AUTHENTICATOR#credential
+//	session        USER#id                   SESSION#token             SESSION#token     SESSION#token (1)
+//	verification   VT#identifier             VT#token
+//	guards:
+//	e-mail         EMAIL#email               GUARD
+//	account        ACCOUNT#provider#account  GUARD
+//	authenticator  AUTHENTICATOR#credential  GUARD
+//	session        SESSION#token             GUARD                                                   (2)
+//	deleted user   DELETED#digest of id      TOMBSTONE
+//
+// A session's token is its SHA-256 digest, which signs nobody in. (1) Only where
+// Options.PlainSessionTokens keeps the token itself is the session in the index, since
+// the Auth.js adapter looks for the token there. (2) Only for a token that was made
+// elsewhere: a generated one names its user.
+//
+// A guard keeps unique what is unique over all users, and serves the consistent look-up
+// that an index does not offer. It is written in the transaction that writes the record.
+// The guards of e-mail addresses and session tokens lead to the user, by userId. Those of
+// accounts and authenticators are copies of the record, so that a look-up is one call.
+// A guard is in a partition of its own and not in the index, so the Auth.js adapter
+// never meets one.
+//
+// In ACCOUNT#provider#account a provider with a "#" in it is replaced by "%" and its
+// SHA-256 digest, and so is any part that begins with "%" or is too long for a sort key.
+// All other parts stand as they are. No text can make the key of another record.
+//
+// Attributes have the names that they have in Auth.js: id, name, email, emailVerified,
+// image, userId, type, provider, providerAccountId, refresh_token, access_token,
+// expires_at, token_type, scope, id_token, session_state, sessionToken, expires,
+// identifier, token. Times are text as JavaScript writes it, expires is a number of
+// seconds. Added are createdAt and updatedAt, and these, which the Auth.js adapter hands
+// on as further properties of the record:
+//
+//	authstoreStamp     random, new with each write
+//	authstoreExpires   the expiry in milliseconds; expires is the next whole second
+//	authstoreGuard     true in a session that has a guard
+//	authstoreTime.x    where in the attribute x times are, as they are stored as text
+//
+// # Access patterns
+//
+//	operation                   call                         keys
+//	CreateUser                  TransactWriteItems           user, guard, tombstone
+//	CreateUserWithAccount       TransactWriteItems           user, account, two guards, tombstone
+//	GetUser                     GetItem                      user
+//	GetUserByEmail              GetItem, GetItem             guard; user
+//	GetUserByAccount            GetItem, BatchGetItem        guard; user and account
+//	  without the index         GetItem, GetItem             guard; user
+//	UpdateUser                  UpdateItem                   user
+//	  with an e-mail address    GetItem, TransactWriteItems  user; user, two guards
+//	DeleteUser                  Query, TransactWriteItems    partition; all but the sessions, tombstone
+//	  and while there is more   BatchWriteItem, …            25 sessions; 48 accounts
+//	LinkAccount                 TransactWriteItems           account, guard
+//	GetAccount                  GetItem                      guard
+//	ListAccounts                Query                        partition, ACCOUNT#
+//	UpdateAccount               GetItem, TransactWriteItems  guard; account, guard
+//	UnlinkAccount               GetItem, TransactWriteItems  guard; account, guard
+//	CreateSession               PutItem                      session
+//	  made elsewhere            TransactWriteItems           session, guard
+//	GetSessionAndUser           BatchGetItem                 session and user
+//	  made elsewhere            GetItem, BatchGetItem        guard; session and user
+//	  made elsewhere, plain     Query, BatchGetItem          index; session and user
+//	UpdateSession               UpdateItem                   session
+//	  made elsewhere            UpdateItem, UpdateItem       guard; session
+//	DeleteSession               DeleteItem                   session
+//	  made elsewhere            GetItem, TransactWriteItems  guard; session, guard
+//	ListSessions                Query                        partition, SESSION#
+//	DeleteSessionByID           DeleteItem                   session
+//	  plain                     Query, DeleteItem            partition, SESSION#; session
+//	DeleteSessions              Query, BatchWriteItem        partition, SESSION#; 25 sessions
+//	CreateVerificationToken     PutItem                      verification
+//	UseVerificationToken        DeleteItem                   verification
+//	DeleteVerificationTokens    Query, BatchWriteItem        partition; 25 tokens
+//	CreateAuthenticator         TransactWriteItems           authenticator, guard
+//	GetAuthenticator            GetItem                      guard
+//	ListAuthenticators          Query                        partition, AUTHENTICATOR#
+//	UpdateAuthenticatorCounter  GetItem, TransactWriteItems  guard; authenticator, guard
+//	DeleteAuthenticator         GetItem, TransactWriteItems  guard; authenticator, guard
+//
+// Reads are strongly consistent, but for the index, whose answer is believed only if a
+// consistent read agrees, and for GetSessionAndUser with [Options.EventuallyConsistent].
+// Nothing scans. Why some operations take two calls where the contract has one is in
+// docs/adr/0008.
+//
+// # Costs
+//
+// Calls and read/write capacity units on small records, as the package's tests measure
+// them: without the index, with it, and of @auth/dynamodb-adapter, which needs the index
+// and reads without consistency. Transactions are counted by the service's rule, two
+// units for each item. "Plain" is Options.PlainSessionTokens.
+//
+//	                                           no index     index        Auth.js
+//	CreateUser                                 1 0/6        1 0/7        1 0/2
+//	CreateUserWithAccount                      1 0/10       1 0/12
+//	GetUser                                    1 1/0        1 1/0        1 0.5/0
+//	GetUserByEmail                             2 2/0        2 2/0        1 0.5/0
+//	GetUserByAccount                           2 2/0        2 3/0        2 1/0
+//	UpdateUser                                 1 0/1        1 0/2        1 0/2
+//	UpdateUser (e-mail)                        2 1/6        2 1/8
+//	DeleteUser                                 2 1/6        2 1/7        2 0.5/2
+//	LinkAccount                                1 0/4        1 0/5        1 0/2
+//	GetAccount                                 1 1/0        1 1/0
+//	ListAccounts                               1 1/0        1 1/0
+//	UpdateAccount                              2 1/4        2 1/5
+//	UnlinkAccount                              2 1/4        2 1/5        2 0.5/2
+//	CreateSession                              1 0/1        1 0/1        1 0/2
+//	CreateSession (made elsewhere)             1 0/4        1 0/4
+//	CreateSession (made elsewhere, plain)      1 0/4        1 0/5
+//	CreateSession (plain)                      1 0/1        1 0/2
+//	GetSessionAndUser                          1 2/0        1 2/0        2 1/0
+//	GetSessionAndUser (eventually consistent)  1 1/0        1 1/0
+//	GetSessionAndUser (made elsewhere)         2 3/0        2 3/0
+//	GetSessionAndUser (made elsewhere, plain)  2 3/0        2 2.5/0
+//	GetSessionAndUser (plain)                  1 2/0        1 2/0
+//	UpdateSession                              1 0/1        1 0/1        2 0.5/2
+//	UpdateSession (made elsewhere)             2 0/2        2 0/2
+//	UpdateSession (made elsewhere, plain)      2 0/2        2 0/3
+//	UpdateSession (plain)                      1 0/1        1 0/2
+//	DeleteSession                              1 0/1        1 0/1        2 0.5/2
+//	DeleteSession (made elsewhere)             2 1/4        2 1/4
+//	DeleteSession (made elsewhere, plain)      2 1/4        2 0.5/5
+//	DeleteSession (plain)                      1 0/1        1 0/2
+//	ListSessions                               1 1/0        1 1/0
+//	ListSessions (plain)                       1 1/0        1 1/0
+//	DeleteSessionByID                          1 0/1        1 0/1
+//	DeleteSessionByID (plain)                  2 1/1        2 1/2
+//	DeleteSessions                             2 1/1        2 1/1
+//	DeleteSessions (plain)                     2 1/1        2 1/2
+//	CreateVerificationToken                    1 0/1        1 0/1        1 0/1
+//	UseVerificationToken                       1 0/1        1 0/1        1 0/1
+//	DeleteVerificationTokens                   2 1/1        2 1/1
+//	CreateAuthenticator                        1 0/4        1 0/4
+//	GetAuthenticator                           1 1/0        1 1/0
+//	ListAuthenticators                         1 1/0        1 1/0
+//	UpdateAuthenticatorCounter                 2 1/4        2 1/4
+//	DeleteAuthenticator                        2 1/4        2 1/4
+//
+// The higher figures buy this: CreateUser and LinkAccount give an address and an account
+// one owner under races, where theirs give it to any number; two of the units of
+// CreateUser see to it that nothing of a deleted user comes to the next one with the ID;
+// and reads see what was written.
+//
+// # Promises
+//
+// All of the contract in package adapter. Where more than one item changes it is one
+// transaction, with a ClientRequestToken: a request that the SDK repeats since its reply
+// was lost is answered as the first was. Single writes are conditional, and know their
+// own repetition by the stamp. UseVerificationToken is not repeated; without a reply it
+// is adapter.ErrUnavailable, and the token may be used up.
+//
+// A conflict of transactions and throttling are no answers. The call goes on, with
+// growing waits of full jitter, for 30 seconds or as long as its context, and is then
+// adapter.ErrUnavailable.
+//
+// DeleteUser removes user, guards, accounts and authenticators in one transaction, as far
+// as there is room in it, and the rest after that. Cut anywhere, nothing leads to the
+// user any more. The transaction leaves a tombstone for 400 days, by which CreateUser with
+// the same ID knows that it has to remove first what was left, and what was written since.
+//
+// A session, account or authenticator of a user who does not exist is stored and leads
+// nowhere: to check would take two more write units. If nobody ever had the ID, a user
+// who is given it later finds them.
+//
+// # Sharing the table with the Auth.js adapter
+//
+// What that adapter writes is read as it stands: expires with a fraction or as text,
+// null, items without keys in the index, accounts with the index keys of the time before
+// its version 4. An attribute of another type than it can have is a [*RecordError]. Its
+// records have no guards: they are found through the index, by one or two calls more, and
+// perhaps a moment late; and it keeps nothing unique, against our records neither. What
+// it deletes leaves our guards alone, which then lead nowhere, and their values can be had
+// again; only GetAccount, which reads nothing else, still shows an account that it
+// unlinked. Sessions are shared with Options.PlainSessionTokens only.
+//
+// # Limits
+//
+// An item is at most 400 KB: a record that is larger is adapter.ErrInvalid, before the
+// call where its size is known, which it is not in an update. A number has 38 digits and
+// no type, so whole-numbered floats come back as integers. A name that [Options] gives to
+// a key attribute cannot be the name of an attribute of a record. The service removes
+// what has expired within days; until then it is there and never returned.
+//
+// # Versions
+//
+// The service, or a DynamoDB Local that has ReturnValuesOnConditionCheckFailure, which
+// came in 2023. The suite passes on the version in the README's table. DynamoDB Local has
+// no point-in-time recovery.
+package dynamodb

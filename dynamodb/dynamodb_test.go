@@ -1,0 +1,274 @@
+package dynamodb_test
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"go.uber.org/goleak"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/conformance/fault"
+	"github.com/authstore/authstore/dynamodb"
+	"github.com/authstore/authstore/internal/engine"
+)
+
+// setCredentials gives the SDK's default chain what DynamoDB Local takes.
+func setCredentials(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "local")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "local")
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+}
+
+func TestOpenByURL(t *testing.T) {
+	setCredentials(t)
+	for _, l := range layouts {
+		t.Run(l.name, func(t *testing.T) {
+			table := newTable()
+			dropAfter(t, table)
+			query := url.Values{"region": {"local"}, "endpoint": {engine.DynamoDB(t).URL}}
+			before := goleak.IgnoreCurrent()
+			if l.options.NoIndex {
+				query.Set("no_index", "true")
+			}
+			a, err := adapter.Open(t.Context(), "dynamodb://"+table+"?"+query.Encode())
+			check(t, err)
+			check(t, applySchema(t.Context(), a))
+			pinger, _ := adapter.As[adapter.Pinger](a)
+			check(t, pinger.Ping(t.Context()))
+			u, err := a.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
+			check(t, err)
+			_, err = a.GetUser(t.Context(), u.ID)
+			check(t, err)
+			ctx, cancel := context.WithCancel(t.Context())
+			go cancel()
+			_, _ = a.GetUser(ctx, "nobody") // may be left half way
+			check(t, a.Close())
+			goleak.VerifyNone(t, before)
+		})
+	}
+}
+
+// Opening connects to nothing: a serverless start pays for what it uses.
+func TestOpenIsLazy(t *testing.T) {
+	setCredentials(t)
+	t.Setenv("AWS_MAX_ATTEMPTS", "1")
+	a, err := adapter.Open(t.Context(), "dynamodb://users?region=local&endpoint=http://127.0.0.1:1&eventually_consistent=true&index=byKey")
+	check(t, err)
+	if _, err := a.GetUser(t.Context(), "u"); !errors.Is(err, adapter.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable: nothing listens there", err)
+	}
+	check(t, a.Close())
+}
+
+func TestOpenRefusesWhatItCannotServe(t *testing.T) {
+	setCredentials(t)
+	t.Setenv("AWS_REGION", "")
+	t.Setenv("AWS_DEFAULT_REGION", "")
+	t.Setenv("AWS_CONFIG_FILE", "none")
+	for _, url := range []string{
+		"dynamodb://users", "dynamodb://key:hunter2@users?region=local", "dynamodb://users:8000?region=local", "dynamodb://users/path?region=local",
+		"dynamodb:users?region=local", "dynamodb://users?region=local&colour=hunter2", "dynamodb://users?region=local&no_index=hunter2",
+		"dynamodb://users?profile=hunter2",
+	} {
+		a, err := adapter.Open(t.Context(), url)
+		if !errors.Is(err, adapter.ErrInvalid) || a != nil {
+			t.Errorf("%s: got %v, %v, want ErrInvalid", url, a, err)
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q holds the password", err)
+		}
+	}
+}
+
+// A table that is not there is no absence of a record, and the service's error can be
+// had.
+func TestAMissingTable(t *testing.T) {
+	a := dynamodb.New(newClient(t), dynamodb.Options{Table: newTable()})
+	_, err := a.GetUser(t.Context(), "u")
+	if err == nil || errors.Is(err, adapter.ErrNotFound) || errors.Is(err, adapter.ErrUnavailable) || !strings.Contains(err.Error(), "ResourceNotFoundException") {
+		t.Errorf("got %v, want that there is no table", err)
+	}
+}
+
+// Nothing of a deleted user comes to the next user with the ID: what a deletion that
+// was cut after its first step has left, and what was written since.
+func TestAnIDStartsWithNothing(t *testing.T) {
+	for _, l := range layouts {
+		t.Run(l.name, func(t *testing.T) {
+			var faults fault.Injector
+			table := newTable()
+			a := l.newStore(t, dynamodb.Options{Table: table}, steps(&faults))
+			ctx, hour := t.Context(), time.Now().Add(time.Hour)
+			_, err := a.CreateUser(ctx, adapter.User{ID: "u", Email: "ada@example.com"})
+			check(t, err)
+			var tokens []string
+			session := func(token string) {
+				s, err := a.CreateSession(ctx, adapter.Session{UserID: "u", SessionToken: token, Expires: hour})
+				check(t, err)
+				tokens = append(tokens, s.SessionToken)
+			}
+			const records = 60 // more than one transaction has room for
+			keys := make([]adapter.AccountKey, records)
+			for i := range records {
+				session("")
+				keys[i] = adapter.AccountKey{Provider: "github", ProviderAccountID: strings.Repeat("x", 1+i)}
+				_, err := a.LinkAccount(ctx, adapter.Account{UserID: "u", Type: adapter.AccountOAuth, Provider: "github", ProviderAccountID: keys[i].ProviderAccountID})
+				check(t, err)
+			}
+			session("elsewhere")
+			faults.Arm(fault.Plan{Step: 3, Mode: fault.LoseCommand})
+			if err := a.DeleteUser(ctx, "u"); !errors.Is(err, adapter.ErrUnavailable) {
+				t.Fatalf("got %v from a deletion that was cut, want ErrUnavailable", err)
+			}
+			faults.Disarm()
+			session("")
+			session("later")
+			_, err = a.LinkAccount(ctx, adapter.Account{UserID: "u", Type: adapter.AccountOAuth, Provider: "gitlab", ProviderAccountID: "later"})
+			check(t, err)
+
+			u, err := a.CreateUser(ctx, adapter.User{ID: "u", Email: "ada@example.com"})
+			check(t, err)
+			for _, token := range tokens {
+				if _, _, err := a.GetSessionAndUser(ctx, token); !errors.Is(err, adapter.ErrNotFound) {
+					t.Errorf("a session of the first user: got %v, want ErrNotFound", err)
+				}
+			}
+			for _, key := range append(keys, adapter.AccountKey{Provider: "gitlab", ProviderAccountID: "later"}) {
+				if _, err := a.GetUserByAccount(ctx, key); !errors.Is(err, adapter.ErrNotFound) {
+					t.Errorf("an account of the first user: got %v, want ErrNotFound", err)
+				}
+				_, err := a.LinkAccount(ctx, adapter.Account{UserID: "u", Type: adapter.AccountOAuth, Provider: key.Provider, ProviderAccountID: key.ProviderAccountID})
+				check(t, err)
+			}
+			check(t, a.DeleteUser(ctx, u.ID))
+			left, err := dump(ctx, newClient(t), table)
+			check(t, err)
+			for _, it := range left {
+				if !strings.Contains(it, "sk: TOMBSTONE") {
+					t.Errorf("got %s left, want tombstones only", it)
+				}
+			}
+		})
+	}
+}
+
+// The service removes nothing before its time: expires is the next whole second.
+func TestExpiryIsRoundedUp(t *testing.T) {
+	table := newTable()
+	a := withIndex.newStore(t, dynamodb.Options{Table: table})
+	at := time.Date(2100, 1, 1, 0, 0, 0, int(time.Millisecond), time.UTC)
+	_, err := a.CreateSession(t.Context(), adapter.Session{UserID: "u", SessionToken: "elsewhere", Expires: at})
+	check(t, err)
+	_, err = a.CreateVerificationToken(t.Context(), adapter.VerificationToken{Identifier: "ada", Token: "t", Expires: at})
+	check(t, err)
+	items, err := dump(t.Context(), newClient(t), table)
+	check(t, err)
+	for _, it := range items {
+		if !strings.Contains(it, "expires: 4102444801,") {
+			t.Errorf("got %s, want expires 4102444801: the session, its guard and the token", it)
+		}
+	}
+	if len(items) != 3 {
+		t.Errorf("got %d items, want 3", len(items))
+	}
+}
+
+// A record that no item can hold is refused before the call.
+func TestItemsThatAreTooLarge(t *testing.T) {
+	var m meter
+	a := withIndex.newStore(t, dynamodb.Options{Table: newTable()}, metered(&m))
+	long := strings.Repeat("é", 32<<10)
+	account := adapter.Account{
+		UserID: "u", Type: adapter.AccountOAuth, Provider: "github", ProviderAccountID: "1", RefreshToken: long, AccessToken: long,
+		TokenType: long, Scope: long, IDToken: long, SessionState: long,
+	}
+	large := account
+	large.Attributes = adapter.Attributes{"a": long[:60<<10]}
+	if _, err := a.LinkAccount(t.Context(), large); !isInvalid(err) {
+		t.Errorf("got %v for an account of more than 400 KB, want ErrInvalid", err)
+	}
+	if m.calls != 0 {
+		t.Errorf("got %d calls, want it refused before", m.calls)
+	}
+	_, err := a.LinkAccount(t.Context(), account)
+	check(t, err) // 384 KB
+	_, err = a.UpdateAccount(t.Context(), account.Key(), adapter.AccountUpdate{Attributes: large.Attributes})
+	if !isInvalid(err) {
+		t.Errorf("UpdateAccount: got %v, want ErrInvalid", err)
+	}
+	u, err := a.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
+	check(t, err)
+	s, err := a.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: time.Now().Add(time.Hour)})
+	check(t, err)
+	var userErr, sessionErr error
+	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+		attributes := adapter.Attributes{name: long[:60<<10]}
+		_, userErr = a.UpdateUser(t.Context(), u.ID, adapter.UserUpdate{Attributes: attributes})
+		_, sessionErr = a.UpdateSession(t.Context(), s.SessionToken, adapter.SessionUpdate{Attributes: attributes})
+	}
+	if !isInvalid(userErr) || !isInvalid(sessionErr) {
+		t.Errorf("updates beyond 400 KB: got %v and %v, want ErrInvalid", userErr, sessionErr)
+	}
+	if _, err := a.UpdateUser(t.Context(), u.ID, adapter.UserUpdate{Email: new("new@example.com"), Attributes: adapter.Attributes{"g": long[:60<<10]}}); !isInvalid(err) {
+		t.Errorf("UpdateUser with an address: got %v, want ErrInvalid", err)
+	}
+}
+
+// An update may name more attributes than an expression has room for.
+func TestManyAttributesAtOnce(t *testing.T) {
+	a := withIndex.newStore(t, dynamodb.Options{Table: newTable()})
+	many := adapter.Attributes{}
+	for i := range 2000 {
+		many["n"+strconv.Itoa(i)] = int64(i)
+	}
+	u, err := a.CreateUser(t.Context(), adapter.User{Attributes: adapter.Attributes{"role": "admin"}})
+	check(t, err)
+	u, err = a.UpdateUser(t.Context(), u.ID, adapter.UserUpdate{Attributes: many})
+	check(t, err)
+	s, err := a.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: time.Now().Add(time.Hour), Attributes: adapter.Attributes{"role": "admin"}})
+	check(t, err)
+	s, err = a.UpdateSession(t.Context(), s.SessionToken, adapter.SessionUpdate{Attributes: many})
+	check(t, err)
+	gotSession, gotUser, err := a.GetSessionAndUser(t.Context(), s.SessionToken)
+	check(t, err)
+	same(t, "the session", gotSession, s)
+	same(t, "the user", gotUser, u)
+	if len(s.Attributes) != 1+len(many) || len(u.Attributes) != 1+len(many) {
+		t.Errorf("got %d and %d attributes, want %d", len(s.Attributes), len(u.Attributes), 1+len(many))
+	}
+	check(t, a.DeleteSession(t.Context(), s.SessionToken))
+	if _, err := a.UpdateSession(t.Context(), s.SessionToken, adapter.SessionUpdate{Attributes: many}); !errors.Is(err, adapter.ErrNotFound) {
+		t.Errorf("UpdateSession of nothing: got %v, want ErrNotFound", err)
+	}
+}
+
+// Names of the application's own serve as well as the defaults, and an attribute cannot
+// have one.
+func TestOtherNames(t *testing.T) {
+	o := dynamodb.Options{Table: newTable(), PartitionKey: "p", SortKey: "s", Index: "byKey", IndexPartitionKey: "ip", IndexSortKey: "is"}
+	a := withIndex.newStore(t, o)
+	u, _, err := a.CreateUserWithAccount(t.Context(), adapter.User{Email: "ada@example.com"},
+		adapter.Account{Type: adapter.AccountOAuth, Provider: "github", ProviderAccountID: "1"})
+	check(t, err)
+	got, err := a.GetUserByAccount(t.Context(), adapter.AccountKey{Provider: "github", ProviderAccountID: "1"})
+	check(t, err)
+	same(t, "the user", got, u)
+	for _, name := range []string{"p", "s", "ip", "is"} {
+		if _, err := a.UpdateUser(t.Context(), u.ID, adapter.UserUpdate{Attributes: adapter.Attributes{name: "x"}}); !isInvalid(err) {
+			t.Errorf("the attribute %s: got %v, want ErrInvalid", name, err)
+		}
+		_, err := a.UpdateUser(t.Context(), u.ID, adapter.UserUpdate{RemoveAttributes: []string{name}})
+		check(t, err)
+	}
+	check(t, a.DeleteUser(t.Context(), u.ID))
+	if _, err := a.GetUser(t.Context(), u.ID); !errors.Is(err, adapter.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
+}
+
+var _ dynamodb.Client = (*awsdynamodb.Client)(nil)

@@ -1,0 +1,90 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// RecordError says that a stored record cannot be read, since an attribute of it is
+// not of a form that this package or the Auth.js adapter writes.
+type RecordError struct {
+	Record    string // "Session"
+	Attribute string // its stored name: "expires"
+}
+
+// Error names record and attribute, not the value.
+func (e *RecordError) Error() string {
+	return "a stored " + e.Record + " has an attribute " + e.Attribute + " of another form than it must have"
+}
+
+// unreadable returns the error for an attribute that cannot be read.
+func unreadable(record, attribute string) error {
+	err := &RecordError{Record: record, Attribute: attribute}
+	return adapter.Caused(errors.New(err.Error()), err)
+}
+
+// tooLarge is the refusal of an item that DynamoDB cannot hold.
+func tooLarge(record string) error {
+	return adapter.Invalid(record, "must be smaller than 400 KB with all its attributes")
+}
+
+// passing are the codes of errors that another time will be different.
+var passing = map[string]bool{
+	"TransactionConflictException": true, "TransactionInProgressException": true,
+	"ProvisionedThroughputExceededException": true, "ThrottlingException": true, "RequestLimitExceeded": true,
+	"ThrottlingError": true, "ProvisionedThroughputExceeded": true, "TransactionConflict": true, // reasons of a cancellation
+	"LimitExceededException": true, "ReplicatedWriteConflictException": true,
+}
+
+// unavailable are the codes of a service that does not work now.
+var unavailable = map[string]bool{"InternalServerError": true, "ServiceUnavailable": true, "InternalFailure": true}
+
+// busy reports whether an error is one that passes: contention or throttling. Nothing
+// was written.
+func busy(err error) bool {
+	var canceled *types.TransactionCanceledException
+	if errors.As(err, &canceled) {
+		for _, r := range canceled.CancellationReasons {
+			if r.Code != nil && passing[*r.Code] {
+				return true
+			}
+		}
+		return false
+	}
+	var api smithy.APIError
+	return errors.As(err, &api) && passing[api.ErrorCode()]
+}
+
+// failure returns an error of the client as one of the contract's kinds.
+func failure(err error) error {
+	var api smithy.APIError
+	switch {
+	case err == nil, isKind(err):
+		return err
+	case busy(err), !errors.As(err, &api), unavailable[api.ErrorCode()]:
+		return adapter.Caused(adapter.ErrUnavailable, err)
+	}
+	return adapter.Caused(fmt.Errorf("the service refuses with %s", api.ErrorCode()), err)
+}
+
+// isKind reports whether an error is one of the contract's already.
+func isKind(err error) bool {
+	for _, kind := range []error{adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrClosed, errSchema} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return errors.As(err, new(*RecordError)) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// isTooLarge reports whether the service refused an item for its size.
+func isTooLarge(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == "ValidationException" && sizeMessage.MatchString(api.ErrorMessage())
+}

@@ -1,0 +1,153 @@
+package dynamodb
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// CloudFormation returns the table as an AWS CloudFormation template, in JSON.
+func CloudFormation(o Options) ([]byte, error) {
+	s, err := newStore(nil, o)
+	if err != nil {
+		return nil, err
+	}
+	o = s.options
+	table := map[string]any{
+		"TableName":                 o.Table,
+		"AttributeDefinitions":      mapEach(s.keyedBy(), func(name string) any { return object{"AttributeName": name, "AttributeType": "S"} }),
+		"KeySchema":                 cloudKeys(o.PartitionKey, o.SortKey),
+		"BillingMode":               o.Schema.billing(),
+		"TimeToLiveSpecification":   object{"AttributeName": fieldExpires, "Enabled": true},
+		"DeletionProtectionEnabled": o.Schema.DeletionProtection,
+		"PointInTimeRecoverySpecification": object{
+			"PointInTimeRecoveryEnabled": o.Schema.PointInTimeRecovery,
+		},
+	}
+	index := object{
+		"IndexName": o.Index, "KeySchema": cloudKeys(o.IndexPartitionKey, o.IndexSortKey), "Projection": object{"ProjectionType": types.ProjectionTypeAll},
+	}
+	if o.Schema.ReadUnits > 0 {
+		units := object{"ReadCapacityUnits": o.Schema.ReadUnits, "WriteCapacityUnits": o.Schema.WriteUnits}
+		table["ProvisionedThroughput"], index["ProvisionedThroughput"] = units, units
+	}
+	if !o.NoIndex {
+		table["GlobalSecondaryIndexes"] = []any{index}
+	}
+	return printed(object{
+		"AWSTemplateFormatVersion": "2010-09-09",
+		"Description":              "The table of authstore",
+		"Resources": object{"Authstore": object{
+			"Type": "AWS::DynamoDB::Table", "Properties": table, "DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain",
+		}},
+		"Outputs": object{"TableArn": object{"Value": object{"Fn::GetAtt": []string{"Authstore", "Arn"}}}},
+	})
+}
+
+// Terraform returns the table as a Terraform configuration, in its JSON syntax: the
+// content of a file such as authstore.tf.json.
+func Terraform(o Options) ([]byte, error) {
+	s, err := newStore(nil, o)
+	if err != nil {
+		return nil, err
+	}
+	o = s.options
+	table := object{
+		"name":                        o.Table,
+		"attribute":                   mapEach(s.keyedBy(), func(name string) any { return object{"name": name, "type": "S"} }),
+		"hash_key":                    o.PartitionKey,
+		"range_key":                   o.SortKey,
+		"billing_mode":                o.Schema.billing(),
+		"ttl":                         object{"attribute_name": fieldExpires, "enabled": true},
+		"deletion_protection_enabled": o.Schema.DeletionProtection,
+		"point_in_time_recovery":      object{"enabled": o.Schema.PointInTimeRecovery},
+	}
+	index := object{"name": o.Index, "hash_key": o.IndexPartitionKey, "range_key": o.IndexSortKey, "projection_type": types.ProjectionTypeAll}
+	if o.Schema.ReadUnits > 0 {
+		for _, of := range []object{table, index} {
+			of["read_capacity"], of["write_capacity"] = o.Schema.ReadUnits, o.Schema.WriteUnits
+		}
+	}
+	if !o.NoIndex {
+		table["global_secondary_index"] = index
+	}
+	return printed(object{
+		"resource": object{"aws_dynamodb_table": object{"authstore": table}},
+		"output":   object{"table_arn": object{"value": "${aws_dynamodb_table.authstore.arn}"}},
+	})
+}
+
+// The actions that an adapter needs: IAM has one for each step of a transaction. The
+// last group is for ApplySchema and CheckSchema.
+var (
+	tableActions  = []string{"BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"}
+	indexActions  = []string{"Query"}
+	schemaActions = []string{"CreateTable", "DescribeTable", "DescribeTimeToLive", "UpdateTable", "UpdateTimeToLive"}
+	backupActions = []string{"DescribeContinuousBackups", "UpdateContinuousBackups"}
+)
+
+// Policy returns the least IAM policy that an adapter needs, in JSON, for a table's ARN.
+// withSchema adds what ApplySchema and CheckSchema need, which an application that does
+// not make its table should not have.
+func Policy(o Options, tableARN string, withSchema bool) ([]byte, error) {
+	s, err := newStore(nil, o)
+	if err != nil {
+		return nil, err
+	}
+	o = s.options
+	statements := []any{allow("Table", tableARN, tableActions)}
+	if !o.NoIndex {
+		statements = append(statements, allow("Index", tableARN+"/index/"+o.Index, indexActions))
+	}
+	if withSchema {
+		actions := schemaActions
+		if o.Schema.PointInTimeRecovery {
+			actions = append(actions[:len(actions):len(actions)], backupActions...)
+		}
+		statements = append(statements, allow("Schema", tableARN, actions))
+	}
+	return printed(object{"Version": "2012-10-17", "Statement": statements})
+}
+
+func allow(id, resource string, actions []string) object {
+	return object{
+		"Sid": id, "Effect": "Allow", "Resource": resource,
+		"Action": mapEach(actions, func(a string) any { return "dynamodb:" + a }),
+	}
+}
+
+type object = map[string]any
+
+// keyedBy returns the names of the attributes that a key of the table or its index is.
+func (s *store) keyedBy() []string {
+	names := s.options.keyNames()
+	if s.options.NoIndex {
+		names = names[:2]
+	}
+	return names
+}
+
+func cloudKeys(partition, sort string) []any {
+	return []any{
+		object{"AttributeName": partition, "KeyType": types.KeyTypeHash}, object{"AttributeName": sort, "KeyType": types.KeyTypeRange},
+	}
+}
+
+func mapEach(names []string, f func(string) any) []any {
+	all := make([]any, len(names))
+	for i, name := range names {
+		all[i] = f(name)
+	}
+	return all
+}
+
+// printed returns a document as JSON for people to read.
+func printed(document object) ([]byte, error) {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(document)
+	return []byte(b.String()), err
+}

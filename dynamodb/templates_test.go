@@ -1,0 +1,400 @@
+package dynamodb_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/authstore/authstore/conformance"
+	"github.com/authstore/authstore/conformance/fault"
+	"github.com/authstore/authstore/dynamodb"
+)
+
+// variants are the tables that the templates can print.
+var variants = map[string]dynamodb.Options{
+	"default":  {},
+	"no index": {NoIndex: true},
+	"all": {
+		Table: "users", PartitionKey: "p", SortKey: "s", Index: "byKey", IndexPartitionKey: "ip", IndexSortKey: "is",
+		Schema: dynamodb.SchemaOptions{ReadUnits: 5, WriteUnits: 7, PointInTimeRecovery: true, DeletionProtection: true},
+	},
+}
+
+// cloudTable is what the test reads of a CloudFormation template.
+type cloudTable struct {
+	TableName              string
+	AttributeDefinitions   []struct{ AttributeName, AttributeType string }
+	KeySchema              []struct{ AttributeName, KeyType string }
+	BillingMode            string
+	ProvisionedThroughput  *struct{ ReadCapacityUnits, WriteCapacityUnits int64 }
+	GlobalSecondaryIndexes []struct {
+		IndexName             string
+		KeySchema             []struct{ AttributeName, KeyType string }
+		Projection            struct{ ProjectionType string }
+		ProvisionedThroughput *struct{ ReadCapacityUnits, WriteCapacityUnits int64 }
+	}
+	TimeToLiveSpecification struct {
+		AttributeName string
+		Enabled       bool
+	}
+	PointInTimeRecoverySpecification struct{ PointInTimeRecoveryEnabled bool }
+	DeletionProtectionEnabled        bool
+}
+
+// The table of the template is the one that ApplySchema makes.
+func TestCloudFormation(t *testing.T) {
+	for name, o := range variants {
+		t.Run(name, func(t *testing.T) {
+			text, err := dynamodb.CloudFormation(o)
+			check(t, err)
+			var template struct {
+				Resources map[string]struct {
+					Type       string
+					Properties cloudTable
+				}
+			}
+			decode(t, text, &template)
+			table := template.Resources["Authstore"]
+			if table.Type != "AWS::DynamoDB::Table" {
+				t.Fatalf("got %s, want a table", text)
+			}
+			made := &created{}
+			check(t, applySchema(t.Context(), dynamodb.New(made, o)))
+			same(t, "the table", table.Properties, made.asCloud(t))
+		})
+	}
+}
+
+// decode reads JSON.
+func decode(t *testing.T, text []byte, into any) {
+	t.Helper()
+	if err := json.Unmarshal(text, into); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+}
+
+// same compares two values by their JSON.
+func same(t *testing.T, what string, got, want any) {
+	t.Helper()
+	a, err := json.MarshalIndent(got, "", " ")
+	check(t, err)
+	b, err := json.MarshalIndent(want, "", " ")
+	check(t, err)
+	if string(a) != string(b) {
+		t.Errorf("%s:\ngot  %s\nwant %s", what, a, b)
+	}
+}
+
+// created is a service without tables, which remembers what it is told to make. It
+// stands in for the point-in-time recovery that DynamoDB Local does not have.
+type created struct {
+	dynamodb.Client
+	table  *awsdynamodb.CreateTableInput
+	ttl    *types.TimeToLiveSpecification
+	backup bool
+}
+
+func (c *created) DescribeTable(context.Context, *awsdynamodb.DescribeTableInput, ...func(*awsdynamodb.Options)) (*awsdynamodb.DescribeTableOutput, error) {
+	if c.table == nil {
+		return nil, &types.ResourceNotFoundException{}
+	}
+	table := &types.TableDescription{
+		AttributeDefinitions: c.table.AttributeDefinitions, KeySchema: c.table.KeySchema, TableStatus: types.TableStatusActive,
+		BillingModeSummary: &types.BillingModeSummary{BillingMode: c.table.BillingMode}, DeletionProtectionEnabled: c.table.DeletionProtectionEnabled,
+	}
+	for _, index := range c.table.GlobalSecondaryIndexes {
+		table.GlobalSecondaryIndexes = append(table.GlobalSecondaryIndexes, types.GlobalSecondaryIndexDescription{
+			IndexName: index.IndexName, KeySchema: index.KeySchema, Projection: index.Projection, IndexStatus: types.IndexStatusActive,
+		})
+	}
+	return &awsdynamodb.DescribeTableOutput{Table: table}, nil
+}
+
+func (c *created) CreateTable(_ context.Context, in *awsdynamodb.CreateTableInput, _ ...func(*awsdynamodb.Options)) (*awsdynamodb.CreateTableOutput, error) {
+	c.table = in
+	return &awsdynamodb.CreateTableOutput{}, nil
+}
+
+func (c *created) DescribeTimeToLive(context.Context, *awsdynamodb.DescribeTimeToLiveInput, ...func(*awsdynamodb.Options)) (*awsdynamodb.DescribeTimeToLiveOutput, error) {
+	out := &awsdynamodb.DescribeTimeToLiveOutput{}
+	if c.ttl != nil {
+		out.TimeToLiveDescription = &types.TimeToLiveDescription{AttributeName: c.ttl.AttributeName, TimeToLiveStatus: types.TimeToLiveStatusEnabling}
+	}
+	return out, nil
+}
+
+func (c *created) UpdateTimeToLive(_ context.Context, in *awsdynamodb.UpdateTimeToLiveInput, _ ...func(*awsdynamodb.Options)) (*awsdynamodb.UpdateTimeToLiveOutput, error) {
+	c.ttl = in.TimeToLiveSpecification
+	return &awsdynamodb.UpdateTimeToLiveOutput{}, nil
+}
+
+func (c *created) DescribeContinuousBackups(context.Context, *awsdynamodb.DescribeContinuousBackupsInput, ...func(*awsdynamodb.Options)) (*awsdynamodb.DescribeContinuousBackupsOutput, error) {
+	status := types.PointInTimeRecoveryStatusDisabled
+	if c.backup {
+		status = types.PointInTimeRecoveryStatusEnabled
+	}
+	return &awsdynamodb.DescribeContinuousBackupsOutput{ContinuousBackupsDescription: &types.ContinuousBackupsDescription{
+		PointInTimeRecoveryDescription: &types.PointInTimeRecoveryDescription{PointInTimeRecoveryStatus: status},
+	}}, nil
+}
+
+func (c *created) UpdateContinuousBackups(_ context.Context, in *awsdynamodb.UpdateContinuousBackupsInput, _ ...func(*awsdynamodb.Options)) (*awsdynamodb.UpdateContinuousBackupsOutput, error) {
+	c.backup = *in.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled
+	return &awsdynamodb.UpdateContinuousBackupsOutput{}, nil
+}
+
+// asCloud returns the table in the terms of CloudFormation.
+func (c *created) asCloud(t *testing.T) (table cloudTable) {
+	text, err := json.Marshal(c.table) // the names are the same
+	check(t, err)
+	decode(t, text, &table)
+	table.TimeToLiveSpecification.AttributeName, table.TimeToLiveSpecification.Enabled = *c.ttl.AttributeName, *c.ttl.Enabled
+	table.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled = c.backup
+	return table
+}
+
+// cfn-lint knows what CloudFormation takes. make setup installs it.
+func TestCloudFormationLint(t *testing.T) {
+	lint := cfnLint(t)
+	for name, o := range variants {
+		text, err := dynamodb.CloudFormation(o)
+		check(t, err)
+		file := filepath.Join(t.TempDir(), "table.json")
+		check(t, os.WriteFile(file, text, 0o600))
+		if out, err := lint(file).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+// cfnLint returns how cfn-lint is run, and ends the test where it is not there.
+func cfnLint(t *testing.T) func(file string) *exec.Cmd {
+	installed, err := filepath.Abs("../build/cfn-lint")
+	check(t, err)
+	run := func(args ...string) *exec.Cmd {
+		main := "import sys; from cfnlint.runner import main; sys.exit(main())"
+		cmd := exec.CommandContext(t.Context(), "python3", append([]string{"-c", main}, args...)...)
+		cmd.Env = append(os.Environ(), "PYTHONPATH="+installed)
+		return cmd
+	}
+	if out, err := run("--version").CombinedOutput(); err != nil {
+		end := t.Skipf
+		if os.Getenv("CI") != "" {
+			end = t.Fatalf
+		}
+		end("no cfn-lint, which make setup installs: %v\n%s", err, out)
+	}
+	return func(file string) *exec.Cmd { return run(file) }
+}
+
+func TestTerraform(t *testing.T) {
+	type index struct {
+		Name, Hash_key, Range_key, Projection_type string
+		Read_capacity, Write_capacity              int64
+	}
+	type table struct {
+		Name, Hash_key, Range_key, Billing_mode string
+		Attribute                               []struct{ Name, Type string }
+		Read_capacity, Write_capacity           int64
+		Global_secondary_index                  *index
+		Ttl                                     struct {
+			Attribute_name string
+			Enabled        bool
+		}
+		Point_in_time_recovery      struct{ Enabled bool }
+		Deletion_protection_enabled bool
+	}
+	for name, o := range variants {
+		t.Run(name, func(t *testing.T) {
+			text, err := dynamodb.Terraform(o)
+			check(t, err)
+			var file struct {
+				Resource struct {
+					Aws_dynamodb_table map[string]table
+				}
+			}
+			decode(t, text, &file)
+			made := &created{}
+			check(t, applySchema(t.Context(), dynamodb.New(made, o)))
+			cloud := made.asCloud(t)
+			want := table{
+				Name: cloud.TableName, Hash_key: cloud.KeySchema[0].AttributeName, Range_key: cloud.KeySchema[1].AttributeName,
+				Billing_mode: cloud.BillingMode, Deletion_protection_enabled: cloud.DeletionProtectionEnabled,
+			}
+			for _, a := range cloud.AttributeDefinitions {
+				want.Attribute = append(want.Attribute, struct{ Name, Type string }{a.AttributeName, a.AttributeType})
+			}
+			if p := cloud.ProvisionedThroughput; p != nil {
+				want.Read_capacity, want.Write_capacity = p.ReadCapacityUnits, p.WriteCapacityUnits
+			}
+			for _, i := range cloud.GlobalSecondaryIndexes {
+				want.Global_secondary_index = &index{i.IndexName, i.KeySchema[0].AttributeName, i.KeySchema[1].AttributeName, i.Projection.ProjectionType, want.Read_capacity, want.Write_capacity}
+			}
+			want.Ttl.Attribute_name, want.Ttl.Enabled = cloud.TimeToLiveSpecification.AttributeName, cloud.TimeToLiveSpecification.Enabled
+			want.Point_in_time_recovery.Enabled = cloud.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled
+			same(t, "the table", file.Resource.Aws_dynamodb_table["authstore"], want)
+		})
+	}
+}
+
+// recorder notes the actions of IAM that calls need.
+type recorder struct {
+	mu             sync.Mutex
+	table, ofIndex map[string]bool
+}
+
+func newRecorder() *recorder { return &recorder{table: map[string]bool{}, ofIndex: map[string]bool{}} }
+
+func (r *recorder) record(operation string, input any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch in := input.(type) {
+	case *awsdynamodb.TransactWriteItemsInput:
+		for _, i := range in.TransactItems {
+			switch {
+			case i.Put != nil:
+				r.table["PutItem"] = true
+			case i.Update != nil:
+				r.table["UpdateItem"] = true
+			case i.Delete != nil:
+				r.table["DeleteItem"] = true
+			case i.ConditionCheck != nil:
+				r.table["ConditionCheckItem"] = true
+			}
+		}
+	case *awsdynamodb.QueryInput:
+		if in.IndexName != nil {
+			r.ofIndex["Query"] = true
+		} else {
+			r.table["Query"] = true
+		}
+	default:
+		r.table[operation] = true
+	}
+}
+
+func recorded(r *recorder) func(*awsdynamodb.Options) {
+	record := middleware.InitializeMiddlewareFunc("recorder", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+		r.record(middleware.GetOperationName(ctx), in.Parameters)
+		return next.HandleInitialize(ctx, in)
+	})
+	return func(o *awsdynamodb.Options) {
+		o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error { return s.Initialize.Add(record, middleware.After) })
+	}
+}
+
+// The policy names the actions of the calls that the suite makes, and no other.
+func TestPolicyIsTheLeast(t *testing.T) {
+	const arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/next-auth"
+	for _, l := range layouts {
+		t.Run(l.name, func(t *testing.T) {
+			r := newRecorder()
+			h := l.harness(t)
+			h.Namespace = func(ctx context.Context) (conformance.Namespace, error) {
+				faults := &fault.Injector{}
+				return l.namespace(ctx, t, faults, newClient(t, steps(faults), recorded(r)))
+			}
+			var tests []conformance.Test
+			for _, test := range conformance.Tests() {
+				// Every operation, on what is there and on what is not; the rest repeats them.
+				if strings.HasPrefix(test.ID, "RTT-") || strings.HasPrefix(test.ID, "SES-") || strings.HasPrefix(test.ID, "USR-") {
+					tests = append(tests, test)
+				}
+			}
+			for _, result := range conformance.Check(t.Context(), h, tests...).Results {
+				if result.Status == conformance.Failed {
+					t.Errorf("%s: %s", result.ID, result.Detail)
+				}
+			}
+			want := map[string][]string{arn: actions(r.table)}
+			if !l.options.NoIndex {
+				want[arn+"/index/GSI1"] = actions(r.ofIndex)
+			}
+			same(t, "the policy's actions", policy(t, l.options, arn, false), want)
+		})
+	}
+}
+
+// The part for the schema names the calls of CheckSchema and ApplySchema.
+func TestPolicyForTheSchemaIsTheLeast(t *testing.T) {
+	const arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/next-auth"
+	r := newRecorder()
+	client := newClient(t, recorded(r))
+	o := dynamodb.Options{Table: newTable(), NoIndex: true}
+	dropAfter(t, o.Table)
+	check(t, applySchema(t.Context(), dynamodb.New(client, o)))
+	o.NoIndex = false
+	check(t, applySchema(t.Context(), dynamodb.New(client, o)))
+	both := policy(t, o, arn, true)[arn]
+	data := policy(t, o, arn, false)[arn]
+	got := slices.DeleteFunc(both, func(a string) bool { return slices.Contains(data, a) })
+	same(t, "the actions for the schema", got, actions(r.table))
+
+	o.Schema.PointInTimeRecovery = true
+	text, err := dynamodb.Policy(o, arn, true)
+	check(t, err)
+	for _, action := range []string{"DescribeContinuousBackups", "UpdateContinuousBackups"} {
+		if !strings.Contains(string(text), action) {
+			t.Errorf("got a policy without %s, want it for point-in-time recovery", action)
+		}
+	}
+}
+
+// actions returns names as the policy has them.
+func actions(names map[string]bool) []string {
+	var all []string
+	for name := range names {
+		all = append(all, "dynamodb:"+name)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// policy returns the actions of a policy by resource.
+func policy(t *testing.T, o dynamodb.Options, arn string, withSchema bool) map[string][]string {
+	t.Helper()
+	text, err := dynamodb.Policy(o, arn, withSchema)
+	check(t, err)
+	var document struct {
+		Version   string
+		Statement []struct {
+			Effect, Resource string
+			Action           []string
+		}
+	}
+	decode(t, text, &document)
+	if document.Version != "2012-10-17" {
+		t.Errorf("got version %s, want 2012-10-17", document.Version)
+	}
+	all := map[string][]string{}
+	for _, s := range document.Statement {
+		if s.Effect != "Allow" {
+			t.Errorf("got %s, want Allow", s.Effect)
+		}
+		all[s.Resource] = append(all[s.Resource], s.Action...)
+		slices.Sort(all[s.Resource])
+	}
+	return all
+}
+
+func TestTemplatesRefuseWhatCannotWork(t *testing.T) {
+	bad := dynamodb.Options{PartitionKey: "sk"}
+	_, err1 := dynamodb.CloudFormation(bad)
+	_, err2 := dynamodb.Terraform(bad)
+	_, err3 := dynamodb.Policy(bad, "arn", false)
+	for _, err := range []error{err1, err2, err3} {
+		if !isInvalid(err) {
+			t.Errorf("got %v, want ErrInvalid", err)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// maxSteps is how many items one transaction may have.
+const maxSteps = 100
+
+// step is one item of a transaction.
+type step struct {
+	write types.TransactWriteItem
+	// failed is called if the condition does not hold, with the item that is there.
+	// It returns the error that the call ends with, or nil if the transaction is to be
+	// built anew and tried again.
+	failed func(ctx context.Context, old item) error
+}
+
+// transact does all steps or none. Steps are built for each try. A request whose
+// reply was lost is repeated by the SDK with its ClientRequestToken, and answered as
+// the first one was.
+func (s *store) transact(ctx context.Context, build func() ([]step, error)) error {
+	r := newRetrier()
+	for {
+		steps, err := build()
+		if err != nil || len(steps) == 0 {
+			return err
+		}
+		in := &dynamodb.TransactWriteItemsInput{ClientRequestToken: aws.String(newStamp())}
+		for _, st := range steps {
+			in.TransactItems = append(in.TransactItems, st.write)
+		}
+		_, err = s.client.TransactWriteItems(ctx, in)
+		if err == nil {
+			return nil
+		}
+		again, end := outcome(ctx, err, steps)
+		if !again {
+			return end
+		}
+		if !busy(err) { // somebody was first: no reason to wait long
+			r.wait = min(r.wait, soon)
+		}
+		if err := r.again(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// outcome returns whether a transaction that failed is worth another try, and if it is
+// not, the error.
+func outcome(ctx context.Context, err error, steps []step) (again bool, end error) {
+	var canceled *types.TransactionCanceledException
+	if !errors.As(err, &canceled) {
+		return busy(err), err
+	}
+	again = busy(err)
+	for i, reason := range canceled.CancellationReasons {
+		if aws.ToString(reason.Code) != "ConditionalCheckFailed" || i >= len(steps) || steps[i].failed == nil {
+			continue
+		}
+		if end := steps[i].failed(ctx, reason.Item); end != nil {
+			return false, end
+		}
+		again = true
+	}
+	return again, err
+}
+
+// create is a step that makes an item where there is none, or in the place of one
+// that has the stale stamp.
+func (s *store) create(it item, stale string, failed func(context.Context, item) error) step {
+	put := &types.Put{
+		TableName: s.table, Item: it, ConditionExpression: isAbsent, ExpressionAttributeNames: s.pkNames,
+		ReturnValuesOnConditionCheckFailure: oldOnFailure,
+	}
+	if stale != "" {
+		put.ConditionExpression, put.ExpressionAttributeNames, put.ExpressionAttributeValues = s.isStamped(stale)
+	}
+	return step{types.TransactWriteItem{Put: put}, failed}
+}
+
+// isStamped returns the condition that an item is the one with a stamp, or is not
+// there any more.
+func (s *store) isStamped(stamp string) (*string, map[string]string, item) {
+	return aws.String("attribute_not_exists(#pk) OR #s=:s"),
+		map[string]string{"#pk": s.options.PartitionKey, "#s": fieldStamp}, item{":s": str(stamp)}
+}
+
+// replace is a step that puts an item in the place of the one with a stamp, or of one
+// without any if the stamp is "".
+func (s *store) replace(it item, stamp string, failed func(context.Context, item) error) step {
+	put := &types.Put{TableName: s.table, Item: it, ReturnValuesOnConditionCheckFailure: oldOnFailure}
+	put.ConditionExpression, put.ExpressionAttributeNames, put.ExpressionAttributeValues = s.stillStamped(stamp)
+	return step{types.TransactWriteItem{Put: put}, failed}
+}
+
+// stillStamped returns the condition that an item is there and has a stamp, or has
+// none if the stamp is "", as items of the Auth.js adapter.
+func (s *store) stillStamped(stamp string) (*string, map[string]string, item) {
+	names := map[string]string{"#pk": s.options.PartitionKey, "#s": fieldStamp}
+	if stamp == "" {
+		return aws.String("attribute_exists(#pk) AND attribute_not_exists(#s)"), names, nil
+	}
+	return aws.String("attribute_exists(#pk) AND #s=:s"), names, item{":s": str(stamp)}
+}
+
+// refresh returns what a step does whose item was changed by somebody else: the item is
+// taken as it is now. ErrNotFound if it is gone.
+func refresh(current *item) func(context.Context, item) error {
+	return func(_ context.Context, now item) error {
+		if len(now) == 0 {
+			return adapter.ErrNotFound
+		}
+		*current = now
+		return nil
+	}
+}
+
+// change is a step that changes an item which has a stamp still: field by field, so
+// that a field which the Auth.js adapter changes meanwhile stays, or by putting after
+// in its place if the fields are too many.
+func (s *store) change(k key, c *changes, after item, stamp string, failed func(context.Context, item) error) step {
+	if c.many() {
+		return s.replace(after, stamp, failed)
+	}
+	condition, names, values := s.stillStamped(stamp)
+	e := expression{names: names, values: values}
+	if values == nil {
+		e.values = item{}
+	}
+	update := c.update(&e)
+	return step{types.TransactWriteItem{Update: &types.Update{
+		TableName: s.table, Key: s.attributes(k), UpdateExpression: &update, ConditionExpression: condition,
+		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values, ReturnValuesOnConditionCheckFailure: oldOnFailure,
+	}}, failed}
+}
+
+// remove is a step that deletes an item, if it is there.
+func (s *store) remove(k key) step {
+	return step{types.TransactWriteItem{Delete: &types.Delete{TableName: s.table, Key: s.attributes(k)}}, nil}
+}
+
+// removeOf is a step that deletes an item of a user's, or nothing if it is not there.
+func (s *store) removeOf(userID string, k key, failed func(context.Context, item) error) step {
+	return step{types.TransactWriteItem{Delete: &types.Delete{
+		TableName: s.table, Key: s.attributes(k), ConditionExpression: aws.String("attribute_not_exists(#pk) OR #u=:u"),
+		ExpressionAttributeNames:            map[string]string{"#pk": s.options.PartitionKey, "#u": fieldUserID},
+		ExpressionAttributeValues:           item{":u": str(userID)},
+		ReturnValuesOnConditionCheckFailure: oldOnFailure,
+	}}, failed}
+}

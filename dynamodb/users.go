@@ -1,0 +1,194 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
+	return u, failure(s.createUser(ctx, u, nil))
+}
+
+func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
+	return u, a, failure(s.createUser(ctx, u, &a))
+}
+
+// createUser stores a user, and its account if there is one, with their guards. An ID
+// that was deleted has a tombstone: what was left of its last user, and what was
+// written since, goes first.
+func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Account) error {
+	stamp := newStamp()
+	user, err := s.encodeUser(u, stamp)
+	if err != nil {
+		return err
+	}
+	records, claims := []item{user}, []*claim(nil)
+	if u.Email != "" {
+		claims = append(claims, s.claimEmail(u.Email, u.ID, stamp))
+	}
+	if a != nil {
+		account, err := s.encodeAccount(*a, stamp)
+		if err != nil {
+			return err
+		}
+		records, claims = append(records, account), append(claims, s.claimRecord(account, adapter.FieldAccount))
+	}
+	var swept string // the stamp of the tombstone after which nothing was left
+	return s.transact(ctx, func() ([]step, error) {
+		steps := []step{s.create(records[0], "", func(context.Context, item) error { return adapter.Conflict(adapter.FieldUserID) })}
+		for _, c := range claims {
+			steps = append(steps, c.step(s))
+		}
+		for _, r := range records[1:] {
+			steps = append(steps, s.create(r, "", func(context.Context, item) error { return adapter.Conflict(adapter.FieldAccount) }))
+		}
+		return append(steps, s.rise(u.ID, swept, func(ctx context.Context, tombstone item) error {
+			if swept = stampOf(tombstone); swept == "" {
+				return nil
+			}
+			return s.sweep(ctx, u.ID, nil)
+		})), nil
+	})
+}
+
+func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
+	it, err := s.get(ctx, userKey(id))
+	if err != nil {
+		return adapter.User{}, failure(err)
+	}
+	return s.decodeUser(it)
+}
+
+// GetUserByEmail takes two calls, or three for a user without a guard, which the
+// Auth.js adapter has made: the index is asked after the guard, and believed only if
+// the user agrees.
+func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
+	id, err := s.userIDByEmail(ctx, email)
+	if err != nil {
+		return adapter.User{}, failure(err)
+	}
+	u, err := s.GetUser(ctx, id)
+	if err == nil && u.Email != email {
+		return adapter.User{}, adapter.ErrNotFound
+	}
+	return u, err
+}
+
+func (s *store) userIDByEmail(ctx context.Context, email string) (string, error) {
+	guard, err := s.get(ctx, emailGuard(email))
+	if !errors.Is(err, adapter.ErrNotFound) {
+		return text(guard[fieldUserID]), err
+	}
+	found, err := s.indexed(ctx, prefixUser+email, prefixUser+email)
+	if err != nil {
+		return "", err
+	}
+	for _, it := range found {
+		return text(it[fieldID]), nil
+	}
+	return "", adapter.ErrNotFound
+}
+
+// GetUserByAccount takes two calls: the account's guard, and then the user. Where the
+// Auth.js adapter may write too, the second reads the account with the user, since
+// that adapter unlinks accounts and leaves their guards.
+func (s *store) GetUserByAccount(ctx context.Context, k adapter.AccountKey) (adapter.User, error) {
+	found, err := s.findAccount(ctx, k)
+	if err != nil {
+		return adapter.User{}, failure(err)
+	}
+	id := text(found.record[fieldUserID])
+	if !found.guarded || s.options.NoIndex {
+		return s.GetUser(ctx, id)
+	}
+	user, account, err := s.getTwo(ctx, userKey(id), key{userPartition(id), accountSort(k)}, true)
+	if err != nil {
+		return adapter.User{}, failure(err)
+	}
+	if user == nil || account == nil {
+		return adapter.User{}, adapter.ErrNotFound
+	}
+	return s.decodeUser(user)
+}
+
+func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	c, err := s.encodeUserUpdate(up, newStamp())
+	if err != nil {
+		return adapter.User{}, err
+	}
+	var it item
+	if up.Email != nil || c.many() {
+		it, err = s.rewriteUser(ctx, id, c, up.Email)
+	} else {
+		var ok bool
+		if it, ok, err = s.updateItem(ctx, userKey(id), c, nil); err == nil && !ok {
+			err = adapter.ErrNotFound
+		}
+	}
+	switch {
+	case isTooLarge(err):
+		return adapter.User{}, tooLarge("User")
+	case err != nil:
+		return adapter.User{}, failure(err)
+	}
+	return s.decodeUser(it)
+}
+
+// rewriteUser changes a user in one step with the guards of its old and its new
+// address. Email is nil if the address stays.
+func (s *store) rewriteUser(ctx context.Context, id string, c *changes, email *string) (item, error) {
+	current, err := s.get(ctx, userKey(id))
+	if err != nil {
+		return nil, err
+	}
+	var claimed *claim
+	if email != nil && *email != "" {
+		claimed = s.claimEmail(*email, id, text(c.set[fieldStamp]))
+	}
+	var after item
+	var foreign string // an address of the user's whose guard is another's
+	err = s.transact(ctx, func() ([]step, error) {
+		after = c.apply(current)
+		if err := checkSize("User", after); err != nil {
+			return nil, err
+		}
+		steps := []step{s.change(userKey(id), c, after, stampOf(current), refresh(&current))}
+		old := text(current[userEmail])
+		if email == nil || old == *email {
+			return steps, nil
+		}
+		if claimed != nil {
+			steps = append(steps, claimed.step(s))
+		}
+		if old != "" && old != foreign {
+			steps = append(steps, s.removeOf(id, emailGuard(old), func(context.Context, item) error {
+				foreign = old
+				return nil
+			}))
+		}
+		return steps, nil
+	})
+	return after, err
+}
+
+// rise is a step of making a user: its ID has no tombstone, or the one after which
+// all was swept, which goes.
+func (s *store) rise(id, swept string, failed func(context.Context, item) error) step {
+	at := s.attributes(tombstoneKey(id))
+	if swept == "" {
+		return step{types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+			TableName: s.table, Key: at, ConditionExpression: isAbsent, ExpressionAttributeNames: s.pkNames,
+			ReturnValuesOnConditionCheckFailure: oldOnFailure,
+		}}, failed}
+	}
+	return step{types.TransactWriteItem{Delete: &types.Delete{
+		TableName: s.table, Key: at, ConditionExpression: aws.String("#s=:s"),
+		ExpressionAttributeNames: map[string]string{"#s": fieldStamp}, ExpressionAttributeValues: item{":s": str(swept)},
+		ReturnValuesOnConditionCheckFailure: oldOnFailure,
+	}}, failed}
+}
