@@ -8,8 +8,8 @@ func TestInterop(t *testing.T) {
 	t.Cleanup(func() { writeReport(t) })
 	for _, s := range stores {
 		for _, custom := range []bool{false, true} {
-			name := s.name
-			if custom {
+			s, name := s, s.name
+			if s.custom = custom; custom {
 				name += ", other names"
 			}
 			t.Run(name, func(t *testing.T) {

@@ -22,6 +22,24 @@ func cases() []record {
 	return all
 }
 
+// deletesUsers: with other key names deleteUser of the DynamoDB adapter asks for items
+// without a key, which is refused.
+func deletesUsers(s *store) bool { return !(s.js == dynamoStore.js && s.custom) }
+
+// guard has Go make the guards of what JavaScript has written, where it has any.
+func (s *scene) guard() {
+	s.Helper()
+	if !s.store.guards {
+		return
+	}
+	r, ok := adapter.As[adapter.Repairer](s.Adapter)
+	if !ok {
+		s.Fatal("the adapter is no adapter.Repairer")
+	}
+	_, err := r.Repair(ctx(s.T), false)
+	s.ok(err)
+}
+
 func hasPasskeys(s *store) bool { return s.passkeys }
 func hasAccount(s *store) bool  { return s.account }
 
@@ -43,6 +61,7 @@ var userCases = []record{
 	}},
 	{jsToGo, "a taken address is a conflict", nil, func(s *scene) {
 		_, u := s.jsUser()
+		s.guard()
 		_, err := s.CreateUser(ctx(s.T), adapter.User{Email: u.Email})
 		if !errors.Is(err, adapter.ErrConflict) {
 			s.Errorf("CreateUser: got %v, want ErrConflict", err)
@@ -130,7 +149,7 @@ var userCases = []record{
 			s.isUser(u)
 		}
 	}},
-	{goToJS, "a user is deleted", nil, func(s *scene) {
+	{goToJS, "a user is deleted", deletesUsers, func(s *scene) {
 		_, u := s.goUser()
 		a := s.goAccount(u.ID)
 		sessions := []adapter.Session{s.goSession(u.ID), s.goSession(u.ID), s.jsSession(u.ID)}
@@ -165,7 +184,9 @@ var accountCases = []record{
 	}},
 	{jsToGo, "a linked account is a conflict", nil, func(s *scene) {
 		_, u := s.jsUser()
-		_, err := s.LinkAccount(ctx(s.T), s.jsAccount(u.ID))
+		a := s.jsAccount(u.ID)
+		s.guard()
+		_, err := s.LinkAccount(ctx(s.T), a)
 		if !errors.Is(err, adapter.ErrConflict) {
 			s.Errorf("LinkAccount: got %v, want ErrConflict", err)
 		}
@@ -221,6 +242,7 @@ var accountCases = []record{
 		_, u := s.goUser()
 		a := s.goAccount(u.ID)
 		s.call("unlinkAccount", key(a))
+		s.guard() // else GetAccount may still show it
 		_, err := s.GetAccount(ctx(s.T), a.Key())
 		s.missing("GetAccount", err)
 		_, err = s.GetUserByAccount(ctx(s.T), a.Key())
@@ -354,7 +376,7 @@ var linkCases = []record{
 		})
 		s.ok(err)
 		got := s.call("useVerificationToken", object{"identifier": v.Identifier, "token": v.Token})
-		s.sees("useVerificationToken", got, object{"identifier": v.Identifier, "token": v.Token, "expires": noon})
+		s.sees("useVerificationToken", got, object{"identifier": v.Identifier, "token": v.Token, "expires": s.expires(noon)})
 		s.used(v)
 	}},
 }

@@ -9,11 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	goredis "github.com/redis/go-redis/v9"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/dynamodb"
 	"github.com/authstore/authstore/internal/engine"
 	"github.com/authstore/authstore/mongo"
 	"github.com/authstore/authstore/redis/upstash"
@@ -48,13 +51,22 @@ type store struct {
 	linksTwice bool
 	// reaps: the server soon removes what has expired, whoever wrote it.
 	reaps bool
+	// guards: Go keeps guards of what is unique, which JavaScript does not write: what it
+	// has made is not taken to Go until they are made by Repair.
+	guards bool
+	// adds is what members begin with that Go adds to records, beside those in added, and
+	// addsWithOtherNames those that show with other names.
+	adds, addsWithOtherNames []string
+	custom                   bool // with other names
+	// wholeSeconds: JavaScript reads the next whole second of an expiry that Go wrote.
+	wholeSeconds bool
 	// guarded: the store refuses what breaks a rule once the schema was applied.
 	guarded bool
 	// movesEmail: Go finds a user by an address that JavaScript has changed.
 	movesEmail bool
 }
 
-var stores = []store{mongoStore, upstashStore, unstorageStore}
+var stores = []store{mongoStore, dynamoStore, upstashStore, unstorageStore}
 
 var mongoStore = store{
 	name: "MongoDB", js: "mongodb", server: engine.Mongo,
@@ -79,6 +91,39 @@ var mongoStore = store{
 	movesEmail:  true,
 	guarded:     true,
 	twoOwners:   true, linksTwice: true, reaps: true,
+}
+
+var dynamoStore = store{
+	name: "DynamoDB", js: "dynamodb", server: engine.DynamoDB,
+	open: func(t *testing.T, url string, custom bool) (adapter.Adapter, object) {
+		o := dynamodb.Options{Options: adapter.Options{PlainSessionTokens: true}, Table: newName()}
+		js := object{"tableName": o.Table}
+		if custom {
+			o.PartitionKey, js["partitionKey"] = "partition", "partition"
+			o.SortKey, js["sortKey"] = "sort", "sort"
+			o.Index, js["indexName"] = "other-index", "other-index"
+			o.IndexPartitionKey, js["indexPartitionKey"] = "indexPartition", "indexPartition"
+			o.IndexSortKey, js["indexSortKey"] = "indexSort", "indexSort"
+		}
+		client := awsdynamodb.New(awsdynamodb.Options{
+			Region: "local", BaseEndpoint: &url,
+			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+			}),
+		})
+		t.Cleanup(func() {
+			_, err := client.DeleteTable(context.Background(), &awsdynamodb.DeleteTableInput{TableName: &o.Table})
+			check(t, err)
+		})
+		return dynamodb.New(client, o), js
+	},
+	noEmptyText: true, // the setting that the adapter's manual asks for
+	guards:      true, twoOwners: true,
+	leavesOldEmail: true, makesGhosts: true, leavesSessions: true, reaps: true,
+	adds:         []string{"authstore"},
+	wholeSeconds: true,
+	// With other names the JavaScript adapter hands its keys on to the application.
+	addsWithOtherNames: []string{"partition", "sort", "indexPartition", "indexSort", "type"},
 }
 
 var upstashStore = store{
