@@ -4,7 +4,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 # The packages that run the conformance suite, each with a report of its own.
-BACKENDS = memory mongo redis dynamodb
+BACKENDS = memory mongo dynamodb redis redis/upstash
 REPORTS  = $(BACKENDS:%=build/reports/%.json)
 
 # The engines that the backends run on: make test sees to Docker and an image of

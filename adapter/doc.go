@@ -85,7 +85,7 @@
 //
 // # Optional interfaces
 //
-// [Schema], [Purger] and [Pinger] are found with [As], also through wrappers
+// [Schema], [Repairer], [Purger] and [Pinger] are found with [As], also through wrappers
 // that have an Unwrap method ([Unwrapper]).
 //
 // # Writing a backend

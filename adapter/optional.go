@@ -29,10 +29,32 @@ type Schema interface {
 
 // SchemaProblem is one thing that differs from what the adapter needs.
 type SchemaProblem struct {
-	Object string // the table, collection or index
+	// Object is the table, collection, index or record. It holds no token and no
+	// e-mail address.
+	Object string
 	Detail string // what is wrong, and what to do about it
-	// Blocking: ApplySchema cannot mend it; somebody has to.
+	// Blocking: ApplySchema cannot mend it; somebody has to, or Repair.
 	Blocking bool
+}
+
+// Repairer is an adapter whose store may have records that break a rule of the
+// contract, because a program wrote them that does not keep it, as the JavaScript
+// adapters of Auth.js do not. Its CheckSchema lists them.
+type Repairer interface {
+	Schema
+	// Repair puts right what can be put right without knowing the application, and
+	// returns what it found. It takes nothing away by which somebody could sign in,
+	// and changes no record that another program has changed meanwhile. It may be
+	// repeated and raced. A dry run changes nothing.
+	Repair(ctx context.Context, dryRun bool) ([]Repair, error)
+}
+
+// Repair is one record that breaks a rule.
+type Repair struct {
+	SchemaProblem
+	// Action is what was done, or in a dry run what would be done. "": a person has
+	// to decide, see Detail; the problem is then Blocking.
+	Action string
 }
 
 // Unwrapper is an adapter that stands in front of another one.

@@ -98,7 +98,7 @@ var callTests = []Test{
 			t.Errorf("CreateSession\n  got:  the same token twice\n  want: a new one")
 		}
 	}},
-	{ID: "RST-001", Rule: "Session tokens are stored as digests: what is stored signs nobody in.", Source: "docs/contract.md R16", Needs: []Feature{Dump}, Run: func(t *T) {
+	{ID: "RST-001", Rule: "Session tokens are stored as digests: what is stored signs nobody in.", Source: "docs/contract.md R16", Needs: []Feature{Dump, Digests}, Run: func(t *T) {
 		u := t.user(ada)
 		generated := t.session(u.ID)
 		foreign, err := t.store.CreateSession(t.ctx, adapter.Session{UserID: u.ID, SessionToken: "made-elsewhere", Expires: Start.Add(time.Hour)})

@@ -41,6 +41,7 @@ const (
 	Ping       Feature = "adapter.Pinger"
 	Purge      Feature = "adapter.Purger"
 	SetUp      Feature = "adapter.Schema"
+	Digests    Feature = "session tokens stored as digests"
 )
 
 // Namespace is an empty part of a store, for one test.
@@ -60,6 +61,9 @@ type Namespace struct {
 	// made. Optional; often Faults.Count.
 	RoundTrips func() int64
 
+	// PlainTokens: the layout has session tokens as they are, whatever the options say.
+	PlainTokens bool
+
 	// Close removes the namespace. Optional.
 	Close func() error
 }
@@ -73,6 +77,8 @@ func (n Namespace) provides(f Feature) bool {
 		return n.Faults != nil
 	case RoundTrips:
 		return n.RoundTrips != nil
+	case Digests:
+		return !n.PlainTokens
 	}
 	return false
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // Client is what the adapter needs of a client: a *dynamodb.Client, or what stands
-// in front of one. The calls of TableClient are made by ApplySchema and CheckSchema
-// only.
+// in front of one. The calls of TableClient are made by ApplySchema, CheckSchema and
+// Repair only.
 type Client interface {
 	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	BatchWriteItem(context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error)
@@ -21,8 +21,9 @@ type Client interface {
 	TableClient
 }
 
-// TableClient is what the set-up of a table needs of a client.
+// TableClient is what the set-up of a table, and a look at all of it, needs of a client.
 type TableClient interface {
+	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
 	CreateTable(context.Context, *dynamodb.CreateTableInput, ...func(*dynamodb.Options)) (*dynamodb.CreateTableOutput, error)
 	DescribeTable(context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error)
 	UpdateTable(context.Context, *dynamodb.UpdateTableInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateTableOutput, error)

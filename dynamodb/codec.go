@@ -55,7 +55,7 @@ const (
 	fieldStamp  = reserved + "Stamp"   // of the last write
 	fieldMillis = reserved + "Expires" // the expiry in milliseconds
 	fieldGuard  = reserved + "Guard"   // there if a session has a guard
-	fieldTimes  = reserved + "Time."   // and a name: where times are in that attribute
+	fieldTimes  = reserved + "Time."   // and a name: where times are in that attribute, see marks
 )
 
 // The values of the attribute type, beside those of adapter.AccountType.
@@ -145,7 +145,7 @@ func (s *store) encodeAttributes(record adapter.Record, a adapter.Attributes, in
 			return adapter.Invalid(string(record)+".Attributes", "must not use the name of a key of the table")
 		}
 		into[name] = encodeValue(v)
-		if m := times(v); m != nil {
+		if m := marks(v); m != nil {
 			into[fieldTimes+name] = m
 		}
 	}
@@ -182,6 +182,29 @@ func encodeValue(v any) types.AttributeValue {
 	return &types.AttributeValueMemberNULL{Value: true}
 }
 
+// marks returns what an attribute needs to come back with its types. The Auth.js adapter
+// stores a date as text, and takes text that looks like one for a date, but not within
+// lists and objects: so an attribute that is a time needs no mark, a text that looks
+// like one is marked false, and lists and objects have those of times.
+func marks(v any) types.AttributeValue {
+	switch v := v.(type) {
+	case time.Time:
+		return nil
+	case string:
+		if looksLikeTime(v) {
+			return boolean(false)
+		}
+		return nil
+	}
+	return times(v)
+}
+
+// looksLikeTime reports whether a text is one that timestamp writes.
+func looksLikeTime(text string) bool {
+	t, err := time.Parse(isoTime, text)
+	return err == nil && t.Format(isoTime) == text
+}
+
 // times returns where in a value times are: true for a time, a map by index or name
 // for what has one in it. Nil: there is none.
 func times(v any) types.AttributeValue {
@@ -213,7 +236,7 @@ func times(v any) types.AttributeValue {
 func decodeValue(v, marks types.AttributeValue) any {
 	switch v := v.(type) {
 	case *types.AttributeValueMemberS:
-		if _, isTime := marks.(*types.AttributeValueMemberBOOL); isTime {
+		if isTime, ok := marks.(*types.AttributeValueMemberBOOL); ok && isTime.Value {
 			if t, err := time.Parse(time.RFC3339Nano, v.Value); err == nil {
 				return adapter.Milliseconds(t)
 			}
@@ -365,6 +388,9 @@ func (s *store) attribute(r *reader, name string, v types.AttributeValue, into *
 	var marks types.AttributeValue
 	if len(r.item) > 0 {
 		marks = r.item[fieldTimes+name]
+	}
+	if marks == nil && looksLikeTime(text(v)) {
+		marks = boolean(true)
 	}
 	(*into)[name] = decodeValue(v, marks)
 }

@@ -58,7 +58,8 @@
 //	authstoreStamp     random, new with each write
 //	authstoreExpires   the expiry in milliseconds; expires is the next whole second
 //	authstoreGuard     true in a session that has a guard
-//	authstoreTime.x    where in the attribute x times are, as they are stored as text
+//	authstoreTime.x    where in the list or object x times are, as they are stored as text;
+//	                   false for a text x that looks like a time and is none
 //
 // # Access patterns
 //
@@ -102,7 +103,7 @@
 //
 // Reads are strongly consistent, but for the index, whose answer is believed only if a
 // consistent read agrees, and for GetSessionAndUser with [Options.EventuallyConsistent].
-// Nothing scans. Why some operations take two calls where the contract has one is in
+// Nothing scans but CheckSchema and Repair. Why some operations take two calls where the contract has one is in
 // docs/adr/0008.
 //
 // # Costs
@@ -194,6 +195,11 @@
 // it deletes leaves our guards alone, which then lead nowhere, and their values can be had
 // again; only GetAccount, which reads nothing else, still shows an account that it
 // unlinked. Sessions are shared with Options.PlainSessionTokens only.
+//
+// CheckSchema lists, and Repair (adapter.Repairer) mends, what it has broken: records
+// without guards, guards of what is gone, users with one address, what is left of deleted
+// users, users that an update of nobody made, and addresses that the index does not have.
+// Both scan the table. An account that it gave to a second owner is left to a person.
 //
 // # Limits
 //

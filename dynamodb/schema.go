@@ -55,7 +55,8 @@ type problem struct {
 	mend func(context.Context) error // nil: somebody has to
 }
 
-// CheckSchema implements adapter.Schema.
+// CheckSchema implements adapter.Schema. Where the table itself is as it must be, it reads
+// all of it and reports the records that break a rule: see findings.
 func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
 	problems, err := s.problems(ctx)
 	if err != nil {
@@ -65,6 +66,16 @@ func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error
 	for _, p := range problems {
 		p.Blocking = p.mend == nil
 		all = append(all, p.SchemaProblem)
+	}
+	if len(problems) > 0 {
+		return all, nil // the table comes first
+	}
+	found, err := s.findings(ctx)
+	if err != nil {
+		return nil, adapter.WrapError(ctx, backend, "CheckSchema", failure(err))
+	}
+	for _, f := range found {
+		all = append(all, f.SchemaProblem)
 	}
 	return all, nil
 }

@@ -79,16 +79,16 @@ func Terraform(o Options) ([]byte, error) {
 }
 
 // The actions that an adapter needs: IAM has one for each step of a transaction. The
-// last group is for ApplySchema and CheckSchema.
+// last groups are for ApplySchema, CheckSchema and Repair.
 var (
 	tableActions  = []string{"BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"}
 	indexActions  = []string{"Query"}
-	schemaActions = []string{"CreateTable", "DescribeTable", "DescribeTimeToLive", "UpdateTable", "UpdateTimeToLive"}
+	schemaActions = []string{"CreateTable", "DescribeTable", "DescribeTimeToLive", "Scan", "UpdateTable", "UpdateTimeToLive"}
 	backupActions = []string{"DescribeContinuousBackups", "UpdateContinuousBackups"}
 )
 
 // Policy returns the least IAM policy that an adapter needs, in JSON, for a table's ARN.
-// withSchema adds what ApplySchema and CheckSchema need, which an application that does
+// withSchema adds what ApplySchema, CheckSchema and Repair need, which an application that does
 // not make its table should not have.
 func Policy(o Options, tableARN string, withSchema bool) ([]byte, error) {
 	s, err := newStore(nil, o)

@@ -104,6 +104,10 @@ type created struct {
 	backup bool
 }
 
+func (c *created) Scan(context.Context, *awsdynamodb.ScanInput, ...func(*awsdynamodb.Options)) (*awsdynamodb.ScanOutput, error) {
+	return &awsdynamodb.ScanOutput{}, nil
+}
+
 func (c *created) DescribeTable(context.Context, *awsdynamodb.DescribeTableInput, ...func(*awsdynamodb.Options)) (*awsdynamodb.DescribeTableOutput, error) {
 	if c.table == nil {
 		return nil, &types.ResourceNotFoundException{}

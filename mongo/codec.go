@@ -374,7 +374,7 @@ func (r *reader) value(v bson.RawValue) any {
 	case bson.TypeInt64:
 		return v.Int64()
 	case bson.TypeDouble:
-		return v.Double()
+		return number(v.Double())
 	case bson.TypeDateTime:
 		return time.UnixMilli(v.DateTime()).UTC()
 	case bson.TypeArray:
@@ -394,6 +394,15 @@ func (r *reader) value(v bson.RawValue) any {
 		return base64.StdEncoding.EncodeToString(data)
 	}
 	return v.String()
+}
+
+// number returns a whole number as int64. JavaScript's driver stores one beyond 32 bits as
+// a double, and its type here should not depend on its size.
+func number(f float64) any {
+	if f == math.Trunc(f) && math.Abs(f) <= 1<<53 {
+		return int64(f)
+	}
+	return f
 }
 
 func (s *store) decodeUser(doc bson.Raw) (adapter.User, error) {

@@ -49,6 +49,10 @@
 // as Auth.js lower-cases them; the index compares them byte by byte. An address that another
 // program stored in mixed case is not found: CheckSchema names its user.
 //
+// CheckSchema also lists, and Repair (adapter.Repairer) removes or mends, what a writer
+// without the indexes has left: documents with one unique key, and what belongs to users
+// who are gone. Both read whole collections.
+//
 // # Promises
 //
 // All of the contract in package adapter, on replica sets and on standalone servers. Nothing

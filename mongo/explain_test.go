@@ -97,10 +97,6 @@ func others(t *testing.T, store adapter.Adapter, explain func(string)) {
 	_, err = purger.PurgeExpired(ctx)
 	check(t, err)
 	explain("PurgeExpired")
-	schema, _ := adapter.As[adapter.Schema](store)
-	_, err = schema.CheckSchema(ctx)
-	check(t, err)
-	explain("CheckSchema")
 }
 
 // withoutSession returns a command without what belongs to the session it was sent in.

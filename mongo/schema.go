@@ -177,9 +177,8 @@ func (s *store) checkIndexes(ctx context.Context, c *collections) error {
 }
 
 // CheckSchema implements adapter.Schema. It reports each index that is missing or
-// differs, the documents that stand in the way of a unique one, and the e-mail
-// addresses that are not in the form in which they are looked for. It reads the whole
-// collection for an index that is missing, and the whole index of e-mail addresses.
+// differs, and the documents that break a rule: see findings. It reads all collections
+// but the verification tokens, and these too if their index is missing.
 func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
 	problems, err := s.problems(undated{ctx})
 	return problems, adapter.WrapError(ctx, backend, "CheckSchema", failure(err))
@@ -197,16 +196,12 @@ func (s *store) problems(ctx context.Context) ([]adapter.SchemaProblem, error) {
 	var all []adapter.SchemaProblem
 	for _, m := range lacks {
 		all = append(all, m.problem())
-		if m.unique {
-			duplicates, err := m.duplicates(ctx)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, duplicates...)
-		}
 	}
-	strange, err := c.strangeEmails(ctx)
-	return append(all, strange...), err
+	found, err := s.findings(ctx, c, lacks)
+	for _, f := range found {
+		all = append(all, f.SchemaProblem)
+	}
+	return all, err
 }
 
 func (m missing) problem() adapter.SchemaProblem {
@@ -215,60 +210,6 @@ func (m missing) problem() adapter.SchemaProblem {
 			"is there with other options: drop it, after looking who needs it, and run ApplySchema, which makes it " + m.ask())}
 	}
 	return adapter.SchemaProblem{Object: m.object(), Detail: "is missing: run ApplySchema"}
-}
-
-// most is how many documents, or groups of them, one kind of problem names.
-const most = 100
-
-// duplicates returns the groups of documents that have one unique key.
-func (i index) duplicates(ctx context.Context) ([]adapter.SchemaProblem, error) {
-	key, match := bson.D{}, bson.D{}
-	for _, field := range i.fields {
-		key = append(key, bson.E{Key: field, Value: "$" + field})
-	}
-	if i.texts {
-		match = append(match, bson.E{Key: i.fields[0], Value: isText})
-	}
-	cursor, err := i.collection.Aggregate(ctx, bson.A{
-		bson.D{{Key: "$match", Value: match}},
-		bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: key}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}, {Key: "ids", Value: bson.D{{Key: "$push", Value: "$_id"}}}}}},
-		bson.D{{Key: "$match", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 1}}}}}},
-		bson.D{{Key: "$limit", Value: most}},
-		bson.D{{Key: "$project", Value: bson.D{{Key: "ids", Value: bson.D{{Key: "$slice", Value: bson.A{"$ids", most}}}}}}},
-	}, options.Aggregate().SetAllowDiskUse(true))
-	if err != nil {
-		return nil, err
-	}
-	var groups []struct{ IDs bson.RawValue }
-	if err := cursor.All(ctx, &groups); err != nil {
-		return nil, err
-	}
-	problems := make([]adapter.SchemaProblem, len(groups))
-	for n, g := range groups {
-		problems[n] = adapter.SchemaProblem{Object: i.object(), Blocking: true, Detail: fmt.Sprintf(
-			"cannot be unique: the documents with these _id have the same %s, keep one of them: %s", strings.Join(i.fields, " and "), g.IDs)}
-	}
-	return problems, nil
-}
-
-// strangeEmails returns the users whose e-mail address nobody finds, since it is not in
-// the form in which addresses are looked for.
-func (c *collections) strangeEmails(ctx context.Context) ([]adapter.SchemaProblem, error) {
-	cursor, err := c.users.Find(ctx, bson.D{{Key: "email", Value: isText}},
-		options.Find().SetProjection(bson.D{{Key: "email", Value: 1}}).SetBatchSize(batch))
-	if err != nil {
-		return nil, err
-	}
-	defer cursor.Close(ctx)
-	var problems []adapter.SchemaProblem
-	for len(problems) < most && cursor.Next(ctx) {
-		if email, ok := cursor.Current.Lookup("email").StringValueOK(); ok && adapter.NormalizeEmail(email) != email {
-			problems = append(problems, adapter.SchemaProblem{Object: c.users.Name(), Blocking: true, Detail: fmt.Sprintf(
-				"the user with the _id %s has an e-mail address that is not in lower case, which GetUserByEmail does not find: write it as adapter.NormalizeEmail gives it",
-				cursor.Current.Lookup("_id"))})
-		}
-	}
-	return problems, cursor.Err()
 }
 
 // ApplySchema implements adapter.Schema: it creates the collections and indexes that

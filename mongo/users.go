@@ -143,17 +143,21 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 	if err != nil {
 		return failure(err)
 	}
+	return failure(c.delete(ctx, stored))
+}
+
+func (c *collections) delete(ctx context.Context, id any) error {
 	nonce := bson.NewObjectID()
-	if err := c.beginDeletion(ctx, stored, nonce); err != nil {
-		return failure(err)
+	if err := c.beginDeletion(ctx, id, nonce); err != nil {
+		return err
 	}
-	for _, of := range []*mongo.Collection{c.sessions, c.accounts, c.authenticators} {
-		if _, err := deleteMany(ctx, of, bson.D{{Key: "userId", Value: stored}}); err != nil {
-			return failure(err)
+	for _, of := range c.ofUsers() {
+		if _, err := deleteMany(ctx, of, bson.D{{Key: "userId", Value: id}}); err != nil {
+			return err
 		}
 	}
-	_, err = c.users.DeleteOne(ctx, append(byID(stored), bson.E{Key: nonceField, Value: nonce}))
-	return failure(err)
+	_, err := c.users.DeleteOne(ctx, append(byID(id), bson.E{Key: nonceField, Value: nonce}))
+	return err
 }
 
 // beginDeletion has nothing left of a user but the mark of its deletion, which is made

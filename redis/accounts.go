@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
 )
 
 func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
@@ -15,7 +16,7 @@ func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Acc
 	if errors.Is(err, errAbsent) {
 		err = adapter.Invalid("Account.UserID", "must be the ID of a user")
 	}
-	return a, failure(err)
+	return a, client.Failure(err)
 }
 
 func (s *store) GetAccount(ctx context.Context, key adapter.AccountKey) (adapter.Account, error) {
@@ -47,15 +48,15 @@ func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up ad
 	index := s.key(kindAccount, field)
 	id, err := s.lookUp(ctx, index)
 	if err != nil {
-		return adapter.Account{}, failure(err)
+		return adapter.Account{}, client.Failure(err)
 	}
 	reply, err := found(s.run(ctx, ownedUpdate, s.at(index, id), id, kindAccounts, field, changes))
 	if err != nil {
-		return adapter.Account{}, failure(err)
+		return adapter.Account{}, client.Failure(err)
 	}
 	return decodeAccount(unescape(reply[0]), key, reply[1])
 }
 
 func (s *store) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error {
-	return failure(s.disown(ctx, kindAccount, kindAccounts, accountField(key)))
+	return client.Failure(s.disown(ctx, kindAccount, kindAccounts, accountField(key)))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
 )
 
 func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
@@ -14,7 +15,7 @@ func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator
 	if errors.Is(err, errAbsent) {
 		err = adapter.Invalid("Authenticator.UserID", "must be the ID of a user")
 	}
-	return a, failure(err)
+	return a, client.Failure(err)
 }
 
 func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
@@ -36,11 +37,11 @@ func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID str
 	index := s.key(kindCredential, field)
 	id, err := s.lookUp(ctx, index)
 	if err != nil {
-		return adapter.Authenticator{}, failure(err)
+		return adapter.Authenticator{}, client.Failure(err)
 	}
 	reply, err := found(s.run(ctx, ownedCount, s.at(index, id), id, kindAuthenticators, field, counter, newNonce()))
 	if err != nil {
-		return adapter.Authenticator{}, failure(err)
+		return adapter.Authenticator{}, client.Failure(err)
 	}
 	if len(reply) < 2 {
 		return adapter.Authenticator{}, adapter.Conflict(adapter.FieldCounter)
@@ -49,5 +50,5 @@ func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID str
 }
 
 func (s *store) DeleteAuthenticator(ctx context.Context, credentialID string) error {
-	return failure(s.disown(ctx, kindCredential, kindAuthenticators, escape(credentialID)))
+	return client.Failure(s.disown(ctx, kindCredential, kindAuthenticators, escape(credentialID)))
 }

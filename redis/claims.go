@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
 )
 
 // A claim is a user's wish for something unique: an e-mail address, an account, a
@@ -170,7 +171,7 @@ func (s *store) each(ctx context.Context, script *redis.Script, claims []claim, 
 		reply, err := text(s.run(ctx, script, []string{claims[0].index}, args(claims[0])...))
 		return []string{reply}, err
 	}
-	cmds, err := await(ctx, s, func() []*redis.Cmd {
+	cmds, err := client.Await(ctx, &s.calls, func() []*redis.Cmd {
 		pipe, cmds := s.client.Pipeline(), make([]*redis.Cmd, len(claims))
 		for i, c := range claims {
 			cmds[i] = script.EvalSha(ctx, pipe, []string{c.index}, append([]any{s.prefix, s.single}, args(c)...)...)

@@ -11,6 +11,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
 )
 
 // A record is a MessagePack map of strings to strings, which the scripts can change
@@ -121,9 +122,6 @@ func (f *fields) bytes() []byte {
 	return f.buf[start:]
 }
 
-// errRecord is a stored value that no script of this package has written.
-var errRecord = errors.New("a stored record is not of the form that this package writes")
-
 // decode calls field for each field of a record. The strings that it hands over are
 // parts of b.
 func decode(b string, field func(name, value string) error) error {
@@ -138,7 +136,7 @@ func decode(b string, field func(name, value string) error) error {
 		}
 	}
 	if err != nil {
-		return errors.Join(errRecord, err)
+		return errors.Join(client.ErrRecord, err)
 	}
 	return nil
 }

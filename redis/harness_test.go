@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/conformance/fault"
 	"github.com/authstore/authstore/internal/engine"
+	"github.com/authstore/authstore/internal/redistest"
 	"github.com/authstore/authstore/redis"
 )
 
@@ -103,102 +103,16 @@ func (top topology) harness(t testing.TB) conformance.Harness {
 		},
 		Namespace: func(context.Context) (conformance.Namespace, error) {
 			client, prefix, faults := top.open(t, server.URL), newPrefix(), &fault.Injector{}
-			client.AddHook(steps{faults})
+			client.AddHook(redistest.Steps{Injector: faults})
 			return conformance.Namespace{
 				Open: func(o adapter.Options) (adapter.Adapter, error) {
 					return redis.New(client, redis.Options{Options: o, Prefix: prefix}), nil
 				},
-				Dump:       func(ctx context.Context) ([]string, error) { return dump(ctx, client, prefix) },
+				Dump:       func(ctx context.Context) ([]string, error) { return redistest.Dump(ctx, client, prefix+":") },
 				Faults:     faults,
 				RoundTrips: faults.Count,
 				Close:      client.Close,
 			}, nil
 		},
 	}
-}
-
-// steps lets every command and every pipeline be a step of an injector.
-type steps struct{ *fault.Injector }
-
-func (s steps) DialHook(next goredis.DialHook) goredis.DialHook { return next }
-
-func (s steps) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
-	return func(ctx context.Context, cmd goredis.Cmder) error {
-		return s.step(ctx, []goredis.Cmder{cmd}, func() error { return next(ctx, cmd) })
-	}
-}
-
-func (s steps) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []goredis.Cmder) error {
-		return s.step(ctx, cmds, func() error { return next(ctx, cmds) })
-	}
-}
-
-// step runs commands as one step. What a fault hits has its error; else each command
-// has its own.
-func (s steps) step(ctx context.Context, cmds []goredis.Cmder, next func() error) error {
-	var answer error
-	injected := s.Step(ctx, func() error {
-		answer = next()
-		return nil
-	})
-	if injected == nil {
-		return answer
-	}
-	for _, cmd := range cmds {
-		cmd.SetErr(injected)
-	}
-	return injected
-}
-
-// dump returns every key of a prefix with its value. It scans, as nothing else does.
-func dump(ctx context.Context, client goredis.UniversalClient, prefix string) ([]string, error) {
-	var mu sync.Mutex
-	var all []string
-	server := func(ctx context.Context, c *goredis.Client) error {
-		records, err := dumpServer(ctx, c, prefix)
-		mu.Lock()
-		defer mu.Unlock()
-		all = append(all, records...)
-		return err
-	}
-	var err error
-	if c, ok := client.(*goredis.ClusterClient); ok {
-		err = c.ForEachMaster(ctx, server)
-	} else {
-		err = server(ctx, client.(*goredis.Client))
-	}
-	return all, err
-}
-
-func dumpServer(ctx context.Context, c *goredis.Client, prefix string) ([]string, error) {
-	var all []string
-	keys := c.Scan(ctx, 0, prefix+":*", 1000).Iterator()
-	for keys.Next(ctx) {
-		value, err := value(ctx, c, keys.Val())
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, fmt.Sprintf("%s = %v", keys.Val(), value))
-	}
-	return all, keys.Err()
-}
-
-// value returns what a key holds, whatever its type.
-func value(ctx context.Context, c *goredis.Client, key string) (any, error) {
-	typ, err := c.Type(ctx, key).Result()
-	if err != nil {
-		return nil, err
-	}
-	switch typ {
-	case "string":
-		return c.Get(ctx, key).Result()
-	case "hash":
-		return c.HGetAll(ctx, key).Result()
-	case "zset":
-		return c.ZRange(ctx, key, 0, -1).Result()
-	case "list":
-		return c.LRange(ctx, key, 0, -1).Result()
-	}
-	return nil, fmt.Errorf("a key of type %s is not this package's", typ)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
 )
 
 // backend is the name in errors.
@@ -66,8 +67,8 @@ type store struct {
 	single      string // "1" where one server has all keys, "0" on a cluster
 	replicas    int
 	waitTimeout time.Duration
-	closes      bool  // the client is closed with the adapter
-	calls       calls // what may go on after its context has ended
+	closes      bool         // the client is closed with the adapter
+	calls       client.Calls // what may go on after its context has ended
 }
 
 func newStore(client redis.UniversalClient, o Options) (*store, error) {
@@ -173,13 +174,13 @@ func oneHost(u *url.URL) string {
 func (s *store) Close() error {
 	var err error
 	if s.closes {
-		err = failure(s.client.Close())
+		err = client.Failure(s.client.Close())
 	}
-	s.calls.wait()
+	s.calls.Wait()
 	return err
 }
 
 // Ping implements adapter.Pinger.
 func (s *store) Ping(ctx context.Context) error {
-	return adapter.WrapError(ctx, backend, "Ping", failure(s.ping(ctx).Err()))
+	return adapter.WrapError(ctx, backend, "Ping", client.Failure(s.ping(ctx).Err()))
 }

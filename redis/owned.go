@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
 )
 
 // Accounts and authenticators are kept alike: a hash of the user's, and an index
@@ -41,11 +42,11 @@ func (s *store) owned(ctx context.Context, kind, hash, field string) (id, record
 	index := s.key(kind, field)
 	id, err = s.lookUp(ctx, index)
 	if err != nil {
-		return "", "", "", failure(err)
+		return "", "", "", client.Failure(err)
 	}
 	reply, err := found(s.run(ctx, ownedGet, s.at(index, id), id, hash, field))
 	if err != nil {
-		return "", "", "", failure(err)
+		return "", "", "", client.Failure(err)
 	}
 	return unescape(reply[0]), reply[1], reply[2], nil
 }
@@ -71,7 +72,7 @@ func (s *store) disown(ctx context.Context, kind, hash, field string) error {
 func list[T any](ctx context.Context, s *store, hash, userID string, decode func(field, record string) (T, error)) ([]T, error) {
 	records, err := s.hgetall(ctx, s.key(hash, escape(userID))).Result()
 	if err != nil {
-		return nil, failure(err)
+		return nil, client.Failure(err)
 	}
 	all := make([]T, 0, len(records))
 	for field, record := range records {

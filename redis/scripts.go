@@ -11,6 +11,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
 )
 
 //go:embed lua/*.lua
@@ -75,7 +76,7 @@ func source(name string) string {
 func (s *store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
 	all := make([]any, 0, len(args)+2)
 	all = append(append(all, s.prefix, s.single), args...)
-	return prompt(ctx, s, func() *redis.Cmd {
+	return client.Prompt(ctx, &s.calls, func() *redis.Cmd {
 		if s.replicas == 0 {
 			return script.Run(ctx, s.client, keys, all...)
 		}
@@ -146,7 +147,7 @@ func status(cmd *redis.Cmd) (string, []string, error) {
 		return "", nil, err
 	}
 	if len(reply) == 0 {
-		return "", nil, errRecord
+		return "", nil, client.ErrRecord
 	}
 	return reply[0], reply[1:], nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
 )
 
 // sessionKey returns the key of a session by the user's escaped ID and the stored
@@ -57,13 +58,13 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 	if err == nil && result == "ABSENT" {
 		err = adapter.Invalid("Session.UserID", "must be the ID of a user")
 	}
-	return se, failure(err)
+	return se, client.Failure(err)
 }
 
 func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
 	id, session, user, err := s.read(ctx, token)
 	if err != nil {
-		return adapter.Session{}, adapter.User{}, failure(err)
+		return adapter.Session{}, adapter.User{}, client.Failure(err)
 	}
 	se, err := decodeSession(id, adapter.SessionID(token), session)
 	if err != nil {
@@ -124,12 +125,12 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 	stored := s.options.SessionKey(token)
 	index, id, err := s.find(ctx, token, up.Expires)
 	if err != nil {
-		return adapter.Session{}, failure(err)
+		return adapter.Session{}, client.Failure(err)
 	}
 	result, reply, err := status(s.run(ctx, sessionUpdate, s.at(index, id), id, stored, millis(now), changes))
 	switch {
 	case err != nil:
-		return adapter.Session{}, failure(err)
+		return adapter.Session{}, client.Failure(err)
 	case result == "EXPIRED":
 		return adapter.Session{}, adapter.ErrExpired
 	case result == "ABSENT":
@@ -166,16 +167,16 @@ func (s *store) DeleteSession(ctx context.Context, token string) error {
 	stored := s.options.SessionKey(token)
 	if userID, generated := adapter.ParseSessionToken(token); generated && s.replicas == 0 {
 		id := escape(userID)
-		return failure(s.forget(ctx, s.sessionKey(id, stored), s.key(kindSessions, id), "g"+stored).Err())
+		return client.Failure(s.forget(ctx, s.sessionKey(id, stored), s.key(kindSessions, id), "g"+stored).Err())
 	}
 	index, id, err := s.find(ctx, token, nil)
 	if errors.Is(err, adapter.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
-		return failure(err)
+		return client.Failure(err)
 	}
-	return failure(s.deleteStored(ctx, s.at(index, id), id, stored))
+	return client.Failure(s.deleteStored(ctx, s.at(index, id), id, stored))
 }
 
 // deleteStored deletes a session by its stored token.
@@ -191,7 +192,7 @@ func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Sess
 	id := escape(userID)
 	reply, err := s.run(ctx, sessionsList, []string{s.key(kindSessions, id)}, id, millis(s.options.Now())).StringSlice()
 	if err != nil {
-		return nil, failure(err)
+		return nil, client.Failure(err)
 	}
 	all := make([]adapter.Session, 0, len(reply)/2)
 	for i := 0; i+1 < len(reply); i += 2 {
@@ -209,10 +210,10 @@ func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string)
 	if s.options.PlainSessionTokens {
 		var err error
 		if stored, err = s.storedByID(ctx, id, sessionID); err != nil || stored == "" {
-			return failure(err)
+			return client.Failure(err)
 		}
 	}
-	return failure(s.deleteStored(ctx, []string{s.key(kindUser, id)}, id, stored))
+	return client.Failure(s.deleteStored(ctx, []string{s.key(kindUser, id)}, id, stored))
 }
 
 // storedByID returns which of a user's stored tokens has an ID, "" if none has.
@@ -238,7 +239,7 @@ func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...strin
 	}
 	entries, err := s.run(ctx, sessionsDelete, []string{s.key(kindSessions, id)}, id, packed(stored...)).StringSlice()
 	if err != nil {
-		return failure(err)
+		return client.Failure(err)
 	}
-	return failure(s.release(ctx, entries))
+	return client.Failure(s.release(ctx, entries))
 }

@@ -8,15 +8,16 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
 )
 
 func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
-	return u, failure(s.createUser(ctx, u, nil))
+	return u, client.Failure(s.createUser(ctx, u, nil))
 }
 
 func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
 	if err := s.createUser(ctx, u, &a); err != nil {
-		return adapter.User{}, adapter.Account{}, failure(err)
+		return adapter.User{}, adapter.Account{}, client.Failure(err)
 	}
 	return u, a, nil
 }
@@ -64,7 +65,7 @@ func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Accou
 func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
 	u, err := s.get(ctx, s.key(kindUser, escape(id))).Result()
 	if err != nil {
-		return adapter.User{}, failure(err)
+		return adapter.User{}, client.Failure(err)
 	}
 	return decodeUser(id, u)
 }
@@ -74,13 +75,13 @@ func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User,
 	if s.isSingle() {
 		reply, err := found(s.run(ctx, userByEmail, []string{index}, email))
 		if err != nil {
-			return adapter.User{}, failure(err)
+			return adapter.User{}, client.Failure(err)
 		}
 		return decodeUser(unescape(reply[0]), reply[1])
 	}
 	id, err := s.lookUp(ctx, index)
 	if err != nil {
-		return adapter.User{}, failure(err)
+		return adapter.User{}, client.Failure(err)
 	}
 	u, err := s.GetUser(ctx, unescape(id))
 	if err == nil && u.Email != email {
@@ -107,12 +108,12 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 		result, reply, err := s.updateUser(ctx, tag, up.Email, changes)
 		switch {
 		case err != nil:
-			return adapter.User{}, failure(err)
+			return adapter.User{}, client.Failure(err)
 		case result == "ABSENT":
 			return adapter.User{}, adapter.ErrNotFound
 		case result == "OK":
 			if err := s.release(ctx, reply[1:]); err != nil {
-				return adapter.User{}, failure(err)
+				return adapter.User{}, client.Failure(err)
 			}
 			return decodeUser(id, reply[0])
 		}
@@ -179,7 +180,7 @@ func nested(cmd *redis.Cmd) (string, []string, error) {
 		}
 	}
 	if len(flat) == 0 {
-		return "", nil, errRecord
+		return "", nil, client.ErrRecord
 	}
 	return flat[0], flat[1:], nil
 }
@@ -192,10 +193,10 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 	tag := escape(id)
 	entries, err := s.run(ctx, userDelete, []string{s.key(kindUser, tag)}, tag, pendingLife.Milliseconds()).StringSlice()
 	if err != nil || len(entries) == 0 {
-		return failure(err)
+		return client.Failure(err)
 	}
 	if err := s.release(ctx, entries); err != nil {
-		return failure(err)
+		return client.Failure(err)
 	}
-	return failure(s.del(ctx, s.key(kindDeleted, tag)).Err())
+	return client.Failure(s.del(ctx, s.key(kindDeleted, tag)).Err())
 }

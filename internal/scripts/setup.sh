@@ -3,8 +3,9 @@
 #
 # Installs what the tests need beside Go, and says nothing when it is all there:
 # a C compiler with its library for the race detector, Chromium for the browser
-# test of examples/signin, cfn-lint for the template of dynamodb, and for the
-# engines Docker with an image of each.
+# test of examples/signin, cfn-lint for the template of dynamodb, Node.js with the
+# npm packages that package interop runs, and for the engines Docker with an image
+# of each.
 set -euo pipefail
 source "$(dirname "$0")/debian.sh"
 
@@ -28,10 +29,21 @@ have_cfn_lint() { PYTHONPATH=build/cfn-lint python3 -c 'import cfnlint' 2>/dev/n
 
 have_pip() { python3 -m pip --version >/dev/null 2>&1; }
 
+have_node() { command -v node >/dev/null && command -v npm >/dev/null; }
+
+# npm keeps a copy of the lock file with what it has installed.
+have_packages() { [[ node_modules/.package-lock.json -nt package-lock.json ]]; }
+
+install_packages() {
+  echo "setup: installing the npm packages of interop/oracle" >&2
+  npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >/dev/null
+}
+
 missing=()
 have_cfn_lint || have_pip || missing+=(python3-pip)
 have_c_compiler || missing+=(gcc libc6-dev)
 have_browser || missing+=(chromium)
+have_node || missing+=(nodejs npm)
 if [[ ${#missing[@]} -gt 0 ]]; then install "${missing[@]}"; fi
 
 # What is missing below the tests miss too, and say so.
@@ -41,6 +53,8 @@ if ! have_cfn_lint && have_pip; then
   python3 -m pip install -q --root-user-action=ignore --target build/cfn-lint "$cfn_lint" >build/pip.log 2>&1 ||
     tail -n 20 build/pip.log >&2
 fi
+if have_node; then (cd interop/oracle && { have_packages || install_packages || true; }); fi
+
 if [[ $# -gt 0 ]] && internal/scripts/docker.sh; then
   for engine in "$@"; do
     internal/scripts/image.sh "$engine" >/dev/null || true

@@ -1,4 +1,4 @@
-package redis
+package client
 
 import (
 	"errors"
@@ -13,12 +13,15 @@ import (
 // passing are the codes of answers that another time will be different.
 var passing = []string{"LOADING", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "BUSY", "OOM", "NOREPLICAS", "MOVED", "ASK"}
 
-// failure returns an error of the client as one of the contract's kinds.
-func failure(err error) error {
+// ErrRecord is a stored value that the layout does not know.
+var ErrRecord = errors.New("a stored record is not of the form that this package writes")
+
+// Failure returns an error of the client as one of the contract's kinds.
+func Failure(err error) error {
 	var reply redis.Error
 	switch {
 	case err == nil, errors.Is(err, adapter.ErrNotFound), errors.Is(err, adapter.ErrConflict),
-		errors.Is(err, adapter.ErrInvalid), errors.Is(err, adapter.ErrUnavailable), errors.Is(err, errRecord):
+		errors.Is(err, adapter.ErrInvalid), errors.Is(err, adapter.ErrUnavailable), errors.Is(err, ErrRecord):
 		return err
 	case errors.Is(err, redis.ErrClosed):
 		return adapter.Caused(adapter.ErrClosed, err)

@@ -1,0 +1,101 @@
+package redistest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authstore/authstore/conformance"
+	"github.com/authstore/authstore/conformance/fault"
+)
+
+// wire is a connection whose commands are steps of an injector, below the client's own
+// retries: what is lost here go-redis sends again. What it says to make the connection
+// is no step.
+type wire struct {
+	net.Conn
+	faults *fault.Injector
+	lost   bool // the next reply
+}
+
+// silence is how long a connection on which nothing is answered lasts.
+const silence = 300 * time.Millisecond
+
+func (w *wire) Write(b []byte) (int, error) {
+	if !counts(b) {
+		return w.Conn.Write(b)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), silence)
+	defer cancel()
+	n, sent := len(b), false
+	err := w.faults.Step(ctx, func() (err error) {
+		n, err = w.Conn.Write(b)
+		sent = true
+		return err
+	})
+	if err == nil {
+		return n, nil
+	}
+	if sent {
+		w.lost = true
+		return n, nil
+	}
+	_ = w.Close()
+	return 0, err
+}
+
+func (w *wire) Read(b []byte) (int, error) {
+	if !w.lost {
+		return w.Conn.Read(b)
+	}
+	_, _ = w.Conn.Read(b) // the server has done it
+	_ = w.Close()
+	return 0, io.EOF
+}
+
+// counts reports whether a buffer begins with a command of a layout.
+func counts(b []byte) bool {
+	parts := bytes.SplitN(b, []byte("\r\n"), 4)
+	if len(parts) < 4 || len(b) == 0 || b[0] != '*' {
+		return false
+	}
+	switch strings.ToLower(string(parts[2])) {
+	case "get", "set", "mget", "getdel", "del", "hgetall", "zrange", "zrem", "eval", "evalsha", "wait":
+		return true
+	}
+	return false
+}
+
+// Dial returns a dialer whose connections are wires.
+func Dial(faults *fault.Injector) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &wire{Conn: conn, faults: faults}, nil
+	}
+}
+
+// CheckCuts runs the suite's cuts on a harness and fails the test unless all pass.
+func CheckCuts(t *testing.T, h conformance.Harness) {
+	t.Helper()
+	var cuts []conformance.Test
+	for _, test := range conformance.Tests() {
+		if strings.HasPrefix(test.ID, "CUT-") {
+			cuts = append(cuts, test)
+		}
+	}
+	if len(cuts) == 0 {
+		t.Fatal("the suite has no cuts")
+	}
+	for _, r := range conformance.Check(t.Context(), h, cuts...).Results {
+		if r.Status != conformance.Passed {
+			t.Errorf("%s: %s\n%s", r.ID, r.Rule, r.Detail)
+		}
+	}
+}

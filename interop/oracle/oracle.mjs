@@ -1,0 +1,53 @@
+// Runs the published adapters for the tests in Go: requests on stdin and answers on
+// stdout, one JSON object a line. A request has an id, an operation and its arguments; the
+// answer has the id, and a value or an error.
+
+import { webcrypto } from "node:crypto";
+import { createInterface } from "node:readline";
+
+globalThis.crypto ??= webcrypto; // Node.js 18 has it by this name only
+
+const { decode, encode } = await import("./values.mjs");
+const { stores } = await import("./stores.mjs");
+const { startApp } = await import("./app.mjs");
+
+const open = new Map(); // what requests name by a handle: stores and applications
+let handles = 0;
+
+function keep(thing) {
+  open.set(++handles, thing);
+  return handles;
+}
+
+const operations = {
+  open: async ({ store, url, options }) => keep(await stores[store](url, options)),
+  call: ({ handle, method, args }) => open.get(handle).adapter[method](...args),
+  // calls makes one call many times at once, and returns null for those that threw.
+  calls: async ({ handle, method, args }) => {
+    const all = await Promise.allSettled(args.map((a) => open.get(handle).adapter[method](...a)));
+    return all.map(({ value }) => value ?? null);
+  },
+  app: async ({ handle, options }) => {
+    const app = await startApp(open.get(handle).adapter, options);
+    return { app: keep(app), url: app.url };
+  },
+  mails: ({ app }) => open.get(app).mails,
+  close: async ({ handle }) => {
+    await open.get(handle).close();
+    open.delete(handle);
+  },
+};
+
+async function answer(line) {
+  const { id, op, args } = JSON.parse(line);
+  try {
+    return { id, value: encode(await operations[op](decode(args))) };
+  } catch (error) {
+    return { id, error: `${error.name}: ${error.message}` };
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  answer(line).then((reply) => process.stdout.write(JSON.stringify(reply) + "\n"));
+}
+process.exit(0); // stdin was closed: the test has ended

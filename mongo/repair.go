@@ -1,0 +1,388 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// Repair implements adapter.Repairer. It needs no indexes, and makes none: ApplySchema
+// comes after it.
+func (s *store) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, error) {
+	all, err := s.repair(undated{ctx}, dryRun)
+	return all, adapter.WrapError(ctx, backend, "Repair", failure(err))
+}
+
+func (s *store) repair(ctx context.Context, dryRun bool) (all []adapter.Repair, err error) {
+	c, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	lacks, err := c.missing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.findings(ctx, c, lacks)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range found {
+		if !dryRun && f.mend != nil {
+			if err := f.mend(ctx); err != nil {
+				return all, err
+			}
+		}
+		all = append(all, f.Repair)
+	}
+	return all, nil
+}
+
+// finding is what breaks a rule, and how it is put right.
+type finding struct {
+	adapter.Repair
+	mend func(context.Context) error // nil: a person has to
+}
+
+func found(object, detail, action string, mend func(context.Context) error) finding {
+	return finding{adapter.Repair{SchemaProblem: adapter.SchemaProblem{Object: object, Detail: detail, Blocking: true}, Action: action}, mend}
+}
+
+// findings returns the documents that break a rule: those that have one unique key, if
+// its index is missing, addresses that are not looked for, what belongs to nobody, and
+// what a call was cut in.
+func (s *store) findings(ctx context.Context, c *collections, lacks []missing) ([]finding, error) {
+	var all []finding
+	for _, m := range lacks {
+		if m.unique {
+			duplicates, err := s.duplicates(ctx, c, m.index)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, duplicates...)
+		}
+	}
+	for _, find := range []func(context.Context, *collections) ([]finding, error){s.strangeEmails, s.orphans, s.unfinished} {
+		more, err := find(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	return all, nil
+}
+
+// twin is one of the documents that have one unique key.
+type twin struct {
+	ID     bson.RawValue `bson:"_id"`
+	UserID bson.RawValue `bson:"userId"`
+}
+
+func (t twin) filter() bson.D { return bson.D{{Key: "_id", Value: t.ID}} }
+
+// duplicates returns the groups of documents that have one unique key.
+func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]finding, error) {
+	key, match := bson.D{}, bson.D{}
+	for _, field := range i.fields {
+		key = append(key, bson.E{Key: field, Value: "$" + field})
+	}
+	if i.texts {
+		match = append(match, bson.E{Key: i.fields[0], Value: isText})
+	}
+	twins := bson.D{{Key: "_id", Value: "$_id"}, {Key: "userId", Value: "$userId"}}
+	cursor, err := i.collection.Aggregate(ctx, bson.A{
+		bson.D{{Key: "$match", Value: match}},
+		bson.D{{Key: "$sort", Value: bson.D{{Key: "_id", Value: 1}}}},
+		bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: key}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}, {Key: "twins", Value: bson.D{{Key: "$push", Value: twins}}}}}},
+		bson.D{{Key: "$match", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 1}}}}}},
+		bson.D{{Key: "$project", Value: bson.D{{Key: "twins", Value: 1}, {Key: "ids", Value: "$twins._id"}}}},
+	}, options.Aggregate().SetAllowDiskUse(true))
+	if err != nil {
+		return nil, err
+	}
+	var groups []struct {
+		Twins []twin
+		IDs   bson.RawValue
+	}
+	if err := cursor.All(ctx, &groups); err != nil {
+		return nil, err
+	}
+	var all []finding
+	for _, g := range groups {
+		f, err := s.duplicate(ctx, c, i, g.Twins, g.IDs)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, f)
+	}
+	return all, nil
+}
+
+// duplicate says which one of the documents with one unique key can stay.
+func (s *store) duplicate(ctx context.Context, c *collections, i index, twins []twin, ids bson.RawValue) (finding, error) {
+	stays := c.oneOwner
+	if i.collection == c.users {
+		stays = c.oneUsed
+	}
+	_, action, err := stays(ctx, twins)
+	if err != nil {
+		return finding{}, err
+	}
+	detail := fmt.Sprintf("cannot be unique: the documents with these _id have the same %s: %s", strings.Join(i.fields, " and "), ids)
+	if owners := ownersOf(twins); owners != "" {
+		detail += ", of the users " + owners
+	}
+	if action == "" {
+		return found(i.object(), detail+". More than one of them is in use: keep one", "", nil), nil
+	}
+	f := found(i.object(), detail+". Keep one of them, or Repair", action, nil)
+	f.mend = func(ctx context.Context) error {
+		keep, action, err := stays(ctx, twins) // as it is now
+		if err != nil || action == "" {
+			return err
+		}
+		for _, t := range twins {
+			if t.ID.Equal(keep.ID) {
+				continue
+			}
+			if _, err := i.collection.DeleteOne(ctx, t.filter()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return f, nil
+}
+
+// ownersOf lists the users that documents belong to.
+func ownersOf(docs []twin) string {
+	var all []string
+	for _, d := range docs {
+		if !d.UserID.IsZero() {
+			all = append(all, d.UserID.String())
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// oneUsed returns the one user of several to whom something belongs, or the oldest one
+// if nothing belongs to any. No action: something belongs to more than one.
+func (c *collections) oneUsed(ctx context.Context, users []twin) (twin, string, error) {
+	keep := -1
+	for n, u := range users {
+		used, err := c.inUse(ctx, u.ID)
+		if err != nil {
+			return twin{}, "", err
+		}
+		if used && keep >= 0 {
+			return twin{}, "", nil
+		}
+		if used {
+			keep = n
+		}
+	}
+	u := users[max(keep, 0)]
+	return u, fmt.Sprintf("all but %s are deleted, to whom nothing belongs", u.ID), nil
+}
+
+// inUse reports whether anything belongs to a user.
+func (c *collections) inUse(ctx context.Context, id any) (bool, error) {
+	for _, of := range c.ofUsers() {
+		err := of.FindOne(ctx, bson.D{{Key: "userId", Value: id}}).Err()
+		if !errors.Is(err, mongo.ErrNoDocuments) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// ofUsers returns the collections of what belongs to users.
+func (c *collections) ofUsers() []*mongo.Collection {
+	return []*mongo.Collection{c.sessions, c.accounts, c.authenticators}
+}
+
+// oneOwner returns the newest of several documents that belong to one user. No action:
+// they belong to more than one who is there.
+func (c *collections) oneOwner(ctx context.Context, docs []twin) (twin, string, error) {
+	var keep *twin
+	for _, d := range docs {
+		there := true
+		if !d.UserID.IsZero() { // else a verification token
+			err := c.users.FindOne(ctx, bson.D{{Key: "_id", Value: d.UserID}}).Err()
+			if there = err == nil; err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+				return twin{}, "", err
+			}
+		}
+		if there && keep != nil && !keep.UserID.Equal(d.UserID) {
+			return twin{}, "", nil
+		}
+		if there {
+			keep = &d
+		}
+	}
+	if keep == nil {
+		keep = &docs[len(docs)-1]
+	}
+	return *keep, fmt.Sprintf("all but %s are deleted", keep.ID), nil
+}
+
+// strangeEmails returns the users whose e-mail address nobody finds, since it is not in
+// the form in which addresses are looked for.
+func (s *store) strangeEmails(ctx context.Context, c *collections) ([]finding, error) {
+	cursor, err := c.users.Find(ctx, bson.D{{Key: "email", Value: isText}},
+		options.Find().SetProjection(bson.D{{Key: "email", Value: 1}}).SetBatchSize(batch))
+	if err != nil {
+		return nil, err
+	}
+	defer cursor.Close(ctx)
+	var all []finding
+	for cursor.Next(ctx) {
+		email, ok := cursor.Current.Lookup("email").StringValueOK()
+		if !ok || adapter.NormalizeEmail(email) == email {
+			continue
+		}
+		f, err := c.strangeEmail(ctx, twin{ID: clone(cursor.Current.Lookup("_id"))}, email)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, f)
+	}
+	return all, cursor.Err()
+}
+
+// clone returns a value that outlives the cursor's document.
+func clone(v bson.RawValue) bson.RawValue {
+	v.Value = slices.Clone(v.Value)
+	return v
+}
+
+func (c *collections) strangeEmail(ctx context.Context, u twin, email string) (finding, error) {
+	f := found(c.users.Name(), fmt.Sprintf("the user with the _id %s has an e-mail address that is not in lower case, which GetUserByEmail does not find: "+
+		"write it as adapter.NormalizeEmail gives it, or Repair", u.ID), "written in lower case", nil)
+	other, err := c.users.FindOne(ctx, bson.D{{Key: "email", Value: adapter.NormalizeEmail(email)}}).Raw()
+	switch {
+	case errors.Is(err, mongo.ErrNoDocuments):
+		f.mend = func(ctx context.Context) error {
+			_, err := c.users.UpdateOne(ctx, append(u.filter(), bson.E{Key: "email", Value: email}),
+				bson.D{{Key: "$set", Value: bson.D{{Key: "email", Value: adapter.NormalizeEmail(email)}}}})
+			if mongo.IsDuplicateKeyError(err) {
+				return nil // somebody has it by now: the next CheckSchema says so
+			}
+			return err
+		}
+		return f, nil
+	case err != nil:
+		return f, err
+	}
+	f.Detail = fmt.Sprintf("the user with the _id %s has the e-mail address of the one with the _id %s, but not in lower case: keep one of them", u.ID, other.Lookup("_id"))
+	f.Action = ""
+	used, err := c.inUse(ctx, u.ID)
+	if err == nil && !used {
+		f.Action = "deleted, since nothing belongs to it"
+		f.mend = func(ctx context.Context) error {
+			used, err := c.inUse(ctx, u.ID)
+			if err == nil && !used {
+				_, err = c.users.DeleteOne(ctx, append(u.filter(), bson.E{Key: "email", Value: email}))
+			}
+			return err
+		}
+	}
+	return f, err
+}
+
+// orphans returns what belongs to users who are not there.
+func (s *store) orphans(ctx context.Context, c *collections) ([]finding, error) {
+	var all []finding
+	for _, of := range c.ofUsers() {
+		cursor, err := of.Aggregate(ctx, bson.A{
+			bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$userId"}}}},
+			bson.D{{Key: "$lookup", Value: bson.D{
+				{Key: "from", Value: c.users.Name()}, {Key: "localField", Value: "_id"}, {Key: "foreignField", Value: "_id"}, {Key: "as", Value: userField},
+			}}},
+			bson.D{{Key: "$match", Value: bson.D{{Key: userField, Value: bson.D{{Key: "$size", Value: 0}}}}}},
+			bson.D{{Key: "$lookup", Value: bson.D{
+				{Key: "from", Value: of.Name()}, {Key: "localField", Value: "_id"}, {Key: "foreignField", Value: "userId"}, {Key: "as", Value: "doc"},
+			}}},
+			bson.D{{Key: "$unwind", Value: "$doc"}},
+			bson.D{{Key: "$replaceRoot", Value: bson.D{{Key: "newRoot", Value: "$doc"}}}},
+		}, options.Aggregate().SetAllowDiskUse(true))
+		if err != nil {
+			return nil, err
+		}
+		var docs []bson.Raw
+		if err := cursor.All(ctx, &docs); err != nil {
+			return nil, err
+		}
+		for _, doc := range docs {
+			all = append(all, s.orphan(c, of, doc))
+		}
+	}
+	return all, nil
+}
+
+// orphan returns what to do with a document that belongs to nobody.
+func (s *store) orphan(c *collections, of *mongo.Collection, doc bson.Raw) finding {
+	userID := doc.Lookup("userId")
+	return found(fmt.Sprintf("%s, %s", of.Name(), s.nameOf(c, of, doc)), fmt.Sprintf("belongs to a user who is gone, whose _id was %s: delete it, or Repair", userID), "deleted",
+		func(ctx context.Context) error {
+			err := c.users.FindOne(ctx, bson.D{{Key: "_id", Value: userID}}).Err()
+			if errors.Is(err, mongo.ErrNoDocuments) {
+				_, err = of.DeleteOne(ctx, bson.D{{Key: "_id", Value: doc.Lookup("_id")}, {Key: "userId", Value: userID}})
+			}
+			return err
+		})
+}
+
+// nameOf tells a document apart, without a token.
+func (s *store) nameOf(c *collections, of *mongo.Collection, doc bson.Raw) string {
+	text := func(field string) string {
+		v, _ := doc.Lookup(field).StringValueOK()
+		return v
+	}
+	switch of {
+	case c.sessions:
+		if s.options.PlainSessionTokens {
+			return adapter.SessionID(text("sessionToken"))
+		}
+		return text("sessionToken")
+	case c.accounts:
+		return text("provider") + " " + text("providerAccountId")
+	}
+	return text("credentialID")
+}
+
+// aMinute is how long a sign-up or a deletion may take without being taken for one that
+// was cut.
+const aMinute = time.Minute
+
+// unfinished returns the users whose sign-up or deletion was cut.
+func (s *store) unfinished(ctx context.Context, c *collections) ([]finding, error) {
+	cursor, err := c.users.Find(ctx, bson.D{{Key: nonceField, Value: bson.D{{Key: "$lt", Value: bson.NewObjectIDFromTimestamp(time.Now().Add(-aMinute))}}}})
+	if err != nil {
+		return nil, err
+	}
+	var users []bson.Raw
+	if err := cursor.All(ctx, &users); err != nil {
+		return nil, err
+	}
+	var all []finding
+	for _, user := range users {
+		id := user.Lookup("_id")
+		if isSigningUp(user) {
+			all = append(all, found(c.users.Name(), fmt.Sprintf("the sign-up of the user with the _id %s was cut: sign up again, or Repair", id), "finished",
+				func(ctx context.Context) error { return s.finish(ctx, c, user) }))
+			continue
+		}
+		all = append(all, found(c.users.Name(), fmt.Sprintf("the deletion of the user with the _id %s was cut: call DeleteUser again, or Repair", id), "finished",
+			func(ctx context.Context) error { return c.delete(ctx, id) }))
+	}
+	return all, nil
+}

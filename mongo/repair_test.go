@@ -1,0 +1,145 @@
+package mongo_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/mongo"
+)
+
+// repairs runs a dry run and a repair, and fails the test unless both find a problem for
+// each text, of which those in persons are left to a person.
+func repairs(t *testing.T, db *driver.Database, store adapter.Adapter, found, persons []string) {
+	t.Helper()
+	r, ok := adapter.As[adapter.Repairer](store)
+	if !ok {
+		t.Fatal("no adapter.Repairer")
+	}
+	before := everything(t, db)
+	for _, dryRun := range []bool{true, false} {
+		all, err := r.Repair(t.Context(), dryRun)
+		check(t, err)
+		if len(all) != len(found)+len(persons) {
+			t.Errorf("Repair (dry run: %t): got %v, want %d findings", dryRun, all, len(found)+len(persons))
+		}
+		for _, text := range slices.Concat(found, persons) {
+			at := slices.IndexFunc(all, func(f adapter.Repair) bool { return strings.Contains(f.Object+" "+f.Detail, text) })
+			if at < 0 {
+				t.Errorf("Repair (dry run: %t): got %v, want %s", dryRun, all, text)
+			} else if slices.Contains(persons, text) != (all[at].Action == "") {
+				t.Errorf("Repair (dry run: %t): got the action %q for %s", dryRun, all[at].Action, text)
+			}
+		}
+		if dryRun && !slices.Equal(everything(t, db), before) {
+			t.Error("a dry run has changed something")
+		}
+	}
+	all, err := r.Repair(t.Context(), true)
+	check(t, err)
+	if len(all) != len(persons) {
+		t.Errorf("after Repair: got %v, want what is left to a person", all)
+	}
+}
+
+// everything returns all documents of a database.
+func everything(t *testing.T, db *driver.Database) (all []string) {
+	t.Helper()
+	collections, err := db.ListCollectionNames(t.Context(), bson.D{})
+	check(t, err)
+	slices.Sort(collections)
+	for _, name := range collections {
+		cursor, err := db.Collection(name).Find(t.Context(), bson.D{})
+		check(t, err)
+		var docs []bson.Raw
+		check(t, cursor.All(t.Context(), &docs))
+		for _, doc := range docs {
+			all = append(all, name+" "+doc.String())
+		}
+	}
+	return all
+}
+
+func oid(t *testing.T, hex string) bson.ObjectID {
+	t.Helper()
+	id, err := bson.ObjectIDFromHex(hex + strings.Repeat("0", 24-len(hex)))
+	check(t, err)
+	return id
+}
+
+// What is in the way of the unique indexes goes, where it is clear what may.
+func TestRepairDuplicates(t *testing.T) {
+	db := replicaSet.bare(t)
+	store := mongo.New(db, mongo.Options{Options: adapter.Options{PlainSessionTokens: true}})
+	a, b, c, d := oid(t, "aa"), oid(t, "bb"), oid(t, "cc"), oid(t, "dd")
+	user := func(id bson.ObjectID, email string) bson.D { return bson.D{{Key: "_id", Value: id}, {Key: "email", Value: email}} }
+	account := func(owner bson.ObjectID, id, scope string) bson.D {
+		return bson.D{{Key: "userId", Value: owner}, {Key: "provider", Value: "github"}, {Key: "providerAccountId", Value: id}, {Key: "type", Value: "oauth"}, {Key: "scope", Value: scope}}
+	}
+	for _, doc := range []bson.D{user(a, "twice@example.com"), user(b, "twice@example.com"), user(c, "Grace@example.com"), user(d, "grace@example.com")} {
+		insert(t, db.Collection("users"), doc)
+	}
+	for _, doc := range []bson.D{
+		account(b, "used", ""), account(d, "same-owner", "old"), account(d, "same-owner", "new"), account(b, "two-owners", ""), account(d, "two-owners", ""),
+		account(oid(t, "ee"), "gone-owner", ""), account(b, "gone-owner", ""),
+	} {
+		insert(t, db.Collection("accounts"), doc)
+	}
+	for range 3 {
+		insert(t, db.Collection("verification_tokens"), bson.D{{Key: "identifier", Value: "i"}, {Key: "token", Value: "t"}, {Key: "expires", Value: bson.NewDateTimeFromTime(noon)}})
+	}
+	repairs(t, db, store, []string{"the same email", "the one with the _id", "index of verification_tokens", d.Hex() + `"}, {"$oid":"` + d.Hex(), oid(t, "ee").Hex() + `"}, {`, "accounts, github gone-owner"}, []string{b.Hex() + `"}, {"$oid":"` + d.Hex()})
+	_, err := db.Collection("accounts").DeleteOne(t.Context(), account(d, "two-owners", ""))
+	check(t, err)
+	check(t, schemaOf(t, store).ApplySchema(t.Context()))
+	u, err := store.GetUserByEmail(t.Context(), "twice@example.com")
+	check(t, err)
+	if u.ID != b.Hex() {
+		t.Errorf("got the user %s, want %s, to whom something belongs", u.ID, b.Hex())
+	}
+	if _, err := store.GetUser(t.Context(), c.Hex()); err == nil {
+		t.Error("the user with another's address in upper case is there")
+	}
+	got, err := store.GetAccount(t.Context(), adapter.AccountKey{Provider: "github", ProviderAccountID: "same-owner"})
+	check(t, err)
+	if got.Scope != "new" {
+		t.Errorf("got the account of the scope %q, want the newer one", got.Scope)
+	}
+}
+
+// What a call was cut in is finished, when nobody can be at it any more.
+func TestRepairWhatWasCut(t *testing.T) {
+	db := replicaSet.bare(t)
+	store := mongo.New(db, mongo.Options{})
+	check(t, schemaOf(t, store).ApplySchema(t.Context()))
+	long, now := bson.NewObjectIDFromTimestamp(time.Now().Add(-time.Hour)), bson.NewObjectID()
+	deleted := func(id string, nonce bson.ObjectID) bson.D {
+		return bson.D{{Key: "_id", Value: oid(t, id)}, {Key: "authstore", Value: bson.D{{Key: "nonce", Value: nonce}, {Key: "deleted", Value: true}}}}
+	}
+	insert(t, db.Collection("users"), deleted("aa", long))
+	insert(t, db.Collection("users"), deleted("bb", now))
+	insert(t, db.Collection("sessions"), bson.D{{Key: "userId", Value: oid(t, "aa")}, {Key: "sessionToken", Value: "s"}, {Key: "expires", Value: bson.NewDateTimeFromTime(noon)}})
+	account := bson.D{
+		{Key: "_id", Value: bson.NewObjectID()}, {Key: "userId", Value: oid(t, "cc")}, {Key: "provider", Value: "github"}, {Key: "providerAccountId", Value: "1"}, {Key: "type", Value: "oauth"},
+	}
+	insert(t, db.Collection("users"), bson.D{
+		{Key: "_id", Value: oid(t, "cc")}, {Key: "authstore", Value: bson.D{{Key: "nonce", Value: long}, {Key: "signUp", Value: account}}},
+	})
+	insert(t, db.Collection("sessions"), bson.D{{Key: "userId", Value: oid(t, "dd")}, {Key: "sessionToken", Value: "orphan"}, {Key: "expires", Value: bson.NewDateTimeFromTime(noon)}})
+	repairs(t, db, store, []string{"the deletion of the user with the _id " + `{"$oid":"` + oid(t, "aa").Hex(), "the sign-up of the user", "sessions, orphan"}, nil)
+	u, err := store.GetUserByAccount(t.Context(), adapter.AccountKey{Provider: "github", ProviderAccountID: "1"})
+	check(t, err)
+	if u.ID != oid(t, "cc").Hex() {
+		t.Errorf("got the user %s, want the one who signed up", u.ID)
+	}
+	n, err := db.Collection("sessions").CountDocuments(t.Context(), bson.D{})
+	check(t, err)
+	if n != 0 {
+		t.Errorf("%d sessions are left, want none", n)
+	}
+}

@@ -1,0 +1,127 @@
+// Package upstash keeps authentication data in Redis in the layout of Auth.js: that of
+// @auth/upstash-redis-adapter, and for passkeys that of @auth/unstorage-adapter. It is for
+// a service in Go that reads, updates and revokes what an Auth.js application has on the
+// same server. Without one, package redis is the better store.
+//
+//	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"}) // github.com/redis/go-redis/v9
+//	store := upstash.New(client, upstash.Options{})
+//
+// or by URL, which closes its client with the adapter:
+//
+//	redis+upstash://user:password@host:6379/0     one server
+//	rediss+upstash://default:password@host:6379   with TLS, as Upstash has it
+//
+// The parameter prefix is [Options.BaseKeyPrefix]; all others are those of go-redis. The
+// layout has no hash tags, so that it is for one server, with or without Sentinels.
+//
+// # Keys
+//
+// Every value is a string. The records are JSON objects with the names that Auth.js has;
+// times are ISO strings with milliseconds.
+//
+//	user:<id>                              a user
+//	user:email:<address>                   the ID of the user who has it
+//	user:account:<provider>:<account>      an account
+//	user:account:by-user-id:<id>           the key of the user's last account
+//	user:session:<token>                   a session; expires
+//	user:session:by-user-id:<id>           the key of the user's last session
+//	user:token:<identifier>:<token>        a verification token; expires
+//	authenticator:<credential ID>          an authenticator, "/" as ":"
+//	authenticator:by-user-id:<id>          a JSON array of the user's credential IDs
+//
+// and two that JavaScript does not know:
+//
+//	authstore:reply:<random>               that a write was applied, for a minute
+//	authstore:deletion:<id>                that the deletion of a user is not finished
+//
+// The beginnings of these keys are in [Options], under the names that they have in
+// JavaScript. No user has an ID that begins like the rest of another key, such as
+// "email:": it is refused. In the other keys such beginnings, ":" in a provider or in a
+// verification token, and what is not base64 in a credential ID are percent-encoded:
+// JavaScript does not find these.
+//
+// Attributes are members beside the fields. A text among them that looks like a time is
+// named in the member authstoreText; without that, what looks like one is one, as it is
+// to Auth.js. What this package does not know in a record stays as it was written.
+//
+// # Promises
+//
+// All of the contract in package adapter among Go programs, with two exceptions: session
+// tokens are stored as they are (PlainSessionTokens is always on), since Auth.js looks
+// sessions up by them; and updates cost two round trips. Every write is one atomic step.
+// A reply that was lost does not change an answer, although go-redis repeats commands by
+// itself; UseVerificationToken is not repeated, and without a reply it is
+// adapter.ErrUnavailable.
+//
+// What JavaScript writes is read as it means it, with these rules kept: an address leads
+// only to a user who has it, a session, account or authenticator only to a user who is
+// there, and what has expired is not there.
+//
+// # What a JavaScript writer can break
+//
+// It reads and writes in steps of their own, checks nothing, and writes whole records.
+// While it writes to the same store:
+//
+//   - two sign-ups at once make two users with one address, and one of them is found;
+//   - it gives an account to a second user without a word;
+//   - racing uses of a verification token may all succeed, those in Go counted as one;
+//   - an update that it makes at the same moment as one here may undo the latter, and
+//     bring back a user or a session that is being deleted;
+//   - its change of an e-mail address leaves the old one in the index, where JavaScript
+//     goes on finding the user by it;
+//   - its deleteUser leaves all sessions and accounts but the last. They open nothing;
+//   - what it wrote last does not expire at the server: call PurgeExpired now and then.
+//
+// CheckSchema lists what it has broken, record by record, and Repair puts right what can
+// be put right without knowing the application. Both read the whole store. What they
+// take no note of is an account that changed hands.
+//
+// # Round trips
+//
+// As measured by the package's tests:
+//
+//	CreateUser                           1
+//	CreateUserWithAccount                1
+//	GetUser                              1
+//	GetUserByEmail                       1
+//	GetUserByAccount                     1
+//	UpdateUser                           2
+//	UpdateUser (e-mail)                  2
+//	DeleteUser                           2
+//	LinkAccount                          1
+//	GetAccount                           1
+//	ListAccounts                         1
+//	UpdateAccount                        2
+//	UnlinkAccount                        1
+//	CreateSession                        1
+//	CreateSession (made elsewhere)       1
+//	GetSessionAndUser                    1
+//	GetSessionAndUser (made elsewhere)   1
+//	UpdateSession                        2
+//	UpdateSession (made elsewhere)       2
+//	ListSessions                         1
+//	DeleteSession                        1
+//	DeleteSession (made elsewhere)       1
+//	DeleteSessionByID                    2
+//	DeleteSessions                       1
+//	CreateVerificationToken              1
+//	UseVerificationToken                 1
+//	DeleteVerificationTokens             1
+//	CreateAuthenticator                  1
+//	GetAuthenticator                     1
+//	ListAuthenticators                   1
+//	UpdateAuthenticatorCounter           2
+//	DeleteAuthenticator                  1
+//
+// The layout has no list of what belongs to a user, and JavaScript would not keep one. The
+// three lists, DeleteUser, DeleteSessions, DeleteSessionByID and DeleteVerificationTokens
+// therefore walk through all keys of the database with SCAN, ten thousand a round trip: the
+// numbers are those of fewer keys. They are for signing out and for account pages, not for
+// every request.
+//
+// # Versions
+//
+// Redis 6.2 or later, or Valkey. Scripts touch keys that are not among their KEYS; a proxy
+// that forbids that does not serve. The server must not evict keys, and what a failover
+// can lose is what it can in package redis.
+package upstash

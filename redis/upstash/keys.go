@@ -1,0 +1,155 @@
+package upstash
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// kind is a kind of key.
+type kind int
+
+const (
+	users kind = iota
+	emails
+	accounts
+	lastAccount
+	sessions
+	lastSession
+	links
+	authenticators
+	authenticatorList
+	replies   // of writes, for their own repetition: not known to JavaScript
+	deletions // that are not finished: not known to JavaScript
+	kinds     // how many there are
+)
+
+// layout is what the keys of each kind begin with.
+type layout struct {
+	base   string
+	prefix [kinds]string
+}
+
+// newLayout returns the layout that options name.
+func newLayout(o Options) (layout, error) {
+	l := layout{base: o.BaseKeyPrefix, prefix: [kinds]string{
+		users:             cmp.Or(o.UserKeyPrefix, "user:"),
+		emails:            cmp.Or(o.EmailKeyPrefix, "user:email:"),
+		accounts:          cmp.Or(o.AccountKeyPrefix, "user:account:"),
+		lastAccount:       cmp.Or(o.AccountByUserIDPrefix, "user:account:by-user-id:"),
+		sessions:          cmp.Or(o.SessionKeyPrefix, "user:session:"),
+		lastSession:       cmp.Or(o.SessionByUserIDKeyPrefix, "user:session:by-user-id:"),
+		links:             cmp.Or(o.VerificationTokenKeyPrefix, "user:token:"),
+		authenticators:    cmp.Or(o.AuthenticatorKeyPrefix, "authenticator:"),
+		authenticatorList: cmp.Or(o.AuthenticatorUserKeyPrefix, "authenticator:by-user-id:"),
+		replies:           "authstore:reply:",
+		deletions:         "authstore:deletion:",
+	}}
+	for k := range l.prefix {
+		l.prefix[k] = l.base + l.prefix[k]
+	}
+	return l, l.check()
+}
+
+// check refuses prefixes by which two records could have one key.
+func (l layout) check() error {
+	for k, p := range l.prefix {
+		if strings.Contains(p, "%") {
+			return adapter.Invalid("Options", `must not have "%" in a prefix`)
+		}
+		for other, q := range l.prefix {
+			if other != k && p == q {
+				return adapter.Invalid("Options", "must not have the same prefix twice")
+			}
+			if p != q && strings.HasPrefix(q, p) && !kind(k).escapes() {
+				return adapter.Invalid("Options", "must have no prefix that begins with that of e-mail addresses, of tokens or of a list")
+			}
+		}
+	}
+	return nil
+}
+
+// escapes reports whether the prefix of a kind may be the beginning of another one, as
+// it is in the defaults. What follows it is then refused or escaped if it could be
+// taken for a key of the other kind.
+func (k kind) escapes() bool {
+	return k == users || k == accounts || k == sessions || k == authenticators
+}
+
+// collides reports whether a key of a kind could be taken for one of another kind.
+func (l layout) collides(k kind, rest string) bool {
+	key := l.prefix[k] + rest
+	for _, p := range l.prefix {
+		if len(p) > len(l.prefix[k]) && strings.HasPrefix(key, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// key returns a key. What no JavaScript writer makes, but could be taken for something
+// else, has its first byte escaped.
+func (l layout) key(k kind, rest string) string {
+	if k.escapes() && rest != "" && (rest[0] == '%' || l.collides(k, rest)) {
+		return fmt.Sprintf("%s%%%02X%s", l.prefix[k], rest[0], rest[1:])
+	}
+	return l.prefix[k] + rest
+}
+
+// user returns the key of a user, and false for an ID that no user of this layout has:
+// the key would be that of another record.
+func (l layout) user(id string) (string, bool) {
+	return l.prefix[users] + id, !l.collides(users, id)
+}
+
+// The parts of a key are joined by ":", the last one of which, or for accounts the
+// first one, parts them.
+var escaper = strings.NewReplacer("%", "%25", ":", "%3A")
+
+func (l layout) account(k adapter.AccountKey) string {
+	return l.key(accounts, escaper.Replace(k.Provider)+":"+k.ProviderAccountID)
+}
+
+func (l layout) session(token string) string { return l.key(sessions, token) }
+
+func (l layout) link(identifier, token string) string {
+	return l.key(links, identifier+":"+escaper.Replace(token))
+}
+
+// folded are the characters that the unstorage adapter's keys do not keep.
+const folded = `/\:?%`
+
+var foldedEscaper = strings.NewReplacer("%", "%25", "/", "%2F", `\`, "%5C", ":", "%3A", "?", "%3F")
+
+// authenticator returns the keys that a credential can have. unstorage makes ":" of each
+// "/" in a key, one of several, and none of those at an end. What two IDs in base64 that
+// differ in this only would have in common is the key of the first one; the other one has
+// its own, and JavaScript does not find it.
+func (l layout) authenticator(id string) []string {
+	own := l.key(authenticators, "%"+foldedEscaper.Replace(id))
+	parts := strings.FieldsFunc(id, func(r rune) bool { return r == '/' })
+	shared := strings.Join(parts, ":")
+	switch {
+	case strings.ContainsAny(id, folded[1:]) || shared == "":
+		return []string{own}
+	case strings.ReplaceAll(id, "/", ":") == shared:
+		return []string{l.key(authenticators, shared)}
+	}
+	return []string{l.key(authenticators, shared), own}
+}
+
+// reply returns a new key for the reply of a write.
+func (l layout) reply() string {
+	var b [12]byte
+	_, _ = rand.Read(b[:])
+	return l.prefix[replies] + base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// glob returns a pattern for the keys that begin with a text.
+func glob(prefix string) string { return globEscaper.Replace(prefix) + "*" }
+
+var globEscaper = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`, "]", `\]`)

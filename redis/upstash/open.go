@@ -1,0 +1,110 @@
+package upstash
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
+)
+
+// backend is the name in errors.
+const backend = "upstash"
+
+func init() {
+	for _, scheme := range []string{"redis+upstash", "rediss+upstash"} {
+		adapter.Register(scheme, func(_ context.Context, u *url.URL, o adapter.Options) (adapter.Adapter, error) {
+			return openURL(u, o)
+		})
+	}
+}
+
+// Options configures an adapter. The zero value is the default: the layout that the
+// JavaScript adapter has without options. PlainSessionTokens is always on.
+type Options struct {
+	adapter.Options
+
+	// The options of the JavaScript adapter of the same names, with the same defaults.
+	BaseKeyPrefix              string // begins every key: ""
+	UserKeyPrefix              string // "user:"
+	EmailKeyPrefix             string // "user:email:"
+	AccountKeyPrefix           string // "user:account:"
+	AccountByUserIDPrefix      string // "user:account:by-user-id:"
+	SessionKeyPrefix           string // "user:session:"
+	SessionByUserIDKeyPrefix   string // "user:session:by-user-id:"
+	VerificationTokenKeyPrefix string // "user:token:"
+	AuthenticatorKeyPrefix     string // "authenticator:", of the unstorage adapter
+	AuthenticatorUserKeyPrefix string // "authenticator:by-user-id:", of the unstorage adapter
+}
+
+// New returns an adapter on a client of the application's, which stays open when the
+// adapter is closed: a *redis.Client of a single server or a Sentinel set. It panics on
+// options that cannot work.
+func New(c redis.UniversalClient, o Options) adapter.Adapter {
+	s, err := newStore(c, o)
+	if err != nil {
+		panic(err)
+	}
+	return adapter.Guard(s, backend, s.options)
+}
+
+// store is the contract on the layout, for valid input (see adapter.Guard).
+type store struct {
+	client  redis.UniversalClient
+	options adapter.Options
+	layout  layout
+	closes  bool         // the client is closed with the adapter
+	calls   client.Calls // what may go on after its context has ended
+}
+
+func newStore(c redis.UniversalClient, o Options) (*store, error) {
+	if _, single := c.(*redis.Client); !single {
+		return nil, adapter.Invalid("client", "must be a *redis.Client: the layout's keys lie in no common hash slot of a cluster")
+	}
+	l, err := newLayout(o)
+	if err != nil {
+		return nil, err
+	}
+	o.PlainSessionTokens = true
+	return &store{client: c, options: o.WithDefaults(), layout: l}, nil
+}
+
+// openURL opens a client by URL, and an adapter that closes it.
+func openURL(u *url.URL, o adapter.Options) (adapter.Adapter, error) {
+	rest, query := *u, u.Query()
+	prefix := query.Get("prefix")
+	query.Del("prefix")
+	rest.Scheme, rest.RawQuery = strings.TrimSuffix(u.Scheme, "+upstash"), query.Encode()
+	options, err := redis.ParseURL(rest.String())
+	if err != nil {
+		return nil, adapter.Invalid("URL", "is not one that go-redis takes: see the package comment")
+	}
+	c := redis.NewClient(options)
+	s, err := newStore(c, Options{Options: o, BaseKeyPrefix: prefix})
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	s.closes = true
+	return adapter.Guard(s, backend, s.options), nil
+}
+
+// Close closes a client that was opened by URL, and waits for calls that go on after
+// their context has ended: no longer than the client's own time limits.
+func (s *store) Close() error {
+	var err error
+	if s.closes {
+		err = client.Failure(s.client.Close())
+	}
+	s.calls.Wait()
+	return err
+}
+
+// Ping implements adapter.Pinger.
+func (s *store) Ping(ctx context.Context) error {
+	cmd := client.Prompt(ctx, &s.calls, func() *redis.StatusCmd { return s.client.Ping(ctx) }, redis.NewStatusCmd)
+	return adapter.WrapError(ctx, backend, "Ping", client.Failure(cmd.Err()))
+}

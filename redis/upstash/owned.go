@@ -1,0 +1,117 @@
+package upstash
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
+)
+
+// Accounts, sessions and authenticators are kept alike: one record each under its own
+// key, which names its user.
+
+var (
+	errAbsent = errors.New("no such user")
+	errHeld   = errors.New("the key is taken")
+)
+
+// own gives a user a record under one of the keys that it can have. list is the user's
+// last record of the kind, or for an authenticator, whose ID is then credential, the list
+// of all.
+func (s *store) own(ctx context.Context, userID string, keys []string, list, value string, expires time.Time, credential string) error {
+	user, possible := s.layout.user(userID)
+	if !possible {
+		return errAbsent
+	}
+	var expiry string
+	if !expires.IsZero() {
+		expiry = millis(expires)
+	}
+	keys = append([]string{s.layout.reply(), user, list}, keys...)
+	result, err := s.run(ctx, ownedCreate, keys, value, expiry, credential, s.layout.prefix[users]).Text()
+	switch result {
+	case "ABSENT":
+		return errAbsent
+	case "HELD":
+		return errHeld
+	}
+	return client.Failure(err)
+}
+
+// found is a record and its user, as they are stored.
+type found struct{ value, user, key string }
+
+// owned returns the record that has one of the keys. credential is the ID of an
+// authenticator.
+func (s *store) owned(ctx context.Context, keys []string, credential string) (found, error) {
+	reply, err := s.run(ctx, ownedGet, keys, s.layout.prefix[users], credential).StringSlice()
+	if err != nil {
+		return found{}, client.Failure(err)
+	}
+	return found{reply[0], reply[1], reply[2]}, nil
+}
+
+// update changes a record, which costs two round trips: it is read, and put back changed
+// if it is still the same. change returns the new record and when it expires.
+func (s *store) update(ctx context.Context, keys []string, credential string, change func(value string) (after string, expires time.Time, err error)) error {
+	reply := s.layout.reply()
+	return persist(ctx, func() (again bool, err error) {
+		before, err := s.owned(ctx, keys, credential)
+		if err != nil {
+			return false, err
+		}
+		after, expires, err := change(before.value)
+		if err != nil {
+			return false, err
+		}
+		var expiry string
+		if !expires.IsZero() {
+			expiry = millis(expires)
+		}
+		result, err := s.run(ctx, ownedUpdate, []string{reply, before.key}, before.value, after, expiry, s.layout.prefix[users]).Text()
+		switch result {
+		case "CHANGED":
+			return true, nil
+		case "ABSENT":
+			err = adapter.ErrNotFound
+		}
+		return false, client.Failure(err)
+	})
+}
+
+// disown removes a record if a member of it has a value, and what leads to it.
+func (s *store) disown(ctx context.Context, keys []string, member, value string, list kind) error {
+	isList := "0"
+	if list == authenticatorList {
+		isList = "1"
+	}
+	return client.Failure(s.run(ctx, ownedDelete, keys, member, value, s.layout.prefix[list], isList).Err())
+}
+
+// owns returns a user's records of a kind. keys returns the keys that a record can have:
+// what lies under another one is not it.
+func owns[T any](ctx context.Context, s *store, k kind, userID string, decode func(value string) (T, error), keys func(T) []string) ([]T, error) {
+	user, possible := s.layout.user(userID)
+	if !possible {
+		return nil, nil
+	}
+	byKey := map[string]T{} // a walk may come twice by one key
+	err := s.scan(ctx, walk{member: "userId", value: userID, kinds: []kind{k}, while: user}, func(at, value string) error {
+		v, err := decode(value)
+		if err == nil && slices.Contains(keys(v), at) {
+			byKey[at] = v
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]T, 0, len(byKey))
+	for _, v := range byKey {
+		all = append(all, v)
+	}
+	return all, nil
+}

@@ -1,0 +1,44 @@
+package upstash
+
+import (
+	"context"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// CheckSchema looks for records that break a rule, in a walk through the store: the
+// layout needs no set-up. It implements adapter.Schema.
+func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
+	found, err := s.survey(ctx)
+	if err != nil {
+		return nil, adapter.WrapError(ctx, backend, "CheckSchema", err)
+	}
+	var problems []adapter.SchemaProblem
+	for _, m := range found.mends() {
+		problems = append(problems, m.SchemaProblem)
+	}
+	return problems, nil
+}
+
+// ApplySchema does nothing: the layout needs no set-up.
+func (s *store) ApplySchema(ctx context.Context) error {
+	return adapter.WrapError(ctx, backend, "ApplySchema", ctx.Err())
+}
+
+// Repair puts right what CheckSchema lists. It implements adapter.Repairer.
+func (s *store) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, error) {
+	found, err := s.survey(ctx)
+	if err != nil {
+		return nil, adapter.WrapError(ctx, backend, "Repair", err)
+	}
+	var all []adapter.Repair
+	for _, m := range found.mends() {
+		if !dryRun && m.mend != nil {
+			if err := m.mend(ctx, s); err != nil {
+				return all, adapter.WrapError(ctx, backend, "Repair", err)
+			}
+		}
+		all = append(all, m.Repair)
+	}
+	return all, nil
+}

@@ -1,0 +1,101 @@
+package upstash
+
+import (
+	"context"
+	"embed"
+	"errors"
+	mathrand "math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
+)
+
+//go:embed lua/*.lua
+var lua embed.FS
+
+// The scripts, each one atomic step.
+var (
+	userCreate  = load("user_create")
+	userByEmail = load("user_by_email")
+	userUpdate  = load("user_update")
+	userDelete  = load("user_delete")
+	ownedCreate = load("owned_create")
+	ownedGet    = load("owned_get")
+	ownedUpdate = load("owned_update")
+	ownedDelete = load("owned_delete")
+	scanScript  = load("scan")
+	replace     = load("replace")
+)
+
+// load returns a script that begins with common.lua. It reads no file: the scripts are
+// in the program.
+func load(name string) *redis.Script { return redis.NewScript(source("common") + source(name)) }
+
+func source(name string) string {
+	text, err := lua.ReadFile("lua/" + name + ".lua")
+	if err != nil {
+		panic(err) // the program was built without it
+	}
+	return string(text)
+}
+
+// run runs a script. EVALSHA comes first; the text is sent only to a server that does
+// not have it.
+func (s *store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
+	return client.Prompt(ctx, &s.calls, func() *redis.Cmd { return script.Run(ctx, s.client, keys, args...) }, redis.NewCmd)
+}
+
+// get returns a value, or that it is not there.
+func (s *store) get(ctx context.Context, key string) (string, error) {
+	cmd := client.Prompt(ctx, &s.calls, func() *redis.StringCmd { return s.client.Get(ctx, key) }, redis.NewStringCmd)
+	v, err := cmd.Result()
+	return v, client.Failure(err)
+}
+
+// take returns a value and removes it. It is not repeated by the client.
+func (s *store) take(ctx context.Context, key string) (string, error) {
+	cmd := client.Prompt(ctx, &s.calls, func() *redis.StringCmd {
+		cmd := redis.NewStringCmd(ctx, "GETDEL", key)
+		_ = s.client.Process(ctx, client.Once{StringCmd: cmd}) // the command has the error
+		return cmd
+	}, redis.NewStringCmd)
+	v, err := cmd.Result()
+	return v, client.Failure(err)
+}
+
+const (
+	// endurance is how long an update goes on while others win the races for the same
+	// record: each of them gets its own work done.
+	endurance = 6 * time.Second
+	// firstPause is the time until the first new attempt; each later one is doubled, up
+	// to lastPause.
+	firstPause = time.Millisecond
+	lastPause  = 50 * time.Millisecond
+)
+
+// errRaced says that a call kept losing races. Trying again is right.
+var errRaced = errors.New("upstash: too many calls for the same key at once")
+
+// persist makes attempts until one does not say that it should be made again.
+func persist(ctx context.Context, attempt func() (again bool, err error)) error {
+	for begun, pause := time.Now(), firstPause; time.Since(begun) < endurance; pause = min(2*pause, lastPause) {
+		again, err := attempt()
+		if !again {
+			return err
+		}
+		timer := time.NewTimer(mathrand.N(pause))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
+	return adapter.Caused(adapter.ErrUnavailable, errRaced)
+}
+
+func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

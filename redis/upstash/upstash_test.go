@@ -1,0 +1,245 @@
+package upstash_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	goredis "github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/engine"
+	"github.com/authstore/authstore/redis/upstash"
+)
+
+// newStore returns an adapter on a part of the server of its own, the client, and what
+// its keys begin with.
+func newStore(t *testing.T) (adapter.Adapter, *goredis.Client, string) {
+	client, prefix := newClient(t), newPrefix()
+	t.Cleanup(func() { check(t, remove(client, prefix)) })
+	return upstash.New(client, upstash.Options{BaseKeyPrefix: prefix}), client, prefix
+}
+
+// A walk finds what there is among many keys, in several round trips.
+func TestWalkAmongManyKeys(t *testing.T) {
+	store, client, prefix := newStore(t)
+	pipe := client.Pipeline()
+	for i := range 30_000 {
+		pipe.Set(t.Context(), fmt.Sprintf("%suser:session:other-%d", prefix, i), `{"userId":"other"}`, 0)
+	}
+	_, err := pipe.Exec(t.Context())
+	check(t, err)
+	u, err := store.CreateUser(t.Context(), adapter.User{})
+	check(t, err)
+	const n = 50
+	for range n {
+		_, err := store.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: time.Now().Add(time.Hour)})
+		check(t, err)
+	}
+	all, err := store.ListSessions(t.Context(), u.ID)
+	check(t, err)
+	if len(all) != n {
+		t.Errorf("got %d sessions, want %d", len(all), n)
+	}
+	check(t, store.DeleteSessions(t.Context(), u.ID))
+	all, err = store.ListSessions(t.Context(), u.ID)
+	check(t, err)
+	if len(all) != 0 {
+		t.Errorf("after DeleteSessions: got %d sessions, want none", len(all))
+	}
+}
+
+// What expires has an expiry at the server, to the millisecond, and nothing else has.
+func TestExpiryAtRest(t *testing.T) {
+	store, client, prefix := newStore(t)
+	u, err := store.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
+	check(t, err)
+	expires := adapter.Milliseconds(time.Now().Add(time.Hour))
+	_, err = store.CreateSession(t.Context(), adapter.Session{UserID: u.ID, SessionToken: "token", Expires: expires})
+	check(t, err)
+	_, err = store.CreateVerificationToken(t.Context(), adapter.VerificationToken{Identifier: "ada", Token: "t", Expires: expires})
+	check(t, err)
+	at := func(key string, want time.Duration) {
+		t.Helper()
+		got, err := client.PExpireTime(t.Context(), prefix+key).Result()
+		check(t, err)
+		if got != want {
+			t.Errorf("%s expires at %v, want %v", key, got, want)
+		}
+	}
+	later := expires.Add(time.Minute + time.Millisecond)
+	at("user:session:token", time.Duration(expires.UnixMilli())*time.Millisecond)
+	at("user:token:ada:t", time.Duration(expires.UnixMilli())*time.Millisecond)
+	_, err = store.UpdateSession(t.Context(), "token", adapter.SessionUpdate{Expires: &later})
+	check(t, err)
+	at("user:session:token", time.Duration(later.UnixMilli())*time.Millisecond)
+	at("user:"+u.ID, -1)
+	at("user:email:ada@example.com", -1)
+}
+
+// An update leaves alone what it does not know.
+func TestUpdateKeepsWhatItDoesNotKnow(t *testing.T) {
+	store, client, prefix := newStore(t)
+	const record = `{"id":"u","name":"Ada","email":"ada@example.com","n":12345678901234567890.5,"deep":{"b":[],"a":{},"z":1e2},"s":"\ud800","u":null}`
+	check(t, client.Set(t.Context(), prefix+"user:u", record, 0).Err())
+	_, err := store.UpdateUser(t.Context(), "u", adapter.UserUpdate{Attributes: adapter.Attributes{"role": "admin"}})
+	check(t, err)
+	value, err := client.Get(t.Context(), prefix+"user:u").Result()
+	check(t, err)
+	for _, member := range []string{`"n":12345678901234567890.5`, `"deep":{"b":[],"a":{},"z":1e2}`, `"s":"\ud800"`, `"u":null`, `"role":"admin"`, `"name":"Ada"`} {
+		if !strings.Contains(value, member) {
+			t.Errorf("got %s, want %s in it", value, member)
+		}
+	}
+}
+
+// Only a record with a text that looks like a time says so.
+func TestTextsThatLookLikeTimes(t *testing.T) {
+	store, client, prefix := newStore(t)
+	const text = "2041-05-06T12:00:00.678Z"
+	u, err := store.CreateUser(t.Context(), adapter.User{Attributes: adapter.Attributes{"a/b": []any{text, "x"}, "born": time.Now()}})
+	check(t, err)
+	marked := func() []string {
+		t.Helper()
+		value, err := client.Get(t.Context(), prefix+"user:"+u.ID).Bytes()
+		check(t, err)
+		var r struct{ AuthstoreText []string }
+		check(t, json.Unmarshal(value, &r))
+		return r.AuthstoreText
+	}
+	if got := marked(); !cmp.Equal(got, []string{"/a~1b/0"}) {
+		t.Errorf("got %q, want the one text", got)
+	}
+	_, err = store.UpdateUser(t.Context(), u.ID, adapter.UserUpdate{Attributes: adapter.Attributes{"a/b": "x"}})
+	check(t, err)
+	if got := marked(); got != nil {
+		t.Errorf("got %q, want none any more", got)
+	}
+}
+
+// What cannot be read is an error, never nothing, and is left to a person.
+func TestUnreadableRecords(t *testing.T) {
+	store, client, prefix := newStore(t)
+	u, err := store.CreateUser(t.Context(), adapter.User{})
+	check(t, err)
+	for key, value := range map[string]string{
+		"user:a": "not JSON", "user:b": `{"id":"b","name":5}`, "user:session:s": `{"sessionToken":"s","userId":"` + u.ID + `","expires":"soon"}`,
+		"user:account:p:1": "[1,2]",
+	} {
+		check(t, client.Set(t.Context(), prefix+key, value, 0).Err())
+	}
+	_, errA := store.GetUser(t.Context(), "a")
+	_, errB := store.GetUser(t.Context(), "b")
+	_, _, errS := store.GetSessionAndUser(t.Context(), "s")
+	_, errP := store.GetAccount(t.Context(), adapter.AccountKey{Provider: "p", ProviderAccountID: "1"})
+	for i, err := range []error{errA, errB, errS, errP} {
+		if err == nil || errors.Is(err, adapter.ErrNotFound) || !errors.As(err, new(*adapter.Error)) || strings.Contains(err.Error(), "soon") {
+			t.Errorf("read %d: got %v, want an error that says so", i, err)
+		}
+	}
+	r, _ := adapter.As[adapter.Repairer](store)
+	found, err := r.Repair(t.Context(), false)
+	check(t, err)
+	if len(found) != 4 {
+		t.Errorf("Repair: got %v, want four findings", found)
+	}
+	for _, f := range found {
+		if f.Action != "" {
+			t.Errorf("Repair: got %v, want it left to a person", f)
+		}
+	}
+}
+
+// A deletion that was cut is finished by Repair, and nobody inherits from it meanwhile.
+func TestRepairFinishesADeletion(t *testing.T) {
+	for name, finish := range map[string]func(adapter.Adapter) error{
+		"Repair": func(a adapter.Adapter) error {
+			r, _ := adapter.As[adapter.Repairer](a)
+			found, err := r.Repair(t.Context(), false)
+			if len(found) != 1 || found[0].Action == "" {
+				return fmt.Errorf("got %v, want one action", found)
+			}
+			return err
+		},
+		"CreateUser": func(a adapter.Adapter) error {
+			_, err := a.CreateUser(t.Context(), adapter.User{ID: "u"})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, client, prefix := newStore(t)
+			_, err := store.CreateUser(t.Context(), adapter.User{ID: "u"})
+			check(t, err)
+			_, err = store.CreateSession(t.Context(), adapter.Session{UserID: "u", SessionToken: "token", Expires: time.Now().Add(time.Hour)})
+			check(t, err)
+			// As the first step of DeleteUser leaves it.
+			check(t, client.Set(t.Context(), prefix+"authstore:deletion:u", "", 0).Err())
+			check(t, client.Del(t.Context(), prefix+"user:u", prefix+"user:session:by-user-id:u").Err())
+			check(t, finish(store))
+			left, err := client.Exists(t.Context(), prefix+"user:session:token", prefix+"authstore:deletion:u").Result()
+			check(t, err)
+			if left != 0 {
+				t.Errorf("got %d keys of the deleted user, want none", left)
+			}
+		})
+	}
+}
+
+func TestOpenByURL(t *testing.T) {
+	url := "redis+upstash" + strings.TrimPrefix(engine.Redis(t).URL, "redis")
+	before := goleak.IgnoreCurrent()
+	prefix := newPrefix()
+	a, err := adapter.Open(t.Context(), url+"?prefix="+prefix)
+	check(t, err)
+	u, err := a.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
+	check(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	go cancel()
+	_, _ = a.GetUser(ctx, "nobody") // may be left half way
+	p, _ := adapter.As[adapter.Pinger](a)
+	check(t, p.Ping(t.Context()))
+	check(t, a.Close())
+	goleak.VerifyNone(t, before)
+	client := newClient(t)
+	value, err := client.Get(t.Context(), prefix+"user:email:ada@example.com").Result()
+	check(t, err)
+	if value != u.ID {
+		t.Errorf("the index of the address has %q, want the user's ID", value)
+	}
+	check(t, remove(client, prefix))
+	for _, bad := range []string{"redis+upstash://host:port/", "redis+upstash://host/0?prefix=%25", "redis+upstash://host/x"} {
+		if a, err := adapter.Open(t.Context(), bad); !errors.Is(err, adapter.ErrInvalid) {
+			t.Errorf("%s: got %v, %v, want ErrInvalid", bad, a, err)
+		}
+	}
+}
+
+func TestNewPanicsOnWhatCannotWork(t *testing.T) {
+	client := goredis.NewClient(&goredis.Options{})
+	defer client.Close()
+	cluster := goredis.NewClusterClient(&goredis.ClusterOptions{})
+	defer cluster.Close()
+	for name, f := range map[string]func(){
+		"a cluster":               func() { upstash.New(cluster, upstash.Options{}) },
+		"percent":                 func() { upstash.New(client, upstash.Options{BaseKeyPrefix: "%"}) },
+		"one prefix twice":        func() { upstash.New(client, upstash.Options{UserKeyPrefix: "x:", SessionKeyPrefix: "x:"}) },
+		"users within addresses":  func() { upstash.New(client, upstash.Options{UserKeyPrefix: "x:y:", EmailKeyPrefix: "x:"}) },
+		"sessions within pointer": func() { upstash.New(client, upstash.Options{SessionKeyPrefix: "user:session:by-user-id:x"}) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: got no panic", name)
+				}
+			}()
+			f()
+		}()
+	}
+	upstash.New(client, upstash.Options{UserKeyPrefix: "u:", EmailKeyPrefix: "u:e:", SessionKeyPrefix: "u:s:"})
+}

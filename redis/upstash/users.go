@@ -1,0 +1,200 @@
+package upstash
+
+import (
+	"context"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
+)
+
+func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
+	return u, s.createUser(ctx, u, nil)
+}
+
+func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
+	return u, a, s.createUser(ctx, u, &a)
+}
+
+// createUser stores a user, and its account if there is one.
+func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Account) error {
+	key, possible := s.layout.user(u.ID)
+	if !possible {
+		return adapter.Invalid(adapter.FieldUserID, "must not begin like the rest of another key of the layout, such as email:")
+	}
+	user, err := encodeUser(u)
+	if err != nil {
+		return err
+	}
+	var account, accountKey string
+	if a != nil {
+		if account, err = encodeAccount(*a); err != nil {
+			return err
+		}
+		accountKey = s.layout.account(a.Key())
+	}
+	reply := s.layout.reply()
+	return persist(ctx, func() (again bool, err error) {
+		result, err := s.run(ctx, userCreate, []string{
+			reply, key, s.layout.key(deletions, u.ID), s.layout.key(emails, u.Email), accountKey, s.layout.key(lastAccount, u.ID),
+		}, user, u.Email, account, s.layout.prefix[users], u.ID).Text()
+		switch result {
+		case "DELETED":
+			err = s.finishDeletion(ctx, u.ID)
+			return err == nil, err
+		case "ID":
+			err = adapter.Conflict(adapter.FieldUserID)
+		case "EMAIL":
+			err = adapter.Conflict(adapter.FieldUserEmail)
+		case "ACCOUNT":
+			err = adapter.Conflict(adapter.FieldAccount)
+		}
+		return false, client.Failure(err)
+	})
+}
+
+func encodeUser(u adapter.User) (string, error) {
+	r := record{}
+	r.setUser(u)
+	if err := r.setAttributes(u.Attributes, nil); err != nil {
+		return "", err
+	}
+	return r.String()
+}
+
+func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
+	u, _, err := s.readUser(ctx, id)
+	return u, err
+}
+
+// readUser returns the user with an ID, and its record as it is stored.
+func (s *store) readUser(ctx context.Context, id string) (adapter.User, string, error) {
+	key, possible := s.layout.user(id)
+	if !possible {
+		return adapter.User{}, "", adapter.ErrNotFound
+	}
+	value, err := s.get(ctx, key)
+	if err != nil {
+		return adapter.User{}, "", err
+	}
+	u, err := decodeUser(id, value)
+	return u, value, err
+}
+
+// GetUserByEmail finds a user by the index of addresses, which leads to nobody who has
+// given the address up: the JavaScript adapter leaves old entries there.
+func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
+	value, err := s.run(ctx, userByEmail, []string{s.layout.key(emails, email)}, s.layout.prefix[users]).Text()
+	if err != nil {
+		return adapter.User{}, client.Failure(err)
+	}
+	u, err := s.anyUser(value)
+	if err == nil && u.Email != email {
+		return adapter.User{}, adapter.ErrNotFound
+	}
+	return u, err
+}
+
+// anyUser reads a user by its record alone.
+func (s *store) anyUser(value string) (adapter.User, error) {
+	record, err := parse(value)
+	if err != nil {
+		return adapter.User{}, err
+	}
+	r := reader{record: record}
+	id := r.text("id")
+	if _, possible := s.layout.user(id); r.err == nil && !possible {
+		return adapter.User{}, adapter.ErrNotFound
+	}
+	return decodeUser(id, value)
+}
+
+func (s *store) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (adapter.User, error) {
+	f, err := s.owned(ctx, []string{s.layout.account(key)}, "")
+	if err != nil {
+		return adapter.User{}, err
+	}
+	a, err := accountWithKey(key, f.value)
+	if err != nil {
+		return adapter.User{}, err
+	}
+	return decodeUser(a.UserID, f.user)
+}
+
+// UpdateUser costs two round trips: the record is read, and put back changed if it is
+// still the same.
+func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	var u adapter.User
+	reply := s.layout.reply()
+	err := persist(ctx, func() (again bool, err error) {
+		var before string
+		if u, before, err = s.readUser(ctx, id); err != nil {
+			return false, err
+		}
+		old := u.Email
+		up.Apply(&u, s.options.Now())
+		after, err := changed(before, func(r record) { r.setUser(u) }, up.Attributes, up.RemoveAttributes)
+		if err != nil {
+			return false, err
+		}
+		result, err := s.replaceUser(ctx, reply, id, before, after, old, u.Email)
+		switch result {
+		case "CHANGED":
+			return true, nil
+		case "ABSENT":
+			err = adapter.ErrNotFound
+		case "EMAIL":
+			err = adapter.Conflict(adapter.FieldUserEmail)
+		}
+		return false, client.Failure(err)
+	})
+	return u, err
+}
+
+// replaceUser puts a user in the place of what was read, and moves its address.
+func (s *store) replaceUser(ctx context.Context, reply, id, before, after, old, email string) (string, error) {
+	key, _ := s.layout.user(id)
+	gives := "0"
+	if old == email {
+		email = ""
+	} else if old != "" {
+		gives = "1"
+	}
+	keys := []string{reply, key, s.layout.key(emails, old), s.layout.key(emails, email)}
+	return s.run(ctx, userUpdate, keys, before, after, email, gives, id, s.layout.prefix[users]).Text()
+}
+
+// changed returns a record with some fields and attributes changed, and all else as it
+// was written.
+func changed(value string, fields func(record), set adapter.Attributes, removed []string) (string, error) {
+	r, err := parse(value)
+	if err != nil {
+		return "", err
+	}
+	fields(r)
+	if err := r.setAttributes(set, removed); err != nil {
+		return "", err
+	}
+	return r.String()
+}
+
+// DeleteUser costs one round trip, after which nothing of the user can be reached, and
+// those of a walk through the store (see scan).
+func (s *store) DeleteUser(ctx context.Context, id string) error {
+	key, possible := s.layout.user(id)
+	if !possible {
+		return nil
+	}
+	err := s.run(ctx, userDelete, []string{
+		key, s.layout.key(deletions, id), s.layout.key(lastAccount, id), s.layout.key(lastSession, id), s.layout.key(authenticatorList, id),
+	}, id, s.layout.prefix[emails]).Err()
+	if err != nil {
+		return client.Failure(err)
+	}
+	return s.finishDeletion(ctx, id)
+}
+
+// finishDeletion removes what belonged to a deleted user, and the mark of its deletion.
+func (s *store) finishDeletion(ctx context.Context, id string) error {
+	w := walk{member: "userId", value: id, kinds: []kind{accounts, sessions, authenticators}, while: s.layout.key(deletions, id), remove: true}
+	return s.scan(ctx, w, nil)
+}
