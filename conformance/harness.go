@@ -13,7 +13,7 @@ type Harness struct {
 	Engine  string // name and version of what it runs on
 
 	// Namespace returns a fresh, empty part of the store. It is called for each
-	// test.
+	// test, whose ID is [TestID] of the context.
 	Namespace func(ctx context.Context) (Namespace, error)
 
 	// NewID returns the n-th ID that this store takes as a user's ID, always the
@@ -41,6 +41,12 @@ const (
 	Ping       Feature = "adapter.Pinger"
 	Purge      Feature = "adapter.Purger"
 	SetUp      Feature = "adapter.Schema"
+
+	// Live is a store that answers whatever it is asked. A harness that answers from
+	// what was recorded of a store leaves it out: tests whose calls differ from run to
+	// run, such as races, are then not provided, and all others make the same calls in
+	// every run, one after another.
+	Live Feature = "a live store"
 )
 
 // Namespace is an empty part of a store, for one test.
@@ -62,6 +68,23 @@ type Namespace struct {
 
 	// Close removes the namespace. Optional.
 	Close func() error
+}
+
+type testIDKey struct{}
+
+// TestID returns the ID of the test whose context it is.
+func TestID(ctx context.Context) string {
+	id, _ := ctx.Value(testIDKey{}).(string)
+	return id
+}
+
+// provides reports whether a test has a feature that is not the adapter's.
+func (h *Harness) provides(n Namespace, f Feature) bool {
+	if f == Live {
+		_, leftOut := h.LeftOut[Live]
+		return !leftOut
+	}
+	return n.provides(f)
 }
 
 // provides reports whether the namespace has a feature of its own.

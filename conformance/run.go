@@ -92,7 +92,7 @@ func (h *Harness) listed(r Result) bool {
 // run runs one test in a namespace of its own, watched.
 func (h *Harness) run(ctx context.Context, test Test) Result {
 	result := Result{ID: test.ID, Rule: test.Rule, Source: test.Source}
-	ctx, cancel := context.WithTimeout(ctx, *timeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, testIDKey{}, test.ID), *timeout)
 	defer cancel()
 	t := &T{Clock: &Clock{now: Start}, harness: h, test: test, ctx: ctx}
 	done := make(chan struct{})
@@ -136,7 +136,7 @@ func (t *T) main() {
 	t.ok("the harness makes a namespace", err)
 	t.namespace = namespace
 	for _, f := range t.test.Needs {
-		if !namespace.provides(f) {
+		if !t.harness.provides(namespace, f) {
 			t.Skip(t.harness.whyNot(f))
 		}
 	}
