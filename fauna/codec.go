@@ -81,7 +81,7 @@ func (d doc) time(name string, t time.Time) {
 	}
 }
 
-// expires sets the expiry, and when the server removes the document.
+// expires sets the expiry of a new document, and when the server removes it.
 func (d doc) expires(t time.Time) {
 	d[fieldExpires], d[fieldTTL] = t, t.Add(grace)
 }
@@ -333,9 +333,7 @@ func encodeSession(s adapter.Session, stored string) doc {
 
 func encodeSessionUpdate(up adapter.SessionUpdate, now time.Time) doc {
 	d := doc{}
-	if up.Expires != nil {
-		d.expires(*up.Expires)
-	}
+	set(d.time, fieldExpires, up.Expires)
 	d.time(fieldUpdated, now)
 	d.attributes(up.Attributes, up.RemoveAttributes)
 	return d

@@ -8,5 +8,6 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	conformance.Run(t, newBed(t).harness(), sequence.Test(20))
+	b := newBed(t)
+	conformance.Run(t, b.harness(), sequence.Test(20), schemaAtOnce(b))
 }

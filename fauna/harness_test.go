@@ -204,11 +204,13 @@ func (s steps) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 	return resp, answer
 }
 
+const dumpQuery = `Collection(${name}).all().pageSize(500) { id, data }`
+
 // dump returns every document of every collection.
 func dump(ctx context.Context, client *driver.Client) ([]string, error) {
 	var all []string
 	for _, name := range collections {
-		q, err := driver.FQL(`Collection(${name}).all().pageSize(500) { id, data }`, map[string]any{"name": name})
+		q, err := driver.FQL(dumpQuery, map[string]any{"name": name})
 		if err != nil {
 			return nil, err
 		}

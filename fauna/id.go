@@ -26,5 +26,5 @@ func newID() string {
 // the server writes it.
 func isID(id string) bool {
 	n, err := strconv.ParseInt(id, 10, 64)
-	return err == nil && n > 0 && strconv.FormatInt(n, 10) == id
+	return err == nil && n >= 0 && strconv.FormatInt(n, 10) == id
 }

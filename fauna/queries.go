@@ -78,10 +78,14 @@ const (
 		let u = if (s == null) null else Collection(${users}).byId(s.userId) { id, data }
 		{ session: if (u == null) null else s { data }, user: u }`
 
+	// updateSession gives a session that ends now a little time, as a document cannot be
+	// read any more at its ttl, not even to answer with it.
 	updateSession = `
 		let s = Collection(${sessions}).bySessionToken(${token}).where(.expires > ${now}).first()
 		let live = if (s == null) false else Collection(${users}).byId(s.userId).exists()
-		{ session: if (live) s.replace(Object.assign(Object.assign(s.data, { ttl: s.ttl }), ${changes})) { data } else null }`
+		let soon = Time.now().add(1, "minute")
+		let ttl = if (${ttl} == null) s?.ttl else if (${ttl} < soon) soon else ${ttl}
+		{ session: if (live) s.replace(Object.assign(Object.assign(s.data, { ttl: ttl }), ${changes})) { data } else null }`
 
 	deleteSession = `
 		Collection(${sessions}).bySessionToken(${token}).forEach(d => d.delete())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"time"
 
 	"github.com/fauna/fauna-go/v3"
@@ -50,16 +51,27 @@ func (s *store) query(ctx context.Context, fql string, a args) (reply, error) {
 	}
 }
 
-func (s *store) send(ctx context.Context, q *fauna.Query) (reply, error) {
+// send sends a query once. On a response that is JSON but no answer, such as one without
+// its cost, the driver panics.
+func (s *store) send(ctx context.Context, q *fauna.Query) (answer reply, err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case runtime.Error:
+			answer, err = nil, errors.Join(errNoAnswer, p)
+		default:
+			panic(p)
+		}
+	}()
 	r, err := s.client.Query(q, fauna.QueryContext(ctx))
 	if err != nil {
 		return nil, err
 	}
-	answer, ok := r.Data.(map[string]any)
+	object, ok := r.Data.(map[string]any)
 	if !ok {
 		return nil, errNoAnswer
 	}
-	return answer, nil
+	return object, nil
 }
 
 // named adds the names of the collections, which are arguments too.

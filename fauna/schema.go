@@ -42,9 +42,9 @@ const (
 
 	// extendCollection keeps the indexes and constraints that there are.
 	extendCollection = `
-		let c = Collection.byName(${name})
-		let old = c.constraints
-		c.update({ indexes: ${indexes}, constraints: if (old == null) ${constraints} else old.concat(${constraints}) })
+		let c: Any = Collection.byName(${name})
+		let old = if (c.constraints == null) [] else c.constraints
+		c.update({ indexes: ${indexes}, constraints: old.concat(${constraints}) })
 		{ done: true }`
 )
 
@@ -197,13 +197,14 @@ func (s *store) supply(ctx context.Context, l lack) error {
 	if l.blocked {
 		return adapter.Invalid("Options.Collections", "must not name a collection with an index of ours on other fields: see CheckSchema")
 	}
-	query := extendCollection
-	if l.absent {
-		query = createCollection
-	} else if len(l.indexes) == 0 && l.unique == nil {
-		return nil // nothing, or it is being built
+	a := args{"name": l.name, "indexes": definitions(l.indexes), "constraints": constraint(l.unique)}
+	var err error
+	switch {
+	case l.absent:
+		_, err = s.query(ctx, createCollection, a)
+	case len(l.indexes) > 0 || l.unique != nil:
+		_, err = s.query(ctx, extendCollection, a)
 	}
-	_, err := s.query(ctx, query, args{"name": l.name, "indexes": definitions(l.indexes), "constraints": constraint(l.unique)})
 	return err
 }
 

@@ -37,7 +37,10 @@ func known(d doc, token string) adapter.Session {
 
 func (s *store) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
 	a := s.live(token)
-	a["changes"] = encodeSessionUpdate(up, s.options.Now())
+	a["changes"], a["ttl"] = encodeSessionUpdate(up, s.options.Now()), nil
+	if up.Expires != nil {
+		a["ttl"] = up.Expires.Add(grace)
+	}
 	d, err := s.one(ctx, updateSession, a, "session")
 	if err != nil {
 		return adapter.Session{}, err

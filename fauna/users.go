@@ -9,7 +9,7 @@ import (
 // checkNewID refuses an ID that no document can have.
 func checkNewID(id string) error {
 	if !isID(id) {
-		return adapter.Invalid("User.ID", "must be a Fauna ID, a decimal number from 1 to 9223372036854775807")
+		return adapter.Invalid("User.ID", "must be a Fauna ID, a decimal number up to 9223372036854775807")
 	}
 	return nil
 }
