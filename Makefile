@@ -4,12 +4,12 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 # The packages that run the conformance suite, each with a report of its own.
-BACKENDS = memory redis
+BACKENDS = memory redis fauna
 REPORTS  = $(BACKENDS:%=build/reports/%.json)
 
 # The engines that the backends run on: make test sees to Docker and an image of
 # each. ENGINES= leaves that out, for servers that the environment names.
-ENGINES = redis
+ENGINES = redis fauna
 
 # Not in go.mod, so that those who import authstore don't get it.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -51,9 +51,9 @@ check-table: ## Check that README.md has the results of the last make test
 	go run ./cmd/conformance-table -check $(REPORTS)
 
 .PHONY: bench
-bench: setup ## Run the benchmarks, Redis beside the bare client, and with a million users
+bench: setup ## Run the benchmarks, stores beside the bare client, and with a million users
 	go test -run '^$$' -bench . -benchmem ./memory
-	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./redis
+	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./redis ./fauna
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME

@@ -51,8 +51,10 @@
 // So a reply that is lost is adapter.ErrUnavailable, never a false conflict, and whether
 // the write was applied is not known.
 //
-// That reads see what any other process wrote takes a client with [ClientOptions]:
-// without Linearized a read on a cluster may be a little behind.
+// Two of these take a client with [ClientOptions]. Without Linearized a read on a cluster
+// may be a little behind what another process wrote. With the server's own repetitions a
+// 409 may hide a time-out, and a create that was applied after all be a conflict with
+// itself.
 //
 // # Round trips and cost
 //

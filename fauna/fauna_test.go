@@ -49,7 +49,7 @@ func TestOpenByURL(t *testing.T) {
 		if _, err := a.GetUserByEmail(t.Context(), "ada@example.com"); !errors.Is(err, adapter.ErrNotFound) {
 			t.Errorf("got %v, want ErrNotFound", err)
 		}
-		for name, want := range map[string]string{"Authorization": "Bearer " + secret, "X-Linearized": "true", "X-Max-Contention-Retries": "7"} {
+		for name, want := range map[string]string{"Authorization": "Bearer " + secret, "X-Linearized": "true", "X-Max-Contention-Retries": "0"} {
 			if got := s.header.Get(name); got != want {
 				t.Errorf("%s: got %q, want %q", name, got, want)
 			}
