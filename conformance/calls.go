@@ -76,7 +76,7 @@ var callTests = []Test{
 		t.ok("CreateSession", err)
 		t.equal("SessionToken", s.SessionToken, adapter.NewSessionToken(id, secret))
 	}},
-	{ID: "OPT-002", Rule: "Without options an adapter works by itself: its own clock, IDs and secrets.", Source: "docs/contract.md R11", Run: func(t *T) {
+	{ID: "OPT-002", Rule: "Without options an adapter works by itself: its own clock, IDs and secrets.", Source: "docs/contract.md R11", Needs: []Feature{Live}, Run: func(t *T) {
 		a := t.Open(adapter.Options{})
 		before := adapter.Milliseconds(time.Now())
 		u, err := a.CreateUser(t.ctx, adapter.User{Email: email(ada)})

@@ -2,6 +2,7 @@ package fauna
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,8 +113,8 @@ func nullPaths(v any, path, paths []any) []any {
 	case nil:
 		return append(paths, append([]any{}, path...))
 	case map[string]any:
-		for name, e := range v {
-			paths = nullPaths(e, append(path[:len(path):len(path)], name), paths)
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			paths = nullPaths(v[name], append(path[:len(path):len(path)], name), paths)
 		}
 	case []any:
 		for i, e := range v {

@@ -43,12 +43,15 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	var a answer
-	if err := json.Unmarshal(body, &a); err != nil || a.Stats == nil {
+	if err := json.Unmarshal(body, &a); err != nil || a.Stats == nil && a.Error == nil {
 		return nil, fmt.Errorf("an answer without the cost: %s, %v", body, err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.Queries++
+	if a.Stats == nil {
+		return resp, nil
+	}
 	m.Compute += a.Stats.ComputeOps
 	m.Read += a.Stats.ReadOps
 	m.Write += a.Stats.WriteOps

@@ -2,6 +2,7 @@ package fauna_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -104,11 +105,16 @@ func run(ctx context.Context, client *driver.Client, fql string, args map[string
 	if err != nil {
 		return nil, err
 	}
-	r, err := client.Query(q, driver.QueryContext(ctx))
-	if err != nil {
-		return nil, err
+	for {
+		r, err := client.Query(q, driver.QueryContext(ctx))
+		var contended *driver.ErrContendedTransaction // such as one with another test's database
+		switch {
+		case err == nil:
+			return r.Data, nil
+		case !errors.As(err, &contended):
+			return nil, err
+		}
 	}
-	return r.Data, nil
 }
 
 // wire returns the transport of a test, and what ends it.
