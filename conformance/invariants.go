@@ -325,7 +325,7 @@ func (t *T) parallel(n int, f func(i int) error) error {
 	}
 	close(next)
 	atOnce := workers
-	if !t.harness.provides(t.namespace, Live) {
+	if !t.harness.live() {
 		atOnce = 1
 	}
 	return errors.Join(race(min(atOnce, n), func(int) error {

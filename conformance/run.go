@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,11 +133,14 @@ func (t *T) main() {
 		}
 		t.closeAll()
 	}()
+	if !t.harness.live() && slices.Contains(t.test.Needs, Live) {
+		t.Skip(t.harness.whyNot(Live))
+	}
 	namespace, err := t.harness.Namespace(t.ctx)
 	t.ok("the harness makes a namespace", err)
 	t.namespace = namespace
 	for _, f := range t.test.Needs {
-		if !t.harness.provides(namespace, f) {
+		if !namespace.provides(f) {
 			t.Skip(t.harness.whyNot(f))
 		}
 	}
