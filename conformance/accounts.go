@@ -55,7 +55,7 @@ var accountTests = []Test{
 			"nothing":      {},
 		}
 		u := t.user(ada)
-		for name, up := range updates {
+		for name, up := range inOrder(updates) {
 			acc, err := t.store.LinkAccount(t.ctx, fullAccount(u.ID, "github", name))
 			t.ok("LinkAccount", err)
 			t.Clock.Advance(time.Second)

@@ -33,7 +33,7 @@ var callTests = []Test{
 		t.ok("Close", t.Open(t.Options()).Close())
 		t.sameUser(u)
 	}},
-	{ID: "CLO-003", Rule: "An adapter may be closed while it is used: each call answers rightly or is ErrClosed.", Source: "docs/contract.md R9", Run: func(t *T) {
+	{ID: "CLO-003", Rule: "An adapter may be closed while it is used: each call answers rightly or is ErrClosed.", Source: "docs/contract.md R9", Needs: []Feature{Live}, Run: func(t *T) {
 		u := t.user(ada)
 		a := t.Open(t.Options())
 		errs := race(32, func(i int) error {
@@ -76,7 +76,7 @@ var callTests = []Test{
 		t.ok("CreateSession", err)
 		t.equal("SessionToken", s.SessionToken, adapter.NewSessionToken(id, secret))
 	}},
-	{ID: "OPT-002", Rule: "Without options an adapter works by itself: its own clock, IDs and secrets.", Source: "docs/contract.md R11", Run: func(t *T) {
+	{ID: "OPT-002", Rule: "Without options an adapter works by itself: its own clock, IDs and secrets.", Source: "docs/contract.md R11", Needs: []Feature{Live}, Run: func(t *T) {
 		a := t.Open(adapter.Options{})
 		before := adapter.Milliseconds(time.Now())
 		u, err := a.CreateUser(t.ctx, adapter.User{Email: email(ada)})

@@ -173,12 +173,12 @@ var cascadeTests = []Test{
 		for _, other := range others {
 			t.link(other, numbered("token", 1))
 		}
-		t.ok("CreateVerificationToken", parallel(many, func(i int) error {
+		t.ok("CreateVerificationToken", t.parallel(many, func(i int) error {
 			_, err := t.store.CreateVerificationToken(t.ctx, adapter.VerificationToken{Identifier: ada, Token: numbered("token", i), Expires: Start.Add(time.Hour)})
 			return err
 		}))
 		t.ok("DeleteVerificationTokens", t.Second().DeleteVerificationTokens(t.ctx, ada))
-		t.ok("UseVerificationToken", parallel(many, func(i int) error {
+		t.ok("UseVerificationToken", t.parallel(many, func(i int) error {
 			if t.usable(t.ctx, t.store, ada, numbered("token", i)) {
 				return fmt.Errorf("token %d of %d is not void", i, many)
 			}
@@ -244,7 +244,7 @@ func (t *T) whole(s stage) {
 func (t *T) manySessions(userID string, n int) []string {
 	t.Helper()
 	tokens := make([]string, n)
-	t.ok("CreateSession", parallel(n, func(i int) error {
+	t.ok("CreateSession", t.parallel(n, func(i int) error {
 		s, err := t.store.CreateSession(t.ctx, adapter.Session{UserID: userID, Expires: Start.Add(time.Hour), Attributes: largeAttributes})
 		tokens[i] = s.SessionToken
 		return err
@@ -255,7 +255,7 @@ func (t *T) manySessions(userID string, n int) []string {
 // expiring creates sessions that live for a minute.
 func (t *T) expiring(userID string, n int) {
 	t.Helper()
-	t.ok("CreateSession", parallel(n, func(int) error {
+	t.ok("CreateSession", t.parallel(n, func(int) error {
 		_, err := t.store.CreateSession(t.ctx, adapter.Session{UserID: userID, Expires: t.Clock.Now().Add(time.Minute), Attributes: largeAttributes})
 		return err
 	}))
@@ -272,7 +272,7 @@ func (t *T) countSessions(userID string) int {
 func (t *T) manyAccounts(userID, provider string, n int) []adapter.AccountKey {
 	t.Helper()
 	keys := make([]adapter.AccountKey, n)
-	t.ok("LinkAccount", parallel(n, func(i int) error {
+	t.ok("LinkAccount", t.parallel(n, func(i int) error {
 		a := plainAccount(userID, provider, numbered("a", i))
 		a.IDToken = largeIDToken
 		keys[i] = a.Key()
@@ -286,7 +286,7 @@ func (t *T) manyAccounts(userID, provider string, n int) []adapter.AccountKey {
 func (t *T) manyAuthenticators(userID, name string, n int) []string {
 	t.Helper()
 	ids := make([]string, n)
-	t.ok("CreateAuthenticator", parallel(n, func(i int) error {
+	t.ok("CreateAuthenticator", t.parallel(n, func(i int) error {
 		ids[i] = numbered(name, i)
 		_, err := t.store.CreateAuthenticator(t.ctx, fullAuthenticator(userID, ids[i]))
 		return err

@@ -26,7 +26,8 @@
 // # What a harness leaves out
 //
 // Some tests need more than an adapter: a look at what is stored ([Dump]), faults
-// ([Faults]), a count of round trips ([RoundTrips]). A harness that leaves one out
+// ([Faults]), a count of round trips ([RoundTrips]), a store that is there ([Live],
+// which recordings of one are not). A harness that leaves one out
 // must say why in [Harness.LeftOut]; the tests are then reported as not provided.
 // What is left out without a reason is skipped on a developer's machine and fails
 // where the environment variable CI is set.

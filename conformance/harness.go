@@ -13,7 +13,7 @@ type Harness struct {
 	Engine  string // name and version of what it runs on
 
 	// Namespace returns a fresh, empty part of the store. It is called for each
-	// test.
+	// test, whose ID is [TestID] of the context.
 	Namespace func(ctx context.Context) (Namespace, error)
 
 	// NewID returns the n-th ID that this store takes as a user's ID, always the
@@ -42,6 +42,12 @@ const (
 	Purge      Feature = "adapter.Purger"
 	SetUp      Feature = "adapter.Schema"
 	Digests    Feature = "session tokens stored as digests"
+
+	// Live is a store that answers whatever it is asked. A harness that answers from
+	// what was recorded of a store leaves it out: tests whose calls differ from run to
+	// run, such as races, are then not provided, and all others make the same calls in
+	// every run, one after another.
+	Live Feature = "a live store"
 )
 
 // Namespace is an empty part of a store, for one test.
@@ -68,6 +74,20 @@ type Namespace struct {
 	Close func() error
 }
 
+type testIDKey struct{}
+
+// TestID returns the ID of the test whose context it is.
+func TestID(ctx context.Context) string {
+	id, _ := ctx.Value(testIDKey{}).(string)
+	return id
+}
+
+// live reports whether the store answers whatever it is asked.
+func (h *Harness) live() bool {
+	_, leftOut := h.LeftOut[Live]
+	return !leftOut
+}
+
 // provides reports whether the namespace has a feature of its own.
 func (n Namespace) provides(f Feature) bool {
 	switch f {
@@ -80,5 +100,5 @@ func (n Namespace) provides(f Feature) bool {
 	case Digests:
 		return !n.PlainTokens
 	}
-	return false
+	return f == Live // as the harness is
 }

@@ -157,7 +157,7 @@ func short(key any) string {
 // each calls f for all keys, some at once, and fails the test for each error.
 func (ks keyspace[K]) each(t *T, doing string, keys []K, f func(K) error) {
 	t.Helper()
-	_ = parallel(len(keys), func(i int) error {
+	_ = t.parallel(len(keys), func(i int) error {
 		if err := f(keys[i]); err != nil {
 			t.Errorf("%s: %s %s\n  got:  %v\n  want: no error", ks.kind, doing, short(keys[i]), err)
 		}
@@ -186,7 +186,7 @@ func (ks keyspace[K]) absent(t *T, key K) error {
 func (ks keyspace[K]) createAll(t *T) []K {
 	t.Helper()
 	taken := make([]bool, len(ks.keys))
-	_ = parallel(len(ks.keys), func(i int) error {
+	_ = t.parallel(len(ks.keys), func(i int) error {
 		key := ks.keys[i]
 		err := ks.create(key, fmt.Sprintf("%x", fmt.Sprint(key)))
 		switch valid := ks.valid(key); {
@@ -215,7 +215,7 @@ func (ks keyspace[K]) createAll(t *T) []K {
 func (ks keyspace[K]) reads(t *T, keys []K) []entry[K] {
 	t.Helper()
 	entries := make([]entry[K], len(keys))
-	_ = parallel(len(keys), func(i int) error {
+	_ = t.parallel(len(keys), func(i int) error {
 		record, got, err := ks.read(t.Second(), keys[i])
 		if err != nil || got != keys[i] {
 			t.Errorf("%s: a read of the key %s\n  got:  the key %s, the error %v\n  want: the key byte for byte", ks.kind, short(keys[i]), short(got), err)
@@ -608,7 +608,7 @@ func hostileReferences(t *T) {
 	s, other := t.newStage(ada), t.newStage(grace)
 	a := t.Second()
 	ids := distinct(hostileKeys(s.user.ID, 255), s.user.ID)
-	t.ok("calls with the ID of no user", parallel(len(ids), func(i int) error {
+	t.ok("calls with the ID of no user", t.parallel(len(ids), func(i int) error {
 		if _, err := a.GetUser(t.ctx, ids[i]); !errors.Is(err, adapter.ErrNotFound) {
 			return fmt.Errorf("GetUser of %s: %v", short(ids[i]), err)
 		}
@@ -619,7 +619,7 @@ func hostileReferences(t *T) {
 		return errors.Join(err, a.DeleteSessionByID(t.ctx, ids[i], s.session.ID), a.DeleteSessions(t.ctx, ids[i]), a.DeleteUser(t.ctx, ids[i]))
 	}))
 	sessionIDs := append(distinct(hostileKeys(s.session.ID, 43), s.session.ID), s.session.SessionToken, other.session.ID)
-	t.ok("DeleteSessionByID", parallel(len(sessionIDs), func(i int) error {
+	t.ok("DeleteSessionByID", t.parallel(len(sessionIDs), func(i int) error {
 		return a.DeleteSessionByID(t.ctx, s.user.ID, sessionIDs[i])
 	}))
 	kept := append(hostileKeys(other.session.SessionToken, 1024), s.session.SessionToken)
@@ -708,7 +708,7 @@ func hostileValues(t *T) {
 	t.ok("CreateUser", err)
 	t.equal("attributes of CreateUser", u.Attributes, values)
 	t.sameUser(u)
-	t.ok("texts as they are", parallel(len(texts), func(i int) error {
+	t.ok("texts as they are", t.parallel(len(texts), func(i int) error {
 		text := texts[i]
 		u, err := t.store.CreateUser(t.ctx, adapter.User{Name: text, Image: text})
 		if err != nil {

@@ -91,7 +91,7 @@ func (t *T) look(w universe) *view {
 			return keep(v, v.authenticators, id, auth, err)
 		})
 	}
-	t.ok("reading what there is", parallel(len(reads), func(i int) error { return reads[i]() }))
+	t.ok("reading what there is", t.parallel(len(reads), func(i int) error { return reads[i]() }))
 	ids := slices.Clone(w.users)
 	for _, found := range []map[string]adapter.User{v.byEmail, v.bySession} {
 		for _, u := range found {
@@ -106,7 +106,7 @@ func (t *T) look(w universe) *view {
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	t.ok("reading the users", parallel(len(ids), func(i int) error { return v.lookAt(t, ids[i]) }))
+	t.ok("reading the users", t.parallel(len(ids), func(i int) error { return v.lookAt(t, ids[i]) }))
 	return v
 }
 
@@ -256,11 +256,11 @@ func (t *T) gone(w universe) {
 	t.freeEmails(w.emails)
 	heir, err := t.store.CreateUser(t.ctx, adapter.User{Name: "heir"})
 	t.ok("CreateUser", err)
-	t.ok("LinkAccount of the keys of a deleted user", parallel(len(w.accounts), func(i int) error {
+	t.ok("LinkAccount of the keys of a deleted user", t.parallel(len(w.accounts), func(i int) error {
 		_, err := t.store.LinkAccount(t.ctx, plainAccount(heir.ID, w.accounts[i].Provider, w.accounts[i].ProviderAccountID))
 		return err
 	}))
-	t.ok("CreateAuthenticator with the IDs of a deleted user", parallel(len(w.credentials), func(i int) error {
+	t.ok("CreateAuthenticator with the IDs of a deleted user", t.parallel(len(w.credentials), func(i int) error {
 		_, err := t.store.CreateAuthenticator(t.ctx, fullAuthenticator(heir.ID, w.credentials[i]))
 		return err
 	}))
@@ -272,7 +272,7 @@ func (t *T) gone(w universe) {
 func (t *T) freeEmails(addresses []string) {
 	t.Helper()
 	a := t.Second()
-	t.ok("signing up with free addresses", parallel(len(addresses), func(i int) error {
+	t.ok("signing up with free addresses", t.parallel(len(addresses), func(i int) error {
 		if _, err := a.GetUserByEmail(t.ctx, addresses[i]); !errors.Is(err, adapter.ErrNotFound) {
 			return fmt.Errorf("GetUserByEmail of a free address: the error %v", err)
 		}
@@ -316,14 +316,19 @@ func (t *T) ownsNothing(userID string) {
 // workers is how many calls parallel makes at once.
 const workers = 16
 
-// parallel calls f for 0 to n-1, some at once, and returns the errors joined.
-func parallel(n int, f func(i int) error) error {
+// parallel calls f for 0 to n-1, some at once, and returns the errors joined. Without a
+// live store the calls are made in order.
+func (t *T) parallel(n int, f func(i int) error) error {
 	next := make(chan int, n)
 	for i := range n {
 		next <- i
 	}
 	close(next)
-	return errors.Join(race(min(workers, n), func(int) error {
+	atOnce := workers
+	if !t.harness.live() {
+		atOnce = 1
+	}
+	return errors.Join(race(min(atOnce, n), func(int) error {
 		var errs []error
 		for i := range next {
 			if err := f(i); err != nil {

@@ -98,6 +98,9 @@ func TestCheck(t *testing.T) {
 	reasoned := bare
 	reasoned.LeftOut = map[conformance.Feature]string{conformance.Dump: "it is encrypted"}
 	dump := []conformance.Feature{conformance.Dump}
+	replayed := h
+	replayed.LeftOut = map[conformance.Feature]string{conformance.Live: "it was recorded"}
+	live := []conformance.Feature{conformance.Live}
 
 	tests := []struct {
 		name    string
@@ -117,6 +120,8 @@ func TestCheck(t *testing.T) {
 		{"a feature that is there is provided", h, dump, func(*conformance.T) {}, conformance.Passed, nil},
 		{"a feature that is not there is named", bare, dump, func(*conformance.T) {}, conformance.NotProvided, []string{string(conformance.Dump)}},
 		{"a feature is left out for a reason", reasoned, dump, func(*conformance.T) {}, conformance.NotProvided, []string{"it is encrypted"}},
+		{"a store is live if nobody says that it is not", bare, live, func(*conformance.T) {}, conformance.Passed, nil},
+		{"a store that is not live is left out for a reason", replayed, live, func(*conformance.T) {}, conformance.NotProvided, []string{"it was recorded"}},
 		{"a test without a namespace fails", broken, nil, func(*conformance.T) {}, conformance.Failed, []string{"no space"}},
 		{"a namespace that cannot be removed fails", notClosing, nil, func(*conformance.T) {}, conformance.Failed, []string{"in use"}},
 		{"an adapter that cannot be opened fails", unopened, nil, func(*conformance.T) {}, conformance.Failed, []string{"no route"}},
@@ -133,6 +138,53 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWithoutALiveStore runs what does not need one twice: the same calls in the same
+// order, as far as the tests decide it. Of a race nothing is run.
+func TestWithoutALiveStore(t *testing.T) {
+	var tests []conformance.Test
+	for _, test := range suite {
+		switch test.ID {
+		case "RAC-001", "CLO-003", "CAS-011", "KEY-008", "RTT-101":
+			tests = append(tests, test)
+		}
+	}
+	var made [2][]string
+	for i := range made {
+		h := harness(healthy)
+		h.LeftOut = map[conformance.Feature]string{conformance.Live: "it was recorded"}
+		namespace := h.Namespace
+		h.Namespace = func(ctx context.Context) (conformance.Namespace, error) {
+			n, err := namespace(ctx)
+			open, id := n.Open, conformance.TestID(ctx)
+			n.Open = func(o adapter.Options) (adapter.Adapter, error) {
+				a, err := open(o)
+				return noting{a, func(identifier, token string) { made[i] = append(made[i], id+" "+identifier+" "+token) }}, err
+			}
+			return n, err
+		}
+		report := conformance.Check(t.Context(), h, tests...)
+		if passed, left := report.Count(conformance.Passed), report.Count(conformance.NotProvided); passed != 3 || left != 2 {
+			t.Errorf("got %+v, want 3 passed and 2 not provided", report)
+		}
+	}
+	if len(made[0]) < 300 || !strings.HasPrefix(made[0][0], "CAS-011 ") || !slices.Equal(made[0], made[1]) {
+		t.Errorf("two runs make %d and %d calls, want the same ones", len(made[0]), len(made[1]))
+	}
+}
+
+// noting notes the uses of one-time tokens.
+type noting struct {
+	adapter.Adapter
+	note func(identifier, token string)
+}
+
+func (n noting) Unwrap() adapter.Adapter { return n.Adapter }
+
+func (n noting) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	n.note(identifier, token)
+	return n.Adapter.UseVerificationToken(ctx, identifier, token)
 }
 
 // TestWatchdog hangs, so that it takes as long as a test is given to notice that

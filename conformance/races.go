@@ -93,7 +93,7 @@ func (t *T) winner(doing string, errs []error, field string) int {
 func (t *T) crowd(name string) []adapter.User {
 	t.Helper()
 	users := make([]adapter.User, racers)
-	t.ok("CreateUser", parallel(racers, func(i int) (err error) {
+	t.ok("CreateUser", t.parallel(racers, func(i int) (err error) {
 		users[i], err = t.store.CreateUser(t.ctx, adapter.User{Email: email(numbered(name, i))})
 		return err
 	}))
@@ -160,7 +160,7 @@ var raceTests = []Test{
 			})
 			won := t.winner("CreateUserWithAccount", errs, adapter.FieldUserEmail)
 			t.leadsTo(plainAccount(ids[won], name, numbered("a", won)))
-			t.ok("LinkAccount of what the losers named", parallel(racers, func(i int) error {
+			t.ok("LinkAccount of what the losers named", t.parallel(racers, func(i int) error {
 				if i == won {
 					return nil
 				}
@@ -661,7 +661,7 @@ func (t *T) leadsTo(account adapter.Account) {
 // and the address leads to the user.
 func (t *T) haveEmails(users []adapter.User) {
 	t.Helper()
-	t.ok("reading users", parallel(len(users), func(i int) error {
+	t.ok("reading users", t.parallel(len(users), func(i int) error {
 		u, err := t.Second().GetUser(t.ctx, users[i].ID)
 		if err != nil {
 			return err

@@ -3,8 +3,11 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"iter"
+	"maps"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/authstore/authstore/adapter"
@@ -150,6 +153,18 @@ func (t *T) usable(ctx context.Context, a adapter.Adapter, identifier, token str
 		t.is("UseVerificationToken", err, adapter.ErrNotFound)
 	}
 	return err == nil
+}
+
+// inOrder yields what a map has in the order of its keys, so that each run makes the same
+// calls.
+func inOrder[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if !yield(key, m[key]) {
+				return
+			}
+		}
+	}
 }
 
 // numbered returns a name with a number.

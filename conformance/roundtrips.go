@@ -142,7 +142,7 @@ func (t *T) atMost(most int, first, second operation) {
 func (t *T) loaded(name string) string {
 	t.Helper()
 	u := t.user(name)
-	t.ok("CreateSession", parallel(manyForBudget, func(int) error {
+	t.ok("CreateSession", t.parallel(manyForBudget, func(int) error {
 		_, err := t.store.CreateSession(t.ctx, adapter.Session{UserID: u.ID, Expires: Start.Add(time.Hour)})
 		return err
 	}))

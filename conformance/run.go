@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,7 +93,7 @@ func (h *Harness) listed(r Result) bool {
 // run runs one test in a namespace of its own, watched.
 func (h *Harness) run(ctx context.Context, test Test) Result {
 	result := Result{ID: test.ID, Rule: test.Rule, Source: test.Source}
-	ctx, cancel := context.WithTimeout(ctx, *timeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, testIDKey{}, test.ID), *timeout)
 	defer cancel()
 	t := &T{Clock: &Clock{now: Start}, harness: h, test: test, ctx: ctx}
 	done := make(chan struct{})
@@ -132,6 +133,9 @@ func (t *T) main() {
 		}
 		t.closeAll()
 	}()
+	if !t.harness.live() && slices.Contains(t.test.Needs, Live) {
+		t.Skip(t.harness.whyNot(Live))
+	}
 	namespace, err := t.harness.Namespace(t.ctx)
 	t.ok("the harness makes a namespace", err)
 	t.namespace = namespace

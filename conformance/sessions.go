@@ -113,11 +113,11 @@ var sessionTests = []Test{
 	}},
 	{ID: "SES-009", Rule: "An update changes the fields that it names and no other.", Source: "docs/contract.md R13", Run: func(t *T) {
 		u := t.user(ada)
-		for name, up := range map[string]adapter.SessionUpdate{
+		for name, up := range inOrder(map[string]adapter.SessionUpdate{
 			"Expires":    {Expires: new(Start.Add(5 * time.Hour))},
 			"Attributes": {Attributes: adapter.Attributes{"ip": "::1", "new": int64(1)}, RemoveAttributes: []string{"userAgent"}},
 			"nothing":    {},
-		} {
+		}) {
 			want, err := t.store.CreateSession(t.ctx, fullSession(u.ID))
 			t.ok("CreateSession", err)
 			t.Clock.Advance(time.Second)

@@ -16,10 +16,19 @@ func Tests() []Test {
 		valueTests,
 		callTests,
 		optionalTests,
-		raceTests,
+		needing(Live, raceTests),
 		cutTests,
 		cascadeTests,
 		hostileTests,
 		roundTripTests,
 	)
+}
+
+// needing returns tests that need a feature more.
+func needing(f Feature, tests []Test) []Test {
+	all := slices.Clone(tests)
+	for i := range all {
+		all[i].Needs = append([]Feature{f}, all[i].Needs...)
+	}
+	return all
 }

@@ -183,7 +183,7 @@ var userTests = []Test{
 			"Attributes":    {Attributes: adapter.Attributes{"role": "user", "new": int64(1)}, RemoveAttributes: []string{"active"}},
 			"nothing":       {},
 		}
-		for name, up := range updates {
+		for name, up := range inOrder(updates) {
 			u, err := t.store.CreateUser(t.ctx, fullUser(ada))
 			t.ok("CreateUser", err)
 			t.Clock.Advance(time.Second)

@@ -22,6 +22,7 @@ func Test(sequences int) conformance.Test {
 		ID:     "SEQ-001",
 		Rule:   "A store answers every sequence of operations as a model of the contract does.",
 		Source: "docs/contract.md",
+		Needs:  []conformance.Feature{conformance.Live},
 		Run: func(t *conformance.T) {
 			done, runs, failed := 0, 0, false
 			both := t.Both()

@@ -43,6 +43,7 @@ import (
 
 	// Each import makes the URLs of one backend known to adapter.Open.
 	_ "github.com/authstore/authstore/dynamodb"
+	_ "github.com/authstore/authstore/fauna"
 	_ "github.com/authstore/authstore/memory"
 	_ "github.com/authstore/authstore/mongo"
 	_ "github.com/authstore/authstore/redis"

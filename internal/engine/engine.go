@@ -44,6 +44,20 @@ func DynamoDB(t testing.TB) Server { t.Helper(); return dynamoDB.get(t) }
 // Fauna returns a Fauna server, whose root key is "secret".
 func Fauna(t testing.TB) Server { t.Helper(); return fauna.get(t) }
 
+// HasFauna reports whether there is a Fauna server in the environment, or an image of
+// one on this machine. Where there is none, recordings of one serve.
+func HasFauna(t testing.TB) bool {
+	if os.Getenv(fauna.address) != "" {
+		return true
+	}
+	d, err := dial()
+	if err != nil {
+		return false
+	}
+	_, ok := d.present(t.Context(), fauna.image)
+	return ok
+}
+
 // kind is a kind of server. Its image, command and so on are those of a container.
 type kind struct {
 	name    string // for messages

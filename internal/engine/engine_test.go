@@ -161,8 +161,9 @@ func needDocker(t *testing.T) docker {
 	return d
 }
 
-// needImage skips the test of an engine that no backend runs on yet, in CI too, unless
-// the machine has it. Its callers are the list of these engines.
+// needImage skips the test of an engine that no backend runs on yet, or that a backend
+// has recordings of (Fauna), in CI too, unless the machine has it. Its callers are the
+// list of these engines.
 func needImage(t *testing.T, k *kind) {
 	t.Helper()
 	if os.Getenv(k.address) != "" {

@@ -1,0 +1,13 @@
+package fauna_test
+
+import (
+	"testing"
+
+	"github.com/authstore/authstore/conformance"
+	"github.com/authstore/authstore/conformance/sequence"
+)
+
+func TestConformance(t *testing.T) {
+	b := newBed(t)
+	conformance.Run(t, b.harness(), sequence.Test(20), schemaAtOnce(b))
+}

@@ -1,0 +1,124 @@
+// Package fauna keeps authentication data in Fauna, by FQL v10.
+//
+//	client := fauna.NewClient(secret, fauna.DefaultTimeouts(), append(authfauna.ClientOptions(),
+//		fauna.URL("https://fauna.example.com"))...) // github.com/fauna/fauna-go/v3
+//	store := authfauna.New(client, authfauna.Options{})
+//
+// or by URL, which closes its connections with the adapter:
+//
+//	fauna://host:443            with TLS
+//	fauna+http://host:8443      without
+//
+// The secret is not in the URL: it is the environment variable FAUNA_SECRET, or the one
+// that the parameter secret_env names. timeout is how long a query may take (10s); users,
+// accounts, sessions, verification_tokens and authenticators are names of collections.
+// The driver's own log of requests, which hold tokens, is off; on a client of the
+// application's it is what FAUNA_DEBUG says.
+//
+// # Documents
+//
+// The layout is that of the Auth.js adapter for FQL v10 (@auth/fauna-adapter 3), whose
+// documents are read, and which reads these. The collections, whose names are options:
+//
+//	User                id, name, email, emailVerified, image
+//	Account             userId, type, provider, providerAccountId, refresh_token, access_token, expires_at, …
+//	Session             userId, sessionToken, expires
+//	VerificationToken   identifier, token, expires
+//	Authenticator       userId, credentialID, credentialPublicKey, counter, …: it has none of these
+//
+// and beside them createdAt and updatedAt, and a ttl on sessions and tokens, by which the
+// server removes them an hour after they have expired: the hour is for clocks that
+// differ, since expiry is the adapter's clock's to judge. Attributes are fields of the
+// document. Fauna drops a null from an object, so what has one has a field
+// "authstoreNulls:" and the attribute's name, with the paths where to put them back.
+//
+// sessionToken is the token's digest unless [adapter.Options] PlainSessionTokens is set, with
+// which an Auth.js application shares its sessions.
+//
+// IDs of users are Fauna's, decimal numbers below 2^63. They are made here, at random
+// from 10^18 upwards; another form is adapter.ErrInvalid.
+//
+// # Promises
+//
+// All of the contract in package adapter. Every operation is one query, and every query
+// is one strictly serializable transaction: it is applied as a whole or not at all. The
+// unique constraints decide races over e-mail addresses, accounts, tokens and credentials.
+//
+// Of a transaction that others got in the way of (409) the server says that it was not
+// applied; it is repeated with random pauses within the context, for at most 30 seconds.
+// Nothing else is repeated here but deletes that were too large or too slow, in smaller
+// parts, and by the driver what was throttled (429).
+// So a reply that is lost is adapter.ErrUnavailable, never a false conflict, and whether
+// the write was applied is not known.
+//
+// Two of these take a client with [ClientOptions]. Without Linearized a read on a cluster
+// may be a little behind what another process wrote. With the server's own repetitions a
+// 409 may hide a time-out, and a create that was applied after all be a conflict with
+// itself.
+//
+// # Round trips and cost
+//
+// Queries, and the operations that the server bills, as measured by the package's tests
+// on records of little more than their keys:
+//
+//	                            queries   compute   read   write
+//	CreateUser                        1         1      1       1
+//	CreateUserWithAccount             1         1      1       2
+//	GetUser                           1         1      1       0
+//	GetUserByEmail                    1         1      2       0
+//	GetUserByAccount                  1         1      3       0
+//	UpdateUser                        1         1      1       1
+//	UpdateUser (e-mail)               1         1      1       1
+//	LinkAccount                       1         1      1       1
+//	GetAccount                        1         1      2       0
+//	ListAccounts                      1         1      2       0
+//	UpdateAccount                     1         1      2       1
+//	UnlinkAccount                     1         1      1       1
+//	CreateSession                     1         1      1       1
+//	GetSessionAndUser                 1         1      3       0
+//	UpdateSession                     1         1      3       1
+//	ListSessions                      1         1      6       0
+//	DeleteSession                     1         1      1       1
+//	DeleteSessionByID                 1         1      2       1
+//	DeleteSessions                    1         1      3       2
+//	CreateVerificationToken           1         1      0       1
+//	UseVerificationToken              1         1      2       1
+//	DeleteVerificationTokens          1         1      1       1
+//	CreateAuthenticator               1         1      1       1
+//	GetAuthenticator                  1         1      2       0
+//	ListAuthenticators                1         1      2       0
+//	UpdateAuthenticatorCounter        1         1      2       1
+//	DeleteAuthenticator               1         1      1       1
+//	DeleteUser                        1         1      4       1
+//
+// DeleteUser, DeleteSessions and DeleteVerificationTokens delete 500 documents a query,
+// the user with the first of them, from where on nothing of it can be reached: a user
+// with 10,000 sessions is deleted by 21 queries. Where so many are too large for a
+// transaction (16 MB) the next try has a quarter. Lists have 500 documents a query too.
+//
+// # Limits
+//
+// A user with more than 500 accounts and authenticators loses the later ones by later
+// queries; if the call is cut between them, GetAccount and GetAuthenticator still find
+// those until it is repeated. The user's ID is taken while there are sessions left.
+//
+// A collection that defines the types of its fields must allow others too, and have
+// document_ttls true.
+//
+// DeleteSessionByID with PlainSessionTokens lists the sessions first.
+//
+// # Set-up
+//
+// The adapter implements [adapter.Schema] by queries, for which a key of the role server
+// is enough. It adds what the layout of the Auth.js adapter lacks: unique accounts,
+// tokens and credentials, authenticators, and an index of tokens by identifier. Nothing
+// is ever dropped. A unique constraint that comes to documents among which there are
+// doubles lets those be.
+//
+// # Versions
+//
+// github.com/fauna/fauna-go/v3 3.0.2, and the Fauna server that was published as open
+// source in 2025, one node, on which the suite has passed. A client of the
+// application's keeps two idle connections unless it is given a transport with more
+// (MaxIdleConnsPerHost); one opened by URL keeps a hundred.
+package fauna

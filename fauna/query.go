@@ -1,0 +1,156 @@
+package fauna
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"runtime"
+	"time"
+
+	"github.com/fauna/fauna-go/v3"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// args are the arguments of a query.
+type args map[string]any
+
+// reply is the object that a query answers with.
+type reply map[string]any
+
+const (
+	// patience is how long a transaction is repeated that others get in the way of.
+	patience = 30 * time.Second
+	// firstPause is the most that is waited before the first repetition; each later one
+	// may wait twice as long, up to lastPause.
+	firstPause = 10 * time.Millisecond
+	lastPause  = 500 * time.Millisecond
+)
+
+// errNoAnswer is a response without the object that every query answers with, such as
+// one of a proxy.
+var errNoAnswer = errors.New("fauna: the response is not the answer to a query")
+
+// query runs a query, one of the constants in queries.go, as one transaction. Nothing is
+// repeated but a transaction of which the server says that it was not applied.
+func (s *store) query(ctx context.Context, fql string, a args) (reply, error) {
+	if s.closed.Load() {
+		return nil, adapter.ErrClosed
+	}
+	q, err := fauna.FQL(fql, s.named(a))
+	if err != nil {
+		return nil, err
+	}
+	pause, end := firstPause, time.Now().Add(patience)
+	for {
+		answer, err := s.send(ctx, q)
+		if !contended(err) || time.Now().After(end) || sleep(ctx, rand.N(pause)) != nil {
+			return answer, failure(err)
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// send sends a query once. On a response that is JSON but no answer, such as one without
+// its cost, the driver panics.
+func (s *store) send(ctx context.Context, q *fauna.Query) (answer reply, err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case runtime.Error:
+			answer, err = nil, errors.Join(errNoAnswer, p)
+		default:
+			panic(p)
+		}
+	}()
+	r, err := s.client.Query(q, fauna.QueryContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	object, ok := r.Data.(map[string]any)
+	if !ok {
+		return nil, errNoAnswer
+	}
+	return object, nil
+}
+
+// named adds the names of the collections, which are arguments too.
+func (s *store) named(a args) args {
+	if a == nil {
+		a = args{}
+	}
+	a["users"], a["accounts"], a["sessions"] = s.names.Users, s.names.Accounts, s.names.Sessions
+	a["tokens"], a["authenticators"] = s.names.VerificationTokens, s.names.Authenticators
+	return a
+}
+
+// sleep waits, and returns the context's error if it ends meanwhile.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// pageSize is how many documents a query lists or deletes at most.
+const pageSize = 500
+
+// sweep runs a query that deletes n documents at a time until none is left. If a
+// transaction of so many is too large or takes too long, it has fewer.
+func (s *store) sweep(ctx context.Context, fql string, a args) error {
+	for n := pageSize; ; {
+		a["n"] = n
+		r, err := s.query(ctx, fql, a)
+		switch {
+		case tooMuch(err) && n > 1:
+			n = max(n/4, 1)
+		case err != nil:
+			return err
+		case r["more"] != true:
+			return nil
+		}
+	}
+}
+
+// list returns the records of a query's page, and of those that follow it.
+func list[T any](ctx context.Context, s *store, fql string, a args, decode func(doc) T) ([]T, error) {
+	a["n"] = pageSize
+	r, err := s.query(ctx, fql, a)
+	if err != nil {
+		return nil, err
+	}
+	var all []T
+	for {
+		records, after := page(r)
+		for _, d := range records {
+			all = append(all, decode(d))
+		}
+		if after == "" {
+			return all, nil
+		}
+		if r, err = s.query(ctx, nextPage, args{"after": after}); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// page returns the documents of a page and what leads to the next one. The first page
+// of a set has a type of the driver's own.
+func page(r reply) (records []doc, after string) {
+	var data []any
+	switch p := r["page"].(type) {
+	case *fauna.Page:
+		data, after = p.Data, p.After
+	case map[string]any:
+		data, _ = p["data"].([]any)
+		after, _ = p["after"].(string)
+	}
+	for _, d := range data {
+		records = append(records, fields(d))
+	}
+	return records, after
+}

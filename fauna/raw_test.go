@@ -1,0 +1,325 @@
+package fauna_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	driver "github.com/fauna/fauna-go/v3"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/fauna"
+)
+
+// BenchmarkRaw measures every operation beside the same query sent by the bare driver,
+// with its arguments ready as maps and its answer left as the driver has it. The two are
+// called in turns, one call at a time. Run it with -benchtime=1x and a live server.
+func BenchmarkRaw(b *testing.B) {
+	e := newPair(b)
+	for _, row := range pairs {
+		b.Run(row.name, func(b *testing.B) {
+			for b.Loop() {
+				e.compare(b, row)
+			}
+		})
+	}
+}
+
+// pair is a store with one user, and the client that it is on.
+type pair struct {
+	client  *driver.Client
+	store   adapter.Adapter
+	user    adapter.User // with one account, session and passkey
+	busy    adapter.User // who gets more
+	account adapter.Account
+	session adapter.Session
+	now     time.Time
+	expires time.Time
+	count   int
+}
+
+func newPair(b *testing.B) *pair {
+	bed := liveBed(b)
+	now := adapter.Milliseconds(time.Now())
+	e := &pair{client: bed.client(transport()), now: now, expires: now.Add(24 * time.Hour)}
+	e.store = fauna.New(e.client, fauna.Options{})
+	var err error
+	e.user, e.account, err = e.store.CreateUserWithAccount(b.Context(), typicalUser("ada"), typicalAccount("1"))
+	check(b, err)
+	e.busy, err = e.store.CreateUser(b.Context(), typicalUser("busy"))
+	check(b, err)
+	e.session, err = e.store.CreateSession(b.Context(), adapter.Session{UserID: e.user.ID, Expires: e.expires})
+	check(b, err)
+	_, err = e.store.CreateAuthenticator(b.Context(), passkey(e.user.ID, "c"))
+	check(b, err)
+	return e
+}
+
+func passkey(userID, id string) adapter.Authenticator {
+	return adapter.Authenticator{CredentialID: id, UserID: userID, CredentialPublicKey: "pQECAyYgASFYIA+/==", Counter: 1, CredentialDeviceType: "multiDevice", Transports: []string{"internal"}}
+}
+
+// next returns a name that was not used.
+func (e *pair) next() string { e.count++; return fmt.Sprint("n", e.count) }
+
+func (e *pair) nextID() string { e.count++; return newID(uint64(e.count)) }
+
+// rounds is how often each side is called for one figure.
+const rounds = 60
+
+func (e *pair) compare(b *testing.B, row pairRow) {
+	var took [2][]time.Duration
+	var total [2]time.Duration
+	for range rounds {
+		for i, call := range []func(*testing.B, *pair){row.ours, row.raw} {
+			start := time.Now()
+			call(b, e)
+			d := time.Since(start)
+			took[i], total[i] = append(took[i], d), total[i]+d
+		}
+	}
+	p50 := func(i int) float64 {
+		slices.Sort(took[i])
+		return float64(took[i][rounds/2].Microseconds()) / 1000
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(p50(0), "p50-ms")
+	b.ReportMetric(p50(1), "raw-p50-ms")
+	b.ReportMetric(p50(1)/p50(0), "p50-ratio")
+	b.ReportMetric(float64(total[1])/float64(total[0]), "throughput-ratio")
+}
+
+// send runs one of the package's queries by the bare driver.
+func (e *pair) send(b *testing.B, query string, args map[string]any) {
+	for name, collection := range map[string]string{
+		"users": "User", "accounts": "Account", "sessions": "Session", "tokens": "VerificationToken", "authenticators": "Authenticator",
+	} {
+		args[name] = collection
+	}
+	q, err := driver.FQL(fauna.Queries[query], args)
+	check(b, err)
+	r, err := e.client.Query(q, driver.QueryContext(b.Context()))
+	check(b, err)
+	if _, ok := r.Data.(map[string]any); !ok {
+		b.Fatalf("%s: got %v", query, r.Data)
+	}
+}
+
+// object is the fields of a document.
+type object = map[string]any
+
+func (e *pair) bareUser(id, name string) object {
+	return object{"id": id, "name": "Ada Lovelace", "email": name + "@example.com", "image": "https://example.com/avatars/ada.png", "createdAt": e.now, "updatedAt": e.now}
+}
+
+func (e *pair) bareAccount(userID, id string) object {
+	return object{
+		"userId": userID, "type": "oauth", "provider": "github", "providerAccountId": id, "token_type": "bearer", "scope": "read:user,user:email",
+		"access_token": "gho_16C7e42F292c6912E7710c838347Ae178B4a", "createdAt": e.now, "updatedAt": e.now,
+	}
+}
+
+func (e *pair) bareSession(token string) object {
+	return object{"userId": e.busy.ID, "sessionToken": token, "expires": e.expires, "ttl": e.expires.Add(time.Hour), "createdAt": e.now, "updatedAt": e.now}
+}
+
+func (e *pair) bareLink(name string) object {
+	return object{"identifier": name, "token": name, "expires": e.expires, "ttl": e.expires.Add(time.Hour), "createdAt": e.now}
+}
+
+func (e *pair) createSession(b *testing.B) adapter.Session {
+	s, err := e.store.CreateSession(b.Context(), adapter.Session{UserID: e.busy.ID, Expires: e.expires})
+	check(b, err)
+	return s
+}
+
+func (e *pair) sendSession(b *testing.B) string {
+	token := adapter.SessionID(e.next())
+	e.send(b, "createSession", object{"id": e.busy.ID, "session": e.bareSession(token)})
+	return token
+}
+
+func (e *pair) createLink(b *testing.B) adapter.VerificationToken {
+	name := e.next()
+	l, err := e.store.CreateVerificationToken(b.Context(), adapter.VerificationToken{Identifier: name, Token: name, Expires: e.expires})
+	check(b, err)
+	return l
+}
+
+func (e *pair) sendLink(b *testing.B) string {
+	name := e.next()
+	e.send(b, "createVerificationToken", object{"link": e.bareLink(name)})
+	return name
+}
+
+type pairRow struct {
+	name      string
+	ours, raw func(*testing.B, *pair)
+}
+
+// of makes a row of a call with a context.
+func of(name string, ours func(context.Context, *pair) error, raw func(*testing.B, *pair)) pairRow {
+	return pairRow{name, func(b *testing.B, e *pair) { check(b, ours(b.Context(), e)) }, raw}
+}
+
+var pairs = []pairRow{
+	of("GetSessionAndUser", func(ctx context.Context, e *pair) error {
+		_, _, err := e.store.GetSessionAndUser(ctx, e.session.SessionToken)
+		return err
+	}, func(b *testing.B, e *pair) {
+		e.send(b, "getSessionAndUser", object{"token": e.session.ID, "now": e.now})
+	}),
+	of("GetUser", func(ctx context.Context, e *pair) error { _, err := e.store.GetUser(ctx, e.user.ID); return err },
+		func(b *testing.B, e *pair) { e.send(b, "getUser", object{"id": e.user.ID}) }),
+	of("GetUserByEmail", func(ctx context.Context, e *pair) error {
+		_, err := e.store.GetUserByEmail(ctx, e.user.Email)
+		return err
+	}, func(b *testing.B, e *pair) { e.send(b, "getUserByEmail", object{"email": e.user.Email}) }),
+	of("GetUserByAccount", func(ctx context.Context, e *pair) error {
+		_, err := e.store.GetUserByAccount(ctx, e.account.Key())
+		return err
+	}, func(b *testing.B, e *pair) {
+		e.send(b, "getUserByAccount", object{"provider": "github", "providerAccountId": "1"})
+	}),
+	of("CreateUser", func(ctx context.Context, e *pair) error {
+		_, err := e.store.CreateUser(ctx, typicalUser(e.next()))
+		return err
+	}, func(b *testing.B, e *pair) {
+		id := e.nextID()
+		e.send(b, "createUser", object{"id": id, "user": e.bareUser(id, e.next())})
+	}),
+	of("CreateUserWithAccount", func(ctx context.Context, e *pair) error {
+		name := e.next()
+		_, _, err := e.store.CreateUserWithAccount(ctx, typicalUser(name), typicalAccount(name))
+		return err
+	}, func(b *testing.B, e *pair) {
+		id, name := e.nextID(), e.next()
+		e.send(b, "createUserWithAccount", object{"id": id, "user": e.bareUser(id, name), "account": e.bareAccount(id, name)})
+	}),
+	of("UpdateUser", func(ctx context.Context, e *pair) error {
+		_, err := e.store.UpdateUser(ctx, e.user.ID, adapter.UserUpdate{Name: new(e.next())})
+		return err
+	}, func(b *testing.B, e *pair) {
+		e.send(b, "updateUser", object{"id": e.user.ID, "changes": object{"name": e.next(), "updatedAt": e.now}})
+	}),
+	of("CreateUser+DeleteUser", func(ctx context.Context, e *pair) error {
+		u, err := e.store.CreateUser(ctx, typicalUser(e.next()))
+		if err != nil {
+			return err
+		}
+		return e.store.DeleteUser(ctx, u.ID)
+	}, func(b *testing.B, e *pair) {
+		id := e.nextID()
+		e.send(b, "createUser", object{"id": id, "user": e.bareUser(id, e.next())})
+		e.send(b, "deleteUser", object{"id": id, "n": 500})
+	}),
+	of("LinkAccount+UnlinkAccount", func(ctx context.Context, e *pair) error {
+		a := typicalAccount(e.next())
+		a.UserID = e.busy.ID
+		if _, err := e.store.LinkAccount(ctx, a); err != nil {
+			return err
+		}
+		return e.store.UnlinkAccount(ctx, a.Key())
+	}, func(b *testing.B, e *pair) {
+		name := e.next()
+		e.send(b, "linkAccount", object{"id": e.busy.ID, "account": e.bareAccount(e.busy.ID, name)})
+		e.send(b, "unlinkAccount", object{"provider": "github", "providerAccountId": name})
+	}),
+	of("GetAccount", func(ctx context.Context, e *pair) error {
+		_, err := e.store.GetAccount(ctx, e.account.Key())
+		return err
+	},
+		func(b *testing.B, e *pair) {
+			e.send(b, "getAccount", object{"provider": "github", "providerAccountId": "1"})
+		}),
+	of("ListAccounts", func(ctx context.Context, e *pair) error { _, err := e.store.ListAccounts(ctx, e.user.ID); return err },
+		func(b *testing.B, e *pair) { e.send(b, "listAccounts", object{"id": e.user.ID, "n": 500}) }),
+	of("UpdateAccount", func(ctx context.Context, e *pair) error {
+		_, err := e.store.UpdateAccount(ctx, e.account.Key(), adapter.AccountUpdate{AccessToken: new(e.next())})
+		return err
+	}, func(b *testing.B, e *pair) {
+		e.send(b, "updateAccount", object{"provider": "github", "providerAccountId": "1", "changes": object{"access_token": e.next(), "updatedAt": e.now}})
+	}),
+	of("CreateSession+DeleteSession", func(ctx context.Context, e *pair) error {
+		s, err := e.store.CreateSession(ctx, adapter.Session{UserID: e.busy.ID, Expires: e.expires})
+		if err != nil {
+			return err
+		}
+		return e.store.DeleteSession(ctx, s.SessionToken)
+	}, func(b *testing.B, e *pair) { e.send(b, "deleteSession", object{"token": e.sendSession(b)}) }),
+	{"CreateSession+DeleteSessionByID",
+		func(b *testing.B, e *pair) {
+			check(b, e.store.DeleteSessionByID(b.Context(), e.busy.ID, e.createSession(b).ID))
+		},
+		func(b *testing.B, e *pair) {
+			e.send(b, "deleteOwnSession", object{"id": e.busy.ID, "token": e.sendSession(b)})
+		}},
+	{"CreateSession+DeleteSessions",
+		func(b *testing.B, e *pair) {
+			e.createSession(b)
+			check(b, e.store.DeleteSessions(b.Context(), e.busy.ID))
+		},
+		func(b *testing.B, e *pair) {
+			e.sendSession(b)
+			e.send(b, "deleteSessions", object{"id": e.busy.ID, "keep": []string{}, "n": 500})
+		}},
+	{"CreateSession", func(b *testing.B, e *pair) { e.createSession(b) }, func(b *testing.B, e *pair) { e.sendSession(b) }},
+	of("UpdateSession", func(ctx context.Context, e *pair) error {
+		_, err := e.store.UpdateSession(ctx, e.session.SessionToken, adapter.SessionUpdate{Expires: &e.expires})
+		return err
+	}, func(b *testing.B, e *pair) {
+		e.send(b, "updateSession", object{"token": e.session.ID, "now": e.now, "ttl": e.expires.Add(time.Hour), "changes": object{"expires": e.expires, "updatedAt": e.now}})
+	}),
+	of("ListSessions", func(ctx context.Context, e *pair) error { _, err := e.store.ListSessions(ctx, e.user.ID); return err },
+		func(b *testing.B, e *pair) {
+			e.send(b, "listSessions", object{"id": e.user.ID, "now": e.now, "n": 500})
+		}),
+	{"CreateVerificationToken", func(b *testing.B, e *pair) { e.createLink(b) }, func(b *testing.B, e *pair) { e.sendLink(b) }},
+	{"CreateVerificationToken+UseVerificationToken",
+		func(b *testing.B, e *pair) {
+			l := e.createLink(b)
+			_, err := e.store.UseVerificationToken(b.Context(), l.Identifier, l.Token)
+			check(b, err)
+		},
+		func(b *testing.B, e *pair) {
+			name := e.sendLink(b)
+			e.send(b, "useVerificationToken", object{"identifier": name, "token": name})
+		}},
+	{"CreateVerificationToken+DeleteVerificationTokens",
+		func(b *testing.B, e *pair) {
+			check(b, e.store.DeleteVerificationTokens(b.Context(), e.createLink(b).Identifier))
+		},
+		func(b *testing.B, e *pair) {
+			e.send(b, "deleteVerificationTokens", object{"identifier": e.sendLink(b), "n": 500})
+		}},
+	of("CreateAuthenticator+DeleteAuthenticator", func(ctx context.Context, e *pair) error {
+		a := passkey(e.busy.ID, e.next())
+		if _, err := e.store.CreateAuthenticator(ctx, a); err != nil {
+			return err
+		}
+		return e.store.DeleteAuthenticator(ctx, a.CredentialID)
+	}, func(b *testing.B, e *pair) {
+		name := e.next()
+		e.send(b, "createAuthenticator", object{"id": e.busy.ID, "authenticator": object{
+			"credentialID": name, "userId": e.busy.ID, "credentialPublicKey": "pQECAyYgASFYIA+/==", "counter": 1, "credentialBackedUp": false,
+			"credentialDeviceType": "multiDevice", "transports": "internal",
+		}})
+		e.send(b, "deleteAuthenticator", object{"credentialID": name})
+	}),
+	of("GetAuthenticator", func(ctx context.Context, e *pair) error { _, err := e.store.GetAuthenticator(ctx, "c"); return err },
+		func(b *testing.B, e *pair) { e.send(b, "getAuthenticator", object{"credentialID": "c"}) }),
+	of("ListAuthenticators", func(ctx context.Context, e *pair) error {
+		_, err := e.store.ListAuthenticators(ctx, e.user.ID)
+		return err
+	}, func(b *testing.B, e *pair) { e.send(b, "listAuthenticators", object{"id": e.user.ID, "n": 500}) }),
+	of("UpdateAuthenticatorCounter", func(ctx context.Context, e *pair) error {
+		e.count++
+		_, err := e.store.UpdateAuthenticatorCounter(ctx, "c", uint32(e.count)+1)
+		return err
+	}, func(b *testing.B, e *pair) {
+		e.count++
+		e.send(b, "updateCounter", object{"credentialID": "c", "counter": e.count + 1})
+	}),
+}

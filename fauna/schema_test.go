@@ -1,0 +1,120 @@
+package fauna_test
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/conformance"
+	"github.com/authstore/authstore/fauna"
+)
+
+// names are collections that only the tests of the schema have.
+var names = fauna.Collections{Users: "People", Accounts: "Links", Sessions: "Visits", VerificationTokens: "Mails", Authenticators: "Keys"}
+
+func schemaOf(t *testing.T, s stage) adapter.Schema {
+	t.Helper()
+	schema, ok := adapter.As[adapter.Schema](s.Adapter)
+	if !ok {
+		t.Fatal("no Schema")
+	}
+	return schema
+}
+
+// problems fails the test unless CheckSchema has these, each a part of one.
+func problems(t *testing.T, schema adapter.Schema, blocking bool, want ...string) {
+	t.Helper()
+	got, err := schema.CheckSchema(t.Context())
+	check(t, err)
+	if len(got) != len(want) {
+		t.Errorf("got %+v, want %q", got, want)
+	}
+	for _, part := range want {
+		found := false
+		for _, p := range got {
+			found = found || strings.Contains(p.Object+" "+p.Detail, part) && p.Blocking == blocking
+		}
+		if !found {
+			t.Errorf("got %+v, want %q with Blocking %t", got, part, blocking)
+		}
+	}
+}
+
+func TestSchemaIsMade(t *testing.T) {
+	s := newStage(t, "schema", fauna.Options{Collections: names})
+	schema := schemaOf(t, s)
+	problems(t, schema, false, "People is missing", "Links is missing", "Visits is missing", "Mails is missing", "Keys is missing")
+	_, err := s.GetUserByEmail(t.Context(), "ada@example.com")
+	if errors.Is(err, adapter.ErrNotFound) || err == nil || !strings.Contains(err.Error(), "schema") {
+		t.Errorf("got %v, want what to do about the schema", err)
+	}
+	check(t, schema.ApplySchema(t.Context()))
+	problems(t, schema, false)
+	_, err = s.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
+	check(t, err)
+	_, err = s.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
+	if !errors.Is(err, adapter.ErrConflict) {
+		t.Errorf("got %v, want ErrConflict", err)
+	}
+}
+
+// The collections of the Auth.js adapter get what they lack, and keep what they have.
+func TestSchemaIsExtended(t *testing.T) {
+	s := newStage(t, "schema-extended", fauna.Options{Collections: names})
+	schema := schemaOf(t, s)
+	s.fql(`
+		Collection.create({ name: "People", indexes: { byEmail: { terms: [{ field: ".email" }] }, byRole: { terms: [{ field: ".role" }] } }, constraints: [{ unique: [".email"] }, { unique: [".phone"] }] })
+		Collection.create({ name: "Links", indexes: { byUserId: { terms: [{ field: ".userId" }] } } })
+		null`, nil)
+	s.fql(`
+		Collection("People").create({ email: "ada@example.com", phone: "1" })
+		null`, nil)
+	problems(t, schema, false, "Links has no index byProviderAndProviderAccountId", "Links does not check", "Visits is missing", "Mails is missing", "Keys is missing")
+	check(t, schema.ApplySchema(t.Context()))
+	problems(t, schema, false)
+	kept := s.fql(`
+		let people = Collection.byName("People")!
+		{ role: people.indexes.byRole != null, constraints: people.constraints.length, documents: Collection("People").all().count() }`, nil)
+	same(t, "what there was", kept, map[string]any{"role": true, "constraints": int64(2), "documents": int64(1)})
+}
+
+// An index of a name that is needed, on something else, is for a person to see to.
+func TestSchemaIsBlocked(t *testing.T) {
+	s := newStage(t, "schema-blocked", fauna.Options{Collections: names})
+	schema := schemaOf(t, s)
+	check(t, schema.ApplySchema(t.Context()))
+	s.fql(`
+		Collection.byName("People")!.replace({ name: "People", indexes: { byEmail: { terms: [{ field: ".mail" }] } }, constraints: [{ unique: [".email"] }] })
+		null`, nil)
+	problems(t, schema, true, "People has an index byEmail of other fields")
+	if err := schema.ApplySchema(t.Context()); !errors.Is(err, adapter.ErrInvalid) {
+		t.Errorf("got %v, want ErrInvalid", err)
+	}
+}
+
+// schemaAtOnce is a test of the suite's kind, since it is one that cannot be played back.
+func schemaAtOnce(b *bed) conformance.Test {
+	return conformance.Test{
+		ID:     "FAU-001",
+		Rule:   "Processes that start at once make one schema.",
+		Source: "adapter.Schema",
+		Needs:  []conformance.Feature{conformance.Live},
+		Run: func(t *conformance.T) {
+			var calls sync.WaitGroup
+			for range 8 {
+				calls.Go(func() {
+					schema, _ := adapter.As[adapter.Schema](fauna.New(b.client(b.transport), fauna.Options{Collections: names}))
+					if err := schema.ApplySchema(t.Context()); err != nil {
+						t.Errorf("ApplySchema: %v", err)
+					}
+					if got, err := schema.CheckSchema(t.Context()); err != nil || len(got) > 0 {
+						t.Errorf("CheckSchema: %v, %v", got, err)
+					}
+				})
+			}
+			calls.Wait()
+		},
+	}
+}

@@ -1,0 +1,90 @@
+package fauna
+
+import (
+	"context"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// checkNewID refuses an ID that no document can have.
+func checkNewID(id string) error {
+	if !isID(id) {
+		return adapter.Invalid("User.ID", "must be a Fauna ID, a decimal number up to 9223372036854775807")
+	}
+	return nil
+}
+
+func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
+	if err := checkNewID(u.ID); err != nil {
+		return adapter.User{}, err
+	}
+	r, err := s.query(ctx, createUser, args{"id": u.ID, "user": encodeUser(u)})
+	return u, created(r, err)
+}
+
+func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
+	if err := checkNewID(u.ID); err != nil {
+		return adapter.User{}, adapter.Account{}, err
+	}
+	r, err := s.query(ctx, createUserWithAccount, args{"id": u.ID, "user": encodeUser(u), "account": encodeAccount(a)})
+	return u, a, created(r, err)
+}
+
+// created returns why a user was not created.
+func created(r reply, err error) error {
+	if err == nil && r["left"] == true {
+		return adapter.Conflict(adapter.FieldUserID)
+	}
+	return err
+}
+
+func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
+	if !isID(id) {
+		return adapter.User{}, adapter.ErrNotFound
+	}
+	return s.user(ctx, getUser, args{"id": id})
+}
+
+func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
+	return s.user(ctx, getUserByEmail, args{"email": email})
+}
+
+func (s *store) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (adapter.User, error) {
+	return s.user(ctx, getUserByAccount, keyed(key))
+}
+
+func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	if !isID(id) {
+		return adapter.User{}, adapter.ErrNotFound
+	}
+	return s.user(ctx, updateUser, args{"id": id, "changes": encodeUserUpdate(up, s.options.Now())})
+}
+
+// user runs a query that answers with a user.
+func (s *store) user(ctx context.Context, fql string, a args) (adapter.User, error) {
+	d, err := s.one(ctx, fql, a, "user")
+	if err != nil {
+		return adapter.User{}, err
+	}
+	return decodeUser(d), nil
+}
+
+// one runs a query that answers with one document, or that there is none.
+func (s *store) one(ctx context.Context, fql string, a args, name string) (doc, error) {
+	r, err := s.query(ctx, fql, a)
+	if err != nil {
+		return nil, err
+	}
+	d := fields(r[name])
+	if d == nil {
+		return nil, adapter.ErrNotFound
+	}
+	return d, nil
+}
+
+func (s *store) DeleteUser(ctx context.Context, id string) error {
+	if !isID(id) {
+		return nil
+	}
+	return s.sweep(ctx, deleteUser, args{"id": id})
+}
