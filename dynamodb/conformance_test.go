@@ -8,12 +8,14 @@ import (
 )
 
 // sequences is how many random sequences each layout runs.
-const sequences = 20
+const sequences = 10
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	conformance.Run(t, withIndex.harness(t), sequence.Test(sequences))
 }
 
 func TestConformanceNoIndex(t *testing.T) {
+	t.Parallel()
 	conformance.Run(t, withoutIndex.harness(t), sequence.Test(sequences))
 }
