@@ -131,8 +131,9 @@
 // # Versions
 //
 // Redis 6.2 or later, or Valkey: GETDEL and SET with PXAT came with 6.2, and nothing that
-// is used is newer. The suite has passed on 6.2.14, one server and a Cluster, and passes
-// on the version in the README's table. Scripts touch keys that are not among their KEYS,
+// is used is newer. The suite passes on the version in the README's table, and has passed,
+// on one server and on a Cluster, on Redis 6.2.14, Redis as it was in October 2024 (between
+// 7.4 and 8.0) and Valkey of that month (between 8.0 and 8.1). Scripts touch keys that are not among their KEYS,
 // always in the slot of the first one on a Cluster; a proxy that forbids that does not
 // serve.
 package redis
