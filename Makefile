@@ -4,12 +4,12 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 # The packages that run the conformance suite, each with a report of its own.
-BACKENDS = memory mongo redis redis/upstash
+BACKENDS = memory mongo redis redis/upstash dynamodb
 REPORTS  = $(BACKENDS:%=build/reports/%.json)
 
 # The engines that the backends run on: make test sees to Docker and an image of
 # each. ENGINES= leaves that out, for servers that the environment names.
-ENGINES = mongo redis
+ENGINES = mongo redis dynamodb
 
 # Not in go.mod, so that those who import authstore don't get it.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -55,6 +55,7 @@ bench: setup ## Run the benchmarks: each store beside its bare client, and with 
 	go test -run '^$$' -bench . -benchmem ./memory
 	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./mongo
 	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./redis
+	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./dynamodb
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME

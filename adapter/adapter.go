@@ -149,7 +149,7 @@ type VerificationTokens interface {
 	UseVerificationToken(ctx context.Context, identifier, token string) (VerificationToken, error)
 
 	// DeleteVerificationTokens makes all earlier links of an identifier void.
-	// One round trip.
+	// One round trip (DynamoDB: two).
 	DeleteVerificationTokens(ctx context.Context, identifier string) error
 }
 
@@ -171,11 +171,11 @@ type Authenticators interface {
 	// returns the credential after it. A counter that does not grow is
 	// [ErrConflict] with [FieldCounter], the sign of a cloned authenticator,
 	// unless both are 0 (WebAuthn Level 3, 6.1.1 and 7.2 step 22).
-	// One round trip.
+	// One round trip (DynamoDB: two).
 	UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (Authenticator, error)
 
 	// DeleteAuthenticator removes a credential. Nil if there is none.
-	// One round trip.
+	// One round trip (DynamoDB: two).
 	DeleteAuthenticator(ctx context.Context, credentialID string) error
 }
 

@@ -247,6 +247,7 @@ var cutTests = append(cutWriteTests(),
 			}
 		}
 	}},
+	Test{ID: "CUT-110", Rule: "A user ID that is taken again after its deletion was cut at any step starts with nothing.", Source: "docs/contract.md R14", Needs: []Feature{Faults}, Run: cutDeleteUserAndReuse},
 )
 
 // cutWriteTests returns a test for each write.
@@ -299,6 +300,40 @@ func cutDeleteUserAndDump(t *T) {
 			})
 			t.ok("DeleteUser repeated", t.Second().DeleteUser(t.ctx, u.ID))
 			t.forgotten(u)
+			return hit
+		})
+	}
+}
+
+// cutDeleteUserAndReuse gives the ID of a user to the next one after a deletion that was
+// cut, and was not repeated.
+func cutDeleteUserAndReuse(t *T) {
+	for _, mode := range []fault.Mode{fault.LoseCommand, fault.LoseReply} {
+		t.steps("DeleteUser", func(step int) (hit bool) {
+			name := fmt.Sprintf("reused-%d-%d", mode, step)
+			u := t.someone(name)
+			w := universe{users: []string{u.ID}, emails: []string{u.Email}}
+			for n := range 3 {
+				w.accounts = append(w.accounts, adapter.AccountKey{Provider: "github", ProviderAccountID: numbered(name, n)})
+				w.credentials = append(w.credentials, numbered(name, n))
+				w.sessions = append(w.sessions, t.session(u.ID).SessionToken)
+			}
+			i := severed(fault.Plan{Step: step, Mode: mode})
+			defer t.at(i, "its ID is taken again")()
+			hit, _ = t.interrupted(i, "DeleteUser", func(ctx context.Context, a adapter.Adapter) error {
+				return a.DeleteUser(ctx, u.ID)
+			})
+			next := func() error {
+				_, err := t.Second().CreateUser(t.ctx, adapter.User{ID: u.ID, Name: "next"})
+				return err
+			}
+			if err := next(); err != nil { // the ID may be free after the deletion is repeated only
+				t.conflict("CreateUser with the ID of a user whose deletion was cut", err, adapter.FieldUserID)
+				t.ok("DeleteUser repeated", t.store.DeleteUser(t.ctx, u.ID))
+				t.ok("CreateUser with the ID of a deleted user", next())
+			}
+			t.nothing(w)
+			t.freeEmails(w.emails)
 			return hit
 		})
 	}

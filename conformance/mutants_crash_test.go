@@ -32,6 +32,9 @@ var crashMutants = []mutant{
 	{"DeleteUser, interrupted, is not taken up again", []string{"CUT-007", "CUT-108"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return deletesOnce{base{inner}, e}
 	}},
+	{"DeleteUser, interrupted, leaves the sessions to the next user with the ID", []string{"CUT-110"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return clearsLater{bequeaths{base{inner}, e}}
+	}},
 	{"LinkAccount claims the account first, for nobody", []string{"CUT-008"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return claimsAccount{base{inner}, e}
 	}},
@@ -249,6 +252,44 @@ func (m deletesOnce) LinkAccount(ctx context.Context, acc adapter.Account) (adap
 		return adapter.Account{}, fail(ctx, "LinkAccount", adapter.Conflict(adapter.FieldAccount))
 	}
 	return m.Adapter.LinkAccount(ctx, acc)
+}
+
+// bequeaths opens the sessions that are kept beside the store as soon as there is a user
+// with the ID.
+type bequeaths struct {
+	base
+	*env
+}
+
+func (m bequeaths) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
+	s, u, err := m.Adapter.GetSessionAndUser(ctx, token)
+	kept, ok := m.shared.Load(adapter.SessionID(token))
+	if !ok || !errors.Is(err, adapter.ErrNotFound) {
+		return s, u, err
+	}
+	s = kept.(adapter.Session)
+	u, err = m.Adapter.GetUser(ctx, s.UserID)
+	return s, u, err
+}
+
+// clearsLater removes the sessions of a user in a step after the one in which the user is
+// deleted.
+type clearsLater struct{ bequeaths }
+
+func (m clearsLater) DeleteUser(ctx context.Context, id string) error {
+	sessions := stored(m.env, func(s adapter.Session) bool { return s.UserID == id })
+	for _, s := range sessions {
+		m.shared.Store(s.ID, s)
+	}
+	if err := m.Adapter.DeleteUser(ctx, id); err != nil {
+		return err
+	}
+	return fail(ctx, "DeleteUser", m.faults.Step(ctx, func() error {
+		for _, s := range sessions {
+			m.shared.Delete(s.ID)
+		}
+		return nil
+	}))
 }
 
 type relinksToUpdate struct{ base }

@@ -55,8 +55,9 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 // sweep deletes what is in the partition of a user who is not there, after a key. It
 // ends if the ID has a user again, who has seen to it that the partition was swept.
 func (s *store) sweep(ctx context.Context, id string, after item) error {
+	q := query{partition: userPartition(id), backward: true, after: after}
 	for {
-		items, next, err := s.page(ctx, query{partition: userPartition(id), backward: true, after: after})
+		items, next, err := s.page(ctx, q)
 		if err != nil || len(items) == 0 {
 			return err
 		}
@@ -65,18 +66,12 @@ func (s *store) sweep(ctx context.Context, id string, after item) error {
 		if _, err := s.get(ctx, tombstoneKey(id)); err != nil {
 			return absence(err)
 		}
-		switch err := s.clear(ctx, id, items); {
+		err = s.clear(ctx, id, items)
+		switch q.after = next; {
 		case errors.Is(err, errChanged):
-			next = item{} // from the beginning
-		case err != nil:
+			q.after = nil // from the beginning
+		case err != nil || next == nil:
 			return err
-		}
-		if next == nil {
-			return nil
-		}
-		after = next
-		if len(after) == 0 {
-			after = nil
 		}
 	}
 }

@@ -11,9 +11,11 @@ import (
 const sequences = 20
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	conformance.Run(t, withIndex.harness(t), sequence.Test(sequences))
 }
 
 func TestConformanceNoIndex(t *testing.T) {
+	t.Parallel()
 	conformance.Run(t, withoutIndex.harness(t), sequence.Test(sequences))
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +18,7 @@ import (
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/dynamodb"
+	"github.com/authstore/authstore/internal/measure"
 )
 
 // cost is what an operation takes of the service.
@@ -26,7 +27,7 @@ type cost struct {
 	read, write float64 // capacity units
 }
 
-func (c cost) String() string { return fmt.Sprintf("%d %g/%g", c.calls, c.read, c.write) }
+func (c cost) figures() []float64 { return []float64{float64(c.calls), c.read, c.write} }
 
 // meter has every call say what it consumed, and adds it up.
 type meter struct {
@@ -112,30 +113,51 @@ func metered(m *meter) func(*awsdynamodb.Options) {
 
 // costs measures every operation on a layout.
 func (l layout) costs(t *testing.T) map[string]cost {
-	var m meter
-	all := map[string]cost{"GetSessionAndUser (eventually consistent)": l.eventually(t)}
+	all := map[string]cost{"GetSessionAndUser (eventually)": l.eventually(t)}
 	for _, plain := range []bool{false, true} {
+		var m meter
 		o := l.options
 		o.Table, o.PlainSessionTokens = newTable(), plain
 		store := l.newStore(t, o, metered(&m))
-		for _, op := range operations(t, store, "ada") {
-			name := op.name
+		for _, op := range slices.Concat(measure.Operations(t, store, "ada"), more(t, store)) {
+			name := op.Name
 			if plain {
 				if !strings.Contains(name, "Session") {
 					continue
 				}
-				name = strings.Replace(name+" (plain)", ") (", ", ", 1)
+				name = strings.Replace(name+" (plain)", ") (", " ", 1)
 			}
-			m.cost, m.transactions = cost{}, 0
-			before := entries(t, o.Table)
-			check(t, op.call(t.Context()))
-			if m.transactions > 0 {
-				m.write += indexWrites(before, entries(t, o.Table))
-			}
-			all[name] = m.cost
+			all[name] = m.measure(t, o.Table, op.Call)
 		}
 	}
 	return all
+}
+
+// more are operations that do more than those of package measure.
+func more(t *testing.T, a adapter.Adapter) []measure.Operation {
+	hour := time.Now().Add(time.Hour)
+	_, err := a.CreateVerificationToken(t.Context(), adapter.VerificationToken{Identifier: "ada", Token: "t", Expires: hour})
+	check(t, err)
+	_, err = a.CreateSession(t.Context(), adapter.Session{UserID: "u", SessionToken: "later", Expires: hour})
+	check(t, err)
+	return []measure.Operation{
+		{Name: "DeleteVerificationTokens", Call: func(ctx context.Context) error { return a.DeleteVerificationTokens(ctx, "ada") }},
+		{Name: "UpdateSession (made elsewhere)", Call: func(ctx context.Context) error {
+			_, err := a.UpdateSession(ctx, "later", adapter.SessionUpdate{Expires: new(hour.Add(time.Hour))})
+			return err
+		}},
+	}
+}
+
+// measure returns what a call takes.
+func (m *meter) measure(t *testing.T, table string, call measure.Call) cost {
+	m.cost, m.transactions = cost{}, 0
+	before := entries(t, table)
+	check(t, call(t.Context()))
+	if m.transactions > 0 {
+		m.write += indexWrites(before, entries(t, table))
+	}
+	return m.cost
 }
 
 // eventually measures the option EventuallyConsistent.
@@ -203,26 +225,20 @@ func (l layout) newStore(t testing.TB, o dynamodb.Options, options ...func(*awsd
 }
 
 // TestCosts measures every row of the package comment's table, through the client's
-// middleware: calls, and capacity units as the service says. The figures of the Auth.js
-// adapter are those that testdata/authjs measured.
+// middleware: calls, and read and write units as the service says. The figures of the
+// Auth.js adapter are those that testdata/authjs measured.
 func TestCosts(t *testing.T) {
-	table := documented(t)
-	got := map[string][3]string{}
-	for i, l := range []layout{withoutIndex, withIndex} {
-		for name, c := range l.costs(t) {
-			row := got[name]
-			row[i] = c.String()
-			got[name] = row
+	t.Parallel()
+	table := measure.Documented(t, "Costs")
+	got := map[string][]float64{}
+	for _, costs := range []map[string]cost{withoutIndex.costs(t), withIndex.costs(t), authjs(t)} {
+		for name, c := range costs {
+			got[name] = append(got[name], c.figures()...)
 		}
 	}
-	for name, theirs := range authjs(t) {
-		row := got[name]
-		row[2] = theirs.String()
-		got[name] = row
-	}
 	for name, row := range got {
-		if table[name] != row {
-			t.Errorf("measured, and not what doc.go says:\n//\t%s\ndoc.go: %q", format(name, row), table[name])
+		if !slices.Equal(table[name], row) {
+			t.Errorf("doc.go has %v, and measured is\n//\t%s", table[name], printRow(name, row))
 		}
 		delete(table, name)
 	}
@@ -231,25 +247,13 @@ func TestCosts(t *testing.T) {
 	}
 }
 
-func format(name string, row [3]string) string {
-	return strings.TrimRight(fmt.Sprintf("%-42s %-12s %-12s %s", name, row[0], row[1], row[2]), " ")
-}
-
-// documented returns the table of the package comment.
-func documented(t *testing.T) map[string][3]string {
-	source, err := os.ReadFile("doc.go")
-	check(t, err)
-	_, text, _ := strings.Cut(string(source), "# Costs")
-	text, _, _ = strings.Cut(text, "\n// # ")
-	table := map[string][3]string{}
-	const figure = `\d+ [\d.]+/[\d.]+`
-	for _, row := range regexp.MustCompile(`(?m)^//\t(\w+(?: \([\w ,-]+\))?) +(`+figure+`) +(`+figure+`)(?: +(`+figure+`))?$`).FindAllStringSubmatch(text, -1) {
-		table[row[1]] = [3]string{row[2], row[3], row[4]}
+// printRow returns a row as it stands in doc.go.
+func printRow(name string, row []float64) string {
+	text := fmt.Sprintf("%-41s", name)
+	for i, figure := range row {
+		text += fmt.Sprintf("%*v", []int{6, 5, 6}[i%3], figure)
 	}
-	if len(table) == 0 {
-		t.Error("doc.go has no table of costs")
-	}
-	return table
+	return text
 }
 
 // authjs returns what the operations of the Auth.js adapter cost.
@@ -268,99 +272,4 @@ func authjs(t *testing.T) map[string]cost {
 		all[name] = cost{c.Calls, c.Read, c.Write}
 	}
 	return all
-}
-
-type operation struct {
-	name string
-	call func(context.Context) error
-}
-
-// operations returns one call of every operation, in an order in which each finds its
-// records.
-func operations(t *testing.T, a adapter.Adapter, name string) []operation {
-	hour := time.Now().Add(time.Hour)
-	email := name + "@example.com"
-	u, err := a.CreateUser(t.Context(), adapter.User{Email: "owner-" + email})
-	check(t, err)
-	account := adapter.Account{UserID: u.ID, Type: adapter.AccountOAuth, Provider: "github", ProviderAccountID: name}
-	signUp := adapter.Account{Type: adapter.AccountOAuth, Provider: "github", ProviderAccountID: "up-" + name}
-	passkey := adapter.Authenticator{CredentialID: name, UserID: u.ID, CredentialPublicKey: "key"}
-	generated, err := a.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: hour})
-	check(t, err)
-	byID, err := a.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: hour})
-	check(t, err)
-	elsewhere := "elsewhere-" + name
-	link := adapter.VerificationToken{Identifier: email, Token: name, Expires: hour}
-	_, err = a.CreateVerificationToken(t.Context(), adapter.VerificationToken{Identifier: "owner-" + email, Token: name, Expires: hour})
-	check(t, err)
-	return []operation{
-		{"CreateUser", func(ctx context.Context) error { _, err := a.CreateUser(ctx, adapter.User{Email: email}); return err }},
-		{"CreateUserWithAccount", func(ctx context.Context) error {
-			_, _, err := a.CreateUserWithAccount(ctx, adapter.User{Email: "up-" + email}, signUp)
-			return err
-		}},
-		{"GetUser", func(ctx context.Context) error { _, err := a.GetUser(ctx, u.ID); return err }},
-		{"GetUserByEmail", func(ctx context.Context) error { _, err := a.GetUserByEmail(ctx, email); return err }},
-		{"GetUserByAccount", func(ctx context.Context) error { _, err := a.GetUserByAccount(ctx, signUp.Key()); return err }},
-		{"UpdateUser", func(ctx context.Context) error {
-			_, err := a.UpdateUser(ctx, u.ID, adapter.UserUpdate{Name: &name})
-			return err
-		}},
-		{"UpdateUser (e-mail)", func(ctx context.Context) error {
-			_, err := a.UpdateUser(ctx, u.ID, adapter.UserUpdate{Email: new("new-" + email)})
-			return err
-		}},
-		{"LinkAccount", func(ctx context.Context) error { _, err := a.LinkAccount(ctx, account); return err }},
-		{"GetAccount", func(ctx context.Context) error { _, err := a.GetAccount(ctx, account.Key()); return err }},
-		{"ListAccounts", func(ctx context.Context) error { _, err := a.ListAccounts(ctx, u.ID); return err }},
-		{"UpdateAccount", func(ctx context.Context) error {
-			_, err := a.UpdateAccount(ctx, account.Key(), adapter.AccountUpdate{Scope: &name})
-			return err
-		}},
-		{"UnlinkAccount", func(ctx context.Context) error { return a.UnlinkAccount(ctx, account.Key()) }},
-		{"CreateSession", func(ctx context.Context) error {
-			_, err := a.CreateSession(ctx, adapter.Session{UserID: u.ID, Expires: hour})
-			return err
-		}},
-		{"CreateSession (made elsewhere)", func(ctx context.Context) error {
-			_, err := a.CreateSession(ctx, adapter.Session{UserID: u.ID, SessionToken: elsewhere, Expires: hour})
-			return err
-		}},
-		{"GetSessionAndUser", func(ctx context.Context) error {
-			_, _, err := a.GetSessionAndUser(ctx, generated.SessionToken)
-			return err
-		}},
-		{"GetSessionAndUser (made elsewhere)", func(ctx context.Context) error {
-			_, _, err := a.GetSessionAndUser(ctx, elsewhere)
-			return err
-		}},
-		{"UpdateSession", func(ctx context.Context) error {
-			_, err := a.UpdateSession(ctx, generated.SessionToken, adapter.SessionUpdate{Expires: &hour})
-			return err
-		}},
-		{"UpdateSession (made elsewhere)", func(ctx context.Context) error {
-			_, err := a.UpdateSession(ctx, elsewhere, adapter.SessionUpdate{Expires: new(hour.Add(time.Hour))})
-			return err
-		}},
-		{"ListSessions", func(ctx context.Context) error { _, err := a.ListSessions(ctx, u.ID); return err }},
-		{"DeleteSession", func(ctx context.Context) error { return a.DeleteSession(ctx, generated.SessionToken) }},
-		{"DeleteSession (made elsewhere)", func(ctx context.Context) error { return a.DeleteSession(ctx, elsewhere) }},
-		{"DeleteSessionByID", func(ctx context.Context) error { return a.DeleteSessionByID(ctx, u.ID, byID.ID) }},
-		{"DeleteSessions", func(ctx context.Context) error { return a.DeleteSessions(ctx, u.ID) }},
-		{"CreateVerificationToken", func(ctx context.Context) error { _, err := a.CreateVerificationToken(ctx, link); return err }},
-		{"UseVerificationToken", func(ctx context.Context) error {
-			_, err := a.UseVerificationToken(ctx, link.Identifier, link.Token)
-			return err
-		}},
-		{"DeleteVerificationTokens", func(ctx context.Context) error { return a.DeleteVerificationTokens(ctx, "owner-"+link.Identifier) }},
-		{"CreateAuthenticator", func(ctx context.Context) error { _, err := a.CreateAuthenticator(ctx, passkey); return err }},
-		{"GetAuthenticator", func(ctx context.Context) error { _, err := a.GetAuthenticator(ctx, name); return err }},
-		{"ListAuthenticators", func(ctx context.Context) error { _, err := a.ListAuthenticators(ctx, u.ID); return err }},
-		{"UpdateAuthenticatorCounter", func(ctx context.Context) error {
-			_, err := a.UpdateAuthenticatorCounter(ctx, name, 1)
-			return err
-		}},
-		{"DeleteAuthenticator", func(ctx context.Context) error { return a.DeleteAuthenticator(ctx, name) }},
-		{"DeleteUser", func(ctx context.Context) error { return a.DeleteUser(ctx, u.ID) }},
-	}
 }

@@ -108,56 +108,58 @@
 //
 // # Costs
 //
-// Calls and read/write capacity units on small records, as the package's tests measure
-// them: without the index, with it, and of @auth/dynamodb-adapter, which needs the index
-// and reads without consistency. Transactions are counted by the service's rule, two
-// units for each item. "Plain" is Options.PlainSessionTokens.
+// Calls, and read and write capacity units on small records, as the package's tests
+// measure them: without the index, with it, and of @auth/dynamodb-adapter, which needs the
+// index and reads without consistency. Transactions are counted by the service's rule, two
+// units for each item. "Plain" is Options.PlainSessionTokens, "eventually" is
+// Options.EventuallyConsistent.
 //
-//	                                           no index     index        Auth.js
-//	CreateUser                                 1 0/6        1 0/7        1 0/2
-//	CreateUserWithAccount                      1 0/10       1 0/12
-//	GetUser                                    1 1/0        1 1/0        1 0.5/0
-//	GetUserByEmail                             2 2/0        2 2/0        1 0.5/0
-//	GetUserByAccount                           2 2/0        2 3/0        2 1/0
-//	UpdateUser                                 1 0/1        1 0/2        1 0/2
-//	UpdateUser (e-mail)                        2 1/6        2 1/8
-//	DeleteUser                                 2 1/6        2 1/7        2 0.5/2
-//	LinkAccount                                1 0/4        1 0/5        1 0/2
-//	GetAccount                                 1 1/0        1 1/0
-//	ListAccounts                               1 1/0        1 1/0
-//	UpdateAccount                              2 1/4        2 1/5
-//	UnlinkAccount                              2 1/4        2 1/5        2 0.5/2
-//	CreateSession                              1 0/1        1 0/1        1 0/2
-//	CreateSession (made elsewhere)             1 0/4        1 0/4
-//	CreateSession (made elsewhere, plain)      1 0/4        1 0/5
-//	CreateSession (plain)                      1 0/1        1 0/2
-//	GetSessionAndUser                          1 2/0        1 2/0        2 1/0
-//	GetSessionAndUser (eventually consistent)  1 1/0        1 1/0
-//	GetSessionAndUser (made elsewhere)         2 3/0        2 3/0
-//	GetSessionAndUser (made elsewhere, plain)  2 3/0        2 2.5/0
-//	GetSessionAndUser (plain)                  1 2/0        1 2/0
-//	UpdateSession                              1 0/1        1 0/1        2 0.5/2
-//	UpdateSession (made elsewhere)             2 0/2        2 0/2
-//	UpdateSession (made elsewhere, plain)      2 0/2        2 0/3
-//	UpdateSession (plain)                      1 0/1        1 0/2
-//	DeleteSession                              1 0/1        1 0/1        2 0.5/2
-//	DeleteSession (made elsewhere)             2 1/4        2 1/4
-//	DeleteSession (made elsewhere, plain)      2 1/4        2 0.5/5
-//	DeleteSession (plain)                      1 0/1        1 0/2
-//	ListSessions                               1 1/0        1 1/0
-//	ListSessions (plain)                       1 1/0        1 1/0
-//	DeleteSessionByID                          1 0/1        1 0/1
-//	DeleteSessionByID (plain)                  2 1/1        2 1/2
-//	DeleteSessions                             2 1/1        2 1/1
-//	DeleteSessions (plain)                     2 1/1        2 1/2
-//	CreateVerificationToken                    1 0/1        1 0/1        1 0/1
-//	UseVerificationToken                       1 0/1        1 0/1        1 0/1
-//	DeleteVerificationTokens                   2 1/1        2 1/1
-//	CreateAuthenticator                        1 0/4        1 0/4
-//	GetAuthenticator                           1 1/0        1 1/0
-//	ListAuthenticators                         1 1/0        1 1/0
-//	UpdateAuthenticatorCounter                 2 1/4        2 1/4
-//	DeleteAuthenticator                        2 1/4        2 1/4
+//	                                            no index         index            Auth.js
+//	                                         calls read write calls read write calls read write
+//	CreateUser                                    1    0     6     1    0     7     1    0     2
+//	CreateUserWithAccount                         1    0    10     1    0    12
+//	GetUser                                       1    1     0     1    1     0     1  0.5     0
+//	GetUserByEmail                                2    2     0     2    2     0     1  0.5     0
+//	GetUserByAccount                              2    2     0     2    3     0     2    1     0
+//	UpdateUser                                    1    0     1     1    0     2     1    0     2
+//	UpdateUser (e-mail)                           2    1     6     2    1     8
+//	DeleteUser                                    2    1     6     2    1     7     2  0.5     2
+//	LinkAccount                                   1    0     4     1    0     5     1    0     2
+//	GetAccount                                    1    1     0     1    1     0
+//	ListAccounts                                  1    1     0     1    1     0
+//	UpdateAccount                                 2    1     4     2    1     5
+//	UnlinkAccount                                 2    1     4     2    1     5     2  0.5     2
+//	CreateSession                                 1    0     1     1    0     1     1    0     2
+//	CreateSession (made elsewhere plain)          1    0     4     1    0     5
+//	CreateSession (made elsewhere)                1    0     4     1    0     4
+//	CreateSession (plain)                         1    0     1     1    0     2
+//	GetSessionAndUser                             1    2     0     1    2     0     2    1     0
+//	GetSessionAndUser (eventually)                1    1     0     1    1     0
+//	GetSessionAndUser (made elsewhere plain)      2    3     0     2  2.5     0
+//	GetSessionAndUser (made elsewhere)            2    3     0     2    3     0
+//	GetSessionAndUser (plain)                     1    2     0     1    2     0
+//	UpdateSession                                 1    0     1     1    0     1     2  0.5     2
+//	UpdateSession (made elsewhere plain)          2    0     2     2    0     3
+//	UpdateSession (made elsewhere)                2    0     2     2    0     2
+//	UpdateSession (plain)                         1    0     1     1    0     2
+//	DeleteSession                                 1    0     1     1    0     1     2  0.5     2
+//	DeleteSession (made elsewhere plain)          2    1     4     2  0.5     5
+//	DeleteSession (made elsewhere)                2    1     4     2    1     4
+//	DeleteSession (plain)                         1    0     1     1    0     2
+//	ListSessions                                  1    1     0     1    1     0
+//	ListSessions (plain)                          1    1     0     1    1     0
+//	DeleteSessionByID                             1    0     1     1    0     1
+//	DeleteSessionByID (plain)                     2    1     1     2    1     2
+//	DeleteSessions                                2    1     1     2    1     1
+//	DeleteSessions (plain)                        2    1     1     2    1     2
+//	CreateVerificationToken                       1    0     1     1    0     1     1    0     1
+//	UseVerificationToken                          1    0     1     1    0     1     1    0     1
+//	DeleteVerificationTokens                      2    1     1     2    1     1
+//	CreateAuthenticator                           1    0     4     1    0     4
+//	GetAuthenticator                              1    1     0     1    1     0
+//	ListAuthenticators                            1    1     0     1    1     0
+//	UpdateAuthenticatorCounter                    2    1     4     2    1     4
+//	DeleteAuthenticator                           2    1     4     2    1     4
 //
 // The higher figures buy this: CreateUser and LinkAccount give an address and an account
 // one owner under races, where theirs give it to any number; two of the units of

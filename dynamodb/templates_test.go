@@ -303,6 +303,7 @@ func TestPolicyIsTheLeast(t *testing.T) {
 	const arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/next-auth"
 	for _, l := range layouts {
 		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
 			r := newRecorder()
 			h := l.harness(t)
 			h.Namespace = func(ctx context.Context) (conformance.Namespace, error) {

@@ -88,8 +88,10 @@ func (s *store) userIDByEmail(ctx context.Context, email string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	for _, it := range found {
-		return text(it[fieldID]), nil
+	for _, it := range found { // one who gave the address up has its key still
+		if text(it[userEmail]) == email {
+			return text(it[fieldID]), nil
+		}
 	}
 	return "", adapter.ErrNotFound
 }

@@ -51,6 +51,7 @@ func onWire(faults *fault.Injector) func(*awsdynamodb.Options) {
 func TestCutsOnTheWire(t *testing.T) {
 	for _, l := range layouts {
 		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
 			h := l.harness(t)
 			h.Namespace = func(ctx context.Context) (conformance.Namespace, error) {
 				faults := &fault.Injector{}

@@ -42,6 +42,7 @@ import (
 	"github.com/authstore/authstore/adapter"
 
 	// Each import makes the URLs of one backend known to adapter.Open.
+	_ "github.com/authstore/authstore/dynamodb"
 	_ "github.com/authstore/authstore/memory"
 	_ "github.com/authstore/authstore/mongo"
 	_ "github.com/authstore/authstore/redis"

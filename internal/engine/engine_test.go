@@ -244,7 +244,6 @@ func TestMongoStandalone(t *testing.T) {
 }
 
 func TestDynamoDB(t *testing.T) {
-	needImage(t, dynamoDB)
 	s := DynamoDB(t)
 	if s.container != nil {
 		checkVersion(t, s)

@@ -62,8 +62,8 @@ func TypicalSession(userID string, expires time.Time) adapter.Session {
 
 // Beside measures every operation beside the bare calls of a driver that do the least
 // that could work for it, on the same server, the two in turns: the median of a call
-// made alone, and the calls a second of 64 goroutines. stage returns a new stage for
-// each, and the bare calls by operation. Run it with -benchtime=1x.
+// made alone, its allocations, and the calls a second of 64 goroutines. stage returns a
+// new stage for each, and the bare calls by operation. Run it with -benchtime=1x.
 func Beside(b *testing.B, stage func(b *testing.B) (*Stage, map[string]Call)) {
 	for _, op := range measured {
 		b.Run(op.name, func(b *testing.B) {
@@ -92,8 +92,12 @@ func compare(b *testing.B, ours, raw Call) {
 	var latency [2][]time.Duration
 	var calls [2]int64
 	for range rounds {
+		for end := time.Now().Add(2 * serialTime); time.Now().Before(end); {
+			for i, call := range []Call{ours, raw} {
+				latency[i] = append(latency[i], once(b, call))
+			}
+		}
 		for i, call := range []Call{ours, raw} {
-			latency[i] = append(latency[i], serial(b, call)...)
 			calls[i] += load(b, call)
 		}
 	}
@@ -109,15 +113,26 @@ func compare(b *testing.B, ours, raw Call) {
 	b.ReportMetric(perSecond(1), "raw-calls/s")
 	b.ReportMetric(float64(calls[0])/float64(calls[1]), "throughput-ratio")
 	b.ReportMetric(p50(1)/p50(0), "p50-ratio")
+	b.ReportMetric(allocations(b, ours)/allocations(b, raw), "allocs-ratio")
+}
+
+// allocations returns how many allocations a call makes.
+func allocations(b *testing.B, call Call) float64 {
+	return testing.AllocsPerRun(20, func() { check(b, call(b.Context())) })
+}
+
+// once makes a call and returns how long it took.
+func once(b *testing.B, call Call) time.Duration {
+	start := time.Now()
+	check(b, call(b.Context()))
+	return time.Since(start)
 }
 
 // serial makes calls one after the other and returns how long each took.
 func serial(b *testing.B, call Call) []time.Duration {
 	var all []time.Duration
 	for end := time.Now().Add(serialTime); time.Now().Before(end); {
-		start := time.Now()
-		check(b, call(b.Context()))
-		all = append(all, time.Since(start))
+		all = append(all, once(b, call))
 	}
 	return all
 }

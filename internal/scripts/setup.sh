@@ -3,8 +3,9 @@
 #
 # Installs what the tests need beside Go, and says nothing when it is all there:
 # a C compiler with its library for the race detector, Chromium for the browser
-# test of examples/signin, Node.js with the npm packages that package interop runs,
-# and for the engines Docker with an image of each.
+# test of examples/signin, cfn-lint for the template of dynamodb, Node.js with the
+# npm packages that package interop runs, and for the engines Docker with an image
+# of each.
 set -euo pipefail
 source "$(dirname "$0")/debian.sh"
 
@@ -32,15 +33,27 @@ install_packages() {
   npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >/dev/null
 }
 
+cfn_lint=cfn-lint==1.58.0
+
+have_cfn_lint() { PYTHONPATH=build/cfn-lint python3 -c 'import cfnlint' 2>/dev/null; }
+
+have_pip() { python3 -m pip --version >/dev/null 2>&1; }
+
 missing=()
+have_cfn_lint || have_pip || missing+=(python3-pip)
 have_c_compiler || missing+=(gcc libc6-dev)
 have_browser || missing+=(chromium)
 have_node || missing+=(nodejs npm)
 if [[ ${#missing[@]} -gt 0 ]]; then install "${missing[@]}"; fi
 
+# What is missing below the tests miss too, and say so.
 if have_node; then (cd interop/oracle && { have_packages || install_packages || true; }); fi
-
-# What is missing here the tests miss too, and say so.
+if ! have_cfn_lint && have_pip; then
+  echo "setup: installing $cfn_lint in build/cfn-lint" >&2
+  mkdir -p build
+  python3 -m pip install -q --root-user-action=ignore --target build/cfn-lint "$cfn_lint" >build/pip.log 2>&1 ||
+    tail -n 20 build/pip.log >&2
+fi
 if [[ $# -gt 0 ]] && internal/scripts/docker.sh; then
   for engine in "$@"; do
     internal/scripts/image.sh "$engine" >/dev/null || true

@@ -1,0 +1,235 @@
+package dynamodb_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/authstore/authstore/dynamodb"
+	"github.com/authstore/authstore/internal/measure"
+)
+
+// BenchmarkRaw measures every operation beside the bare SDK, without the index. Run it
+// with -benchtime=1x.
+func BenchmarkRaw(b *testing.B) {
+	measure.Beside(b, func(b *testing.B) (*measure.Stage, map[string]measure.Call) {
+		p := newPair(b)
+		return p.Stage, p.bare()
+	})
+}
+
+// pair is a store with one user, and a bare client of the same table.
+type pair struct {
+	*measure.Stage
+	client *awsdynamodb.Client
+	table  string
+}
+
+func newPair(b *testing.B) *pair {
+	p := &pair{client: newClient(b), table: newTable()}
+	withoutIndex.newStore(b, dynamodb.Options{Table: p.table})
+	p.Stage = measure.NewStage(b, dynamodb.New(p.client, dynamodb.Options{Table: p.table, NoIndex: true}))
+	return p
+}
+
+// The bare calls.
+
+func (p *pair) key(pk, sk string) map[string]types.AttributeValue {
+	return item{"pk": pk, "sk": sk}.attributes()
+}
+
+func (p *pair) userKey() map[string]types.AttributeValue {
+	return p.key("USER#"+p.User.ID, "USER#"+p.User.ID)
+}
+
+func (p *pair) get(ctx context.Context, k map[string]types.AttributeValue) error {
+	_, err := p.client.GetItem(ctx, &awsdynamodb.GetItemInput{TableName: &p.table, Key: k, ConsistentRead: aws.Bool(true)})
+	return err
+}
+
+func (p *pair) query(ctx context.Context, userID, prefix string) error {
+	_, err := p.client.Query(ctx, &awsdynamodb.QueryInput{
+		TableName: &p.table, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("pk=:p AND begins_with(sk,:s)"),
+		ExpressionAttributeValues: item{":p": "USER#" + userID, ":s": prefix}.attributes(),
+	})
+	return err
+}
+
+func (p *pair) batchGet(ctx context.Context, keys ...map[string]types.AttributeValue) error {
+	_, err := p.client.BatchGetItem(ctx, &awsdynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
+		p.table: {Keys: keys, ConsistentRead: aws.Bool(true)},
+	}})
+	return err
+}
+
+var absent = aws.String("attribute_not_exists(pk)")
+
+func (p *pair) put(ctx context.Context, i item) error {
+	_, err := p.client.PutItem(ctx, &awsdynamodb.PutItemInput{TableName: &p.table, Item: i.attributes(), ConditionExpression: absent})
+	return err
+}
+
+func (p *pair) puts(ctx context.Context, items ...item) error {
+	in := &awsdynamodb.TransactWriteItemsInput{}
+	for _, i := range items {
+		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{
+			Put: &types.Put{TableName: &p.table, Item: i.attributes(), ConditionExpression: absent},
+		})
+	}
+	_, err := p.client.TransactWriteItems(ctx, in)
+	return err
+}
+
+func (p *pair) deletes(ctx context.Context, keys ...map[string]types.AttributeValue) error {
+	in := &awsdynamodb.TransactWriteItemsInput{}
+	for _, k := range keys {
+		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Delete: &types.Delete{TableName: &p.table, Key: k}})
+	}
+	_, err := p.client.TransactWriteItems(ctx, in)
+	return err
+}
+
+// updates changes one field of an account and of its guard, if both are as they were
+// read, which it tries until they are.
+func (p *pair) updates(ctx context.Context, name string, value any, guard, record map[string]types.AttributeValue) error {
+	for {
+		out, err := p.client.GetItem(ctx, &awsdynamodb.GetItemInput{TableName: &p.table, Key: guard, ConsistentRead: aws.Bool(true)})
+		if err != nil {
+			return err
+		}
+		values := item{":v": value, ":new": p.Name()}.attributes()
+		values[":old"] = out.Item["authstoreStamp"]
+		in := &awsdynamodb.TransactWriteItemsInput{}
+		for _, k := range []map[string]types.AttributeValue{guard, record} {
+			in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Update: &types.Update{
+				TableName: &p.table, Key: k, UpdateExpression: aws.String("SET #n=:v,authstoreStamp=:new"), ConditionExpression: aws.String("authstoreStamp=:old"),
+				ExpressionAttributeNames: map[string]string{"#n": name}, ExpressionAttributeValues: values,
+			}})
+		}
+		if _, err = p.client.TransactWriteItems(ctx, in); !errors.As(err, new(*types.TransactionCanceledException)) {
+			return err
+		}
+	}
+}
+
+func (p *pair) update(ctx context.Context, k map[string]types.AttributeValue, name string, value any) error {
+	_, err := p.client.UpdateItem(ctx, &awsdynamodb.UpdateItemInput{
+		TableName: &p.table, Key: k, UpdateExpression: aws.String("SET #n=:v"), ConditionExpression: aws.String("attribute_exists(pk)"),
+		ExpressionAttributeNames: map[string]string{"#n": name}, ExpressionAttributeValues: item{":v": value}.attributes(),
+		ReturnValues: types.ReturnValueAllNew,
+	})
+	return err
+}
+
+func (p *pair) deleteOne(ctx context.Context, k map[string]types.AttributeValue) error {
+	_, err := p.client.DeleteItem(ctx, &awsdynamodb.DeleteItemInput{
+		TableName: &p.table, Key: k, ConditionExpression: aws.String("attribute_exists(pk)"), ReturnValues: types.ReturnValueAllOld,
+	})
+	return err
+}
+
+// bare returns an item of the Auth.js adapter's without its keys in the index, and with
+// the times that ours have.
+func bare(i item) item {
+	delete(i, "GSI1PK")
+	delete(i, "GSI1SK")
+	i["createdAt"], i["updatedAt"] = "2100-01-01T00:00:00.000Z", "2100-01-01T00:00:00.000Z"
+	return i
+}
+
+func (p *pair) rawUser(id string) item {
+	return bare(theirUser(id, id+"@example.com"))
+}
+
+func (p *pair) rawAccount(userID, id string) item {
+	return bare(theirAccount(userID, "github", id))
+}
+
+func (p *pair) rawSession(token string) item {
+	return bare(theirSession(p.User.ID, token, 4102444800))
+}
+
+func guard(pk, userID string) item { return item{"pk": pk, "sk": "GUARD", "userId": userID} }
+
+// bare returns the bare calls that a careful application would make in place of each
+// operation: the same items to read and write, atomic where the operation must be, with
+// nothing checked beyond what the calls check.
+func (p *pair) bare() map[string]measure.Call {
+	session := p.key("USER#"+p.User.ID, "SESSION#"+p.Session.ID)
+	account, passkey := p.key("ACCOUNT#github#1", "GUARD"), p.key("AUTHENTICATOR#c", "GUARD")
+	return map[string]measure.Call{
+		"GetSessionAndUser": func(ctx context.Context) error { return p.batchGet(ctx, session, p.userKey()) },
+		"GetUser":           func(ctx context.Context) error { return p.get(ctx, p.userKey()) },
+		"GetUserByEmail": func(ctx context.Context) error {
+			return first(p.get(ctx, p.key("EMAIL#"+p.User.Email, "GUARD")), func() error { return p.get(ctx, p.userKey()) })
+		},
+		"GetUserByAccount": func(ctx context.Context) error {
+			return first(p.get(ctx, account), func() error { return p.get(ctx, p.userKey()) })
+		},
+		"CreateUser": func(ctx context.Context) error {
+			id := "raw-" + p.Name()
+			return p.puts(ctx, p.rawUser(id), guard("EMAIL#"+id, id))
+		},
+		"CreateUserWithAccount": func(ctx context.Context) error {
+			id := "raw-" + p.Name()
+			return p.puts(ctx, p.rawUser(id), guard("EMAIL#"+id, id), p.rawAccount(id, id), guard("ACCOUNT#github#"+id, id))
+		},
+		"UpdateUser": func(ctx context.Context) error { return p.update(ctx, p.userKey(), "name", p.Name()) },
+		"CreateUser+DeleteUser": func(ctx context.Context) error {
+			id := "raw-" + p.Name()
+			return first(p.puts(ctx, p.rawUser(id), guard("EMAIL#"+id, id)), func() error {
+				return first(p.query(ctx, id, "USER#"), func() error {
+					return p.deletes(ctx, p.key("USER#"+id, "USER#"+id), p.key("EMAIL#"+id, "GUARD"))
+				})
+			})
+		},
+		"LinkAccount+UnlinkAccount": func(ctx context.Context) error {
+			id := "raw-" + p.Name()
+			return first(p.puts(ctx, p.rawAccount(p.User.ID, id), guard("ACCOUNT#github#"+id, p.User.ID)), func() error {
+				return first(p.get(ctx, p.key("ACCOUNT#github#"+id, "GUARD")), func() error {
+					return p.deletes(ctx, p.key("USER#"+p.User.ID, "ACCOUNT#github#"+id), p.key("ACCOUNT#github#"+id, "GUARD"))
+				})
+			})
+		},
+		"GetAccount":   func(ctx context.Context) error { return p.get(ctx, account) },
+		"ListAccounts": func(ctx context.Context) error { return p.query(ctx, p.User.ID, "ACCOUNT#") },
+		"UpdateAccount": func(ctx context.Context) error {
+			return p.updates(ctx, "access_token", p.Name(), account, p.key("USER#"+p.User.ID, "ACCOUNT#github#1"))
+		},
+		"CreateSession": func(ctx context.Context) error { return p.put(ctx, p.rawSession("raw-"+p.Name())) },
+		"UpdateSession": func(ctx context.Context) error { return p.update(ctx, session, "expires", int(p.Expires.Unix())) },
+		"CreateSession+DeleteSession": func(ctx context.Context) error {
+			token := "raw-" + p.Name()
+			return first(p.put(ctx, p.rawSession(token)), func() error { return p.deleteOne(ctx, p.key("USER#"+p.User.ID, "SESSION#"+token)) })
+		},
+		"ListSessions":            func(ctx context.Context) error { return p.query(ctx, p.User.ID, "SESSION#") },
+		"CreateVerificationToken": func(ctx context.Context) error { return p.put(ctx, rawToken("raw-"+p.Name())) },
+		"CreateVerificationToken+UseVerificationToken": func(ctx context.Context) error {
+			name := "raw-" + p.Name()
+			return first(p.put(ctx, rawToken(name)), func() error { return p.deleteOne(ctx, p.key("VT#"+name, "VT#t")) })
+		},
+		"GetAuthenticator": func(ctx context.Context) error { return p.get(ctx, passkey) },
+		"UpdateAuthenticatorCounter": func(ctx context.Context) error {
+			return p.updates(ctx, "counter", 1, passkey, p.key("USER#"+p.User.ID, "AUTHENTICATOR#c"))
+		},
+	}
+}
+
+// first returns the error of a call, and of the next one if there was none.
+func first(err error, next func() error) error {
+	if err != nil {
+		return err
+	}
+	return next()
+}
+
+func rawToken(identifier string) item {
+	return item{
+		"pk": "VT#" + identifier, "sk": "VT#t", "type": "VT", "identifier": identifier, "token": "t", "expires": 4102444800,
+		"createdAt": "2100-01-01T00:00:00.000Z",
+	}
+}
