@@ -15,9 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
 
+	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/conformance/fault"
-	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/dynamodb"
 )
 

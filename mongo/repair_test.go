@@ -77,7 +77,9 @@ func TestRepairDuplicates(t *testing.T) {
 	db := replicaSet.bare(t)
 	store := mongo.New(db, mongo.Options{Options: adapter.Options{PlainSessionTokens: true}})
 	a, b, c, d := oid(t, "aa"), oid(t, "bb"), oid(t, "cc"), oid(t, "dd")
-	user := func(id bson.ObjectID, email string) bson.D { return bson.D{{Key: "_id", Value: id}, {Key: "email", Value: email}} }
+	user := func(id bson.ObjectID, email string) bson.D {
+		return bson.D{{Key: "_id", Value: id}, {Key: "email", Value: email}}
+	}
 	account := func(owner bson.ObjectID, id, scope string) bson.D {
 		return bson.D{{Key: "userId", Value: owner}, {Key: "provider", Value: "github"}, {Key: "providerAccountId", Value: id}, {Key: "type", Value: "oauth"}, {Key: "scope", Value: scope}}
 	}
