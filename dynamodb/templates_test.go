@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
 
+	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/conformance/fault"
 	"github.com/authstore/authstore/dynamodb"
@@ -348,6 +349,9 @@ func TestPolicyForTheSchemaIsTheLeast(t *testing.T) {
 	check(t, applySchema(t.Context(), dynamodb.New(client, o)))
 	o.NoIndex = false
 	check(t, applySchema(t.Context(), dynamodb.New(client, o)))
+	schema, _ := adapter.As[adapter.Schema](dynamodb.New(client, o))
+	_, err := schema.CheckSchema(t.Context())
+	check(t, err)
 	both := policy(t, o, arn, true)[arn]
 	data := policy(t, o, arn, false)[arn]
 	got := slices.DeleteFunc(both, func(a string) bool { return slices.Contains(data, a) })

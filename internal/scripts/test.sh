@@ -26,7 +26,7 @@ mkdir -p "$reports"
 status=0
 for backend in "${backends[@]}"; do
   mkdir -p "$(dirname "$reports/$backend")"
-  go_test "./$backend" -conformance.report="$reports/$backend.json" || status=1
+  go_test "./$backend" -conformance.report="$reports/$backend.json" -conformance.timeout=5m || status=1
 done
 if [[ $what == all ]]; then
   go_test "${others[@]}" || status=1
