@@ -96,6 +96,11 @@
 // with 10,000 sessions is deleted by 21 queries. Where so many are too large for a
 // transaction (16 MB) the next try has a quarter. Lists have 500 documents a query too.
 //
+// A call waits for the server, whose transactions come in steps of about 10 ms: on loopback
+// reads took 10 ms and writes 10 to 20 ms at the median. Of its own the adapter adds some
+// 30 allocations to the driver's 210. The benchmark Raw has each operation beside the same
+// query sent by the bare driver; the medians differ by less than their noise.
+//
 // # Limits
 //
 // A user with more than 500 accounts and authenticators loses the later ones by later
