@@ -58,6 +58,10 @@ bench: setup ## Run the benchmarks: each store beside its bare client, and with 
 	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./dynamodb
 	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./fauna
 
+.PHONY: interop
+interop: setup ## Run the tests with the published Auth.js adapters, and print how many cases passed
+	go test -race -count=1 -timeout 15m -v -run Interop ./interop | grep -Ev '^ *(--- PASS|=== )'
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME
 	internal/scripts/fuzz.sh $(FUZZTIME)

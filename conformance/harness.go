@@ -41,6 +41,7 @@ const (
 	Ping       Feature = "adapter.Pinger"
 	Purge      Feature = "adapter.Purger"
 	SetUp      Feature = "adapter.Schema"
+	Mend       Feature = "adapter.Repairer"
 	Digests    Feature = "session tokens stored as digests"
 
 	// Live is a store that answers whatever it is asked. A harness that answers from

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/authstore/authstore/adapter"
@@ -68,12 +69,49 @@ var callMutants = []mutant{
 	{"ApplySchema leaves something missing", []string{"EXT-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return lacksIndex{base{inner}}
 	}},
+	{"Repair takes a user without a name for a ghost", []string{"EXT-004"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return &repairsTooMuch{base: base{inner}}
+	}},
 }
 
 type ignoresContext struct{ base }
 
 func (m ignoresContext) GetUser(ctx context.Context, id string) (adapter.User, error) {
 	return m.Adapter.GetUser(context.WithoutCancel(ctx), id)
+}
+
+// repairsTooMuch deletes users who have neither name nor address.
+type repairsTooMuch struct {
+	base
+	mu       sync.Mutex
+	nameless []string
+}
+
+func (m *repairsTooMuch) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
+	u, err := m.Adapter.CreateUser(ctx, u)
+	if err == nil && u.Name == "" && u.Email == "" {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.nameless = append(m.nameless, u.ID)
+	}
+	return u, err
+}
+
+func (m *repairsTooMuch) CheckSchema(context.Context) ([]adapter.SchemaProblem, error) {
+	return nil, nil
+}
+
+func (m *repairsTooMuch) ApplySchema(context.Context) error { return nil }
+
+func (m *repairsTooMuch) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range m.nameless {
+		if err := m.DeleteUser(ctx, id); err != nil && !dryRun {
+			return nil, err
+		}
+	}
+	return nil, nil
 }
 
 type hidesDeadline struct{ base }

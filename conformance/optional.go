@@ -40,6 +40,7 @@ var optionalTests = []Test{
 		}
 		t.sameUser(u)
 	}},
+	{ID: "EXT-004", Rule: "A Repairer finds nothing in what was written by the contract alone, and changes nothing.", Source: "adapter.Repairer", Run: repairNothing},
 }
 
 // optional returns an optional interface of the test's adapter, or ends the test
@@ -59,4 +60,30 @@ func (t *T) purges(p adapter.Purger, want int) {
 	got, err := p.PurgeExpired(t.ctx)
 	t.ok("PurgeExpired", err)
 	t.equal("records removed by PurgeExpired", got, want)
+}
+
+// repairNothing lets a store be repaired in which each operation has left what it leaves.
+func repairNothing(t *T) {
+	r := optional[adapter.Repairer](t, Mend)
+	kept, gone := t.newStage(ada), t.newStage(grace)
+	for _, op := range gone.operations() {
+		t.ok(op.name, op.call(t.ctx, t.store))
+	}
+	nameless, err := t.store.CreateUser(t.ctx, adapter.User{})
+	t.ok("CreateUser", err)
+	moved := t.user(alan)
+	moved, err = t.store.UpdateUser(t.ctx, moved.ID, adapter.UserUpdate{Email: new(email("moved"))})
+	t.ok("UpdateUser", err)
+	t.expiring(nameless.ID, 1)
+	t.Clock.Advance(time.Minute)
+	for _, dryRun := range []bool{true, false} {
+		found, err := r.Repair(t.ctx, dryRun)
+		t.ok("Repair", err)
+		if len(found) > 0 {
+			t.Errorf("Repair\n  got:  %v\n  want: no findings", found)
+		}
+	}
+	t.sameUser(nameless)
+	t.sameUser(moved)
+	t.whole(kept)
 }

@@ -21,6 +21,7 @@ var harness = conformance.Harness{
 	Engine:  "in process",
 	LeftOut: map[conformance.Feature]string{
 		conformance.SetUp: "a store in memory needs no set-up",
+		conformance.Mend:  "no other program writes to it",
 	},
 	Namespace: func(context.Context) (conformance.Namespace, error) {
 		store, faults := memory.NewStore(), &fault.Injector{}
