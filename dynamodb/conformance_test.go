@@ -8,7 +8,7 @@ import (
 )
 
 // sequences is how many random sequences each layout runs.
-const sequences = 20
+const sequences = 10
 
 func TestConformance(t *testing.T) {
 	t.Parallel()

@@ -247,6 +247,29 @@ func TestManyAttributesAtOnce(t *testing.T) {
 	}
 }
 
+// Who has read the digests of a store cannot sign in with one after the store was told to
+// keep tokens as they are.
+func TestADigestIsNoToken(t *testing.T) {
+	table := newTable()
+	digests := withIndex.newStore(t, dynamodb.Options{Table: table})
+	o := dynamodb.Options{Table: table}
+	o.PlainSessionTokens = true
+	plain := dynamodb.New(newClient(t), o)
+	u, err := digests.CreateUser(t.Context(), adapter.User{})
+	check(t, err)
+	s, err := digests.CreateSession(t.Context(), adapter.Session{UserID: u.ID, SessionToken: "elsewhere", Expires: time.Now().Add(time.Hour)})
+	check(t, err)
+	_, _, err1 := plain.GetSessionAndUser(t.Context(), s.ID)
+	_, err2 := plain.UpdateSession(t.Context(), s.ID, adapter.SessionUpdate{Attributes: adapter.Attributes{"a": "b"}})
+	for _, err := range []error{err1, err2} {
+		if !errors.Is(err, adapter.ErrNotFound) {
+			t.Errorf("got %v, want ErrNotFound", err)
+		}
+	}
+	_, _, err = digests.GetSessionAndUser(t.Context(), "elsewhere")
+	check(t, err)
+}
+
 // Names of the application's own serve as well as the defaults, and an attribute cannot
 // have one.
 func TestOtherNames(t *testing.T) {

@@ -86,7 +86,7 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 	switch {
 	case err != nil:
 		return adapter.Session{}, adapter.User{}, failure(err)
-	case session == nil || user == nil:
+	case session == nil || user == nil || text(session[sessionToken]) != s.kept(token):
 		return adapter.Session{}, adapter.User{}, adapter.ErrNotFound
 	}
 	se, err := s.decodeSession(session)
@@ -99,6 +99,27 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 	se.SessionToken = token
 	u, err := s.decodeUser(user)
 	return se, u, err
+}
+
+// kept returns what a session keeps of its token beside its key: the token, where tokens
+// are stored as they are, and nothing where digests are. So a digest is not taken for a
+// token after Options.PlainSessionTokens was turned on.
+func (s *store) kept(token string) string {
+	if s.options.PlainSessionTokens {
+		return token
+	}
+	return ""
+}
+
+// opens returns the condition that a session is that of a token, and has not expired.
+func (s *store) opens(token string, now time.Time) func(*expression) string {
+	return func(e *expression) string {
+		name := e.name(sessionToken)
+		if kept := s.kept(token); kept != "" {
+			return name + "=" + e.value(str(kept)) + " AND " + live(now)(e)
+		}
+		return "attribute_not_exists(" + name + ") AND " + live(now)(e)
+	}
 }
 
 // live returns the condition that a session has not expired. Its expiry may have been
@@ -125,7 +146,7 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 	if err != nil {
 		return adapter.Session{}, failure(err)
 	}
-	it, err := s.updateSession(ctx, s.sessionKey(id, token), c, now)
+	it, err := s.updateSession(ctx, s.sessionKey(id, token), token, c, now)
 	if err != nil {
 		return adapter.Session{}, failure(err)
 	}
@@ -135,17 +156,17 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 }
 
 // updateSession changes a session that is live, and returns it as it is then.
-func (s *store) updateSession(ctx context.Context, k key, c *changes, now time.Time) (item, error) {
+func (s *store) updateSession(ctx context.Context, k key, token string, c *changes, now time.Time) (item, error) {
 	if c.many() {
-		return s.rewriteSession(ctx, k, c, now)
+		return s.rewriteSession(ctx, k, token, c, now)
 	}
-	it, ok, err := s.updateItem(ctx, k, c, live(now))
+	it, ok, err := s.updateItem(ctx, k, c, s.opens(token, now))
 	switch {
 	case isTooLarge(err):
 		return nil, tooLarge("Session")
 	case err != nil:
 		return nil, err
-	case len(it) == 0:
+	case len(it) == 0 || text(it[sessionToken]) != s.kept(token):
 		return nil, adapter.ErrNotFound
 	case !ok && stampOf(it) != text(c.set[fieldStamp]): // else an attempt whose reply was lost has ended the session
 		return nil, adapter.ErrExpired
@@ -154,7 +175,7 @@ func (s *store) updateSession(ctx context.Context, k key, c *changes, now time.T
 }
 
 // rewriteSession makes changes that are too many for an update expression.
-func (s *store) rewriteSession(ctx context.Context, k key, c *changes, now time.Time) (item, error) {
+func (s *store) rewriteSession(ctx context.Context, k key, token string, c *changes, now time.Time) (item, error) {
 	current, err := s.get(ctx, k)
 	if err != nil {
 		return nil, err
@@ -165,6 +186,8 @@ func (s *store) rewriteSession(ctx context.Context, k key, c *changes, now time.
 		switch {
 		case err != nil:
 			return nil, err
+		case text(current[sessionToken]) != s.kept(token):
+			return nil, adapter.ErrNotFound
 		case !now.Before(se.Expires):
 			return nil, adapter.ErrExpired
 		}

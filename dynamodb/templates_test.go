@@ -204,20 +204,28 @@ func cfnLint(t *testing.T) func(file string) *exec.Cmd {
 
 func TestTerraform(t *testing.T) {
 	type index struct {
-		Name, Hash_key, Range_key, Projection_type string
-		Read_capacity, Write_capacity              int64
+		Name       string
+		HashKey    string `json:"hash_key"`
+		RangeKey   string `json:"range_key"`
+		Projection string `json:"projection_type"`
+		Read       int64  `json:"read_capacity"`
+		Write      int64  `json:"write_capacity"`
 	}
 	type table struct {
-		Name, Hash_key, Range_key, Billing_mode string
-		Attribute                               []struct{ Name, Type string }
-		Read_capacity, Write_capacity           int64
-		Global_secondary_index                  *index
-		Ttl                                     struct {
-			Attribute_name string
-			Enabled        bool
+		Name      string
+		HashKey   string `json:"hash_key"`
+		RangeKey  string `json:"range_key"`
+		Billing   string `json:"billing_mode"`
+		Attribute []struct{ Name, Type string }
+		Read      int64  `json:"read_capacity"`
+		Write     int64  `json:"write_capacity"`
+		Index     *index `json:"global_secondary_index"`
+		TTL       struct {
+			Attribute string `json:"attribute_name"`
+			Enabled   bool
 		}
-		Point_in_time_recovery      struct{ Enabled bool }
-		Deletion_protection_enabled bool
+		Recovery  struct{ Enabled bool } `json:"point_in_time_recovery"`
+		Protected bool                   `json:"deletion_protection_enabled"`
 	}
 	for name, o := range variants {
 		t.Run(name, func(t *testing.T) {
@@ -225,7 +233,7 @@ func TestTerraform(t *testing.T) {
 			check(t, err)
 			var file struct {
 				Resource struct {
-					Aws_dynamodb_table map[string]table
+					Tables map[string]table `json:"aws_dynamodb_table"`
 				}
 			}
 			decode(t, text, &file)
@@ -233,21 +241,21 @@ func TestTerraform(t *testing.T) {
 			check(t, applySchema(t.Context(), dynamodb.New(made, o)))
 			cloud := made.asCloud(t)
 			want := table{
-				Name: cloud.TableName, Hash_key: cloud.KeySchema[0].AttributeName, Range_key: cloud.KeySchema[1].AttributeName,
-				Billing_mode: cloud.BillingMode, Deletion_protection_enabled: cloud.DeletionProtectionEnabled,
+				Name: cloud.TableName, HashKey: cloud.KeySchema[0].AttributeName, RangeKey: cloud.KeySchema[1].AttributeName,
+				Billing: cloud.BillingMode, Protected: cloud.DeletionProtectionEnabled,
 			}
 			for _, a := range cloud.AttributeDefinitions {
 				want.Attribute = append(want.Attribute, struct{ Name, Type string }{a.AttributeName, a.AttributeType})
 			}
 			if p := cloud.ProvisionedThroughput; p != nil {
-				want.Read_capacity, want.Write_capacity = p.ReadCapacityUnits, p.WriteCapacityUnits
+				want.Read, want.Write = p.ReadCapacityUnits, p.WriteCapacityUnits
 			}
 			for _, i := range cloud.GlobalSecondaryIndexes {
-				want.Global_secondary_index = &index{i.IndexName, i.KeySchema[0].AttributeName, i.KeySchema[1].AttributeName, i.Projection.ProjectionType, want.Read_capacity, want.Write_capacity}
+				want.Index = &index{i.IndexName, i.KeySchema[0].AttributeName, i.KeySchema[1].AttributeName, i.Projection.ProjectionType, want.Read, want.Write}
 			}
-			want.Ttl.Attribute_name, want.Ttl.Enabled = cloud.TimeToLiveSpecification.AttributeName, cloud.TimeToLiveSpecification.Enabled
-			want.Point_in_time_recovery.Enabled = cloud.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled
-			same(t, "the table", file.Resource.Aws_dynamodb_table["authstore"], want)
+			want.TTL.Attribute, want.TTL.Enabled = cloud.TimeToLiveSpecification.AttributeName, cloud.TimeToLiveSpecification.Enabled
+			want.Recovery.Enabled = cloud.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled
+			same(t, "the table", file.Resource.Tables["authstore"], want)
 		})
 	}
 }

@@ -1,0 +1,38 @@
+package dynamodb
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// What is busy for too long is unavailable, and says why.
+func TestPatienceEnds(t *testing.T) {
+	r := newRetrier()
+	if left := time.Until(r.until); left < patience-time.Second || left > patience {
+		t.Errorf("got %v of patience, want %v", left, patience)
+	}
+	r.until = time.Now().Add(-time.Millisecond)
+	err := r.again(t.Context(), &types.ThrottlingException{})
+	if !errors.Is(err, adapter.ErrUnavailable) || !errors.As(err, new(*types.ThrottlingException)) {
+		t.Errorf("got %v, want ErrUnavailable and the service's error behind it", err)
+	}
+}
+
+// Waits grow.
+func TestWaitsGrow(t *testing.T) {
+	r := newRetrier()
+	r.wait = time.Nanosecond
+	for range 10 {
+		if err := r.again(t.Context(), errUnprocessed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r.wait != 1024*time.Nanosecond {
+		t.Errorf("got a wait of up to %v after ten, want it doubled by each", r.wait)
+	}
+}
