@@ -13,10 +13,12 @@ import (
 )
 
 const (
-	maxSteps  = 64                    // more than any operation has on a few records
-	patience  = 10 * time.Second      // for a call whose connection is cut
-	impatient = 50 * time.Millisecond // for a call that gets no answer
-	promptly  = 2 * time.Second       // how long a call may take to notice that its context has ended
+	maxSteps  = 64                     // more than any operation has on a few records
+	patience  = 10 * time.Second       // for a call whose connection is cut
+	impatient = 50 * time.Millisecond  // for a call that gets no answer
+	unhurried = 250 * time.Millisecond // the same, where a call must come as far each time that it is played back
+	slowest   = 10 * time.Second       // that a call without a fault may need for its steps
+	promptly  = 2 * time.Second        // how long a call may take to notice that its context has ended
 )
 
 // cut is a write that is interrupted, with what must hold then.
@@ -54,56 +56,82 @@ type cutTest struct {
 // interruption is a way to cut a call short.
 type interruption struct {
 	plan  fault.Plan
-	ctx   func(context.Context) (context.Context, context.CancelFunc)
+	wait  time.Duration // until the call's context ends
+	ctx   func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 	kinds []error // that the call may answer
 }
 
 // severed returns a cut connection. The call has patience, so that a driver which
 // waits for a better time is not waited for.
 func severed(p fault.Plan) interruption {
-	return interruption{p, func(ctx context.Context) (context.Context, context.CancelFunc) {
-		return context.WithTimeout(ctx, patience)
-	}, []error{adapter.ErrUnavailable, context.DeadlineExceeded}}
+	return interruption{p, patience, context.WithTimeout, []error{adapter.ErrUnavailable, context.DeadlineExceeded}}
 }
 
 // expiring returns a store that does not answer until the call's time is over.
 func expiring(p fault.Plan) interruption {
-	return interruption{p, func(ctx context.Context) (context.Context, context.CancelFunc) {
-		return context.WithTimeout(ctx, impatient)
-	}, []error{context.DeadlineExceeded}}
+	return interruption{p, impatient, context.WithTimeout, []error{context.DeadlineExceeded}}
 }
 
 // cancelled returns a store that does not answer until the caller gives up.
 func cancelled(p fault.Plan) interruption {
-	return interruption{p, func(ctx context.Context) (context.Context, context.CancelFunc) {
+	return interruption{p, impatient, func(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
 		ctx, cancel := context.WithCancel(ctx)
-		timer := time.AfterFunc(impatient, cancel)
+		timer := time.AfterFunc(wait, cancel)
 		return ctx, func() { timer.Stop(); cancel() }
 	}, []error{context.Canceled}}
 }
 
-// interrupted makes a call under an interruption and returns its error, and whether
-// the call came as far as the step to be hit.
-func (t *T) interrupted(i interruption, doing string, call func(ctx context.Context, a adapter.Adapter) error) (hit bool, err error) {
+// outcome says how far a call came that was interrupted.
+type outcome int
+
+const (
+	finished outcome = iota // it never came to the step to be hit
+	cutShort                // at that step
+	// tooSlow is a call whose context ended before that step. A store may still carry
+	// out what was on its way then, at any time: there is nothing to look at yet.
+	tooSlow
+)
+
+// interrupted makes a call under an interruption and returns its error, and how far it
+// came.
+func (t *T) interrupted(i interruption, doing string, call func(ctx context.Context, a adapter.Adapter) error) (outcome, error) {
 	t.Helper()
-	ctx, cancel := i.ctx(t.ctx)
+	ctx, cancel := i.ctx(t.ctx, i.wait)
 	defer cancel()
 	t.namespace.Faults.Arm(i.plan)
 	start := time.Now()
-	err = call(ctx, t.store)
+	err := call(ctx, t.store)
 	took := time.Since(start)
-	hit = t.namespace.Faults.Disarm()
+	hit := t.namespace.Faults.Disarm()
+	if i.plan.Mode == fault.Hang && took > i.wait+promptly {
+		t.Errorf("%s\n  got:  an answer %v after its context had ended\n  want: it promptly", doing, took-i.wait)
+	}
 	switch {
-	case i.plan.Mode == fault.Hang && took > impatient+promptly:
-		t.Errorf("%s\n  got:  an answer %v after its context had ended\n  want: it promptly", doing, took-impatient)
 	case hit:
 		t.among(doing+" that was cut short", err, i.kinds...)
+		return cutShort, err
 	case i.plan.Mode == fault.Hang && ctx.Err() != nil:
 		t.among(doing+" that was too slow", err, i.kinds...)
-	default:
-		t.among(doing+" without a fault", err)
+		return tooSlow, err
 	}
-	return hit, err
+	t.among(doing+" without a fault", err)
+	return finished, err
+}
+
+// inTime cuts a call that gets no answer once more, with more time, as long as it does
+// not come to the step that is to be hit.
+func (t *T) inTime(i interruption, doing string, cut func(interruption) outcome) (hit bool) {
+	t.Helper()
+	if i.plan.Mode == fault.Hang && !t.harness.live() {
+		i.wait = unhurried
+	}
+	for ; i.wait <= slowest; i.wait *= 2 {
+		if got := cut(i); got != tooSlow {
+			return got == cutShort
+		}
+	}
+	t.Fatalf("%s\n  got:  no answer from a store without a fault in %v\n  want: one", doing, slowest)
+	return false
 }
 
 // at returns a function that adds to a failure which came meanwhile when it came.
@@ -142,21 +170,26 @@ func (t *T) cutAtEveryStep(c cutTest, n *int, kind func(fault.Plan) interruption
 	for variant, variants := 0, 1; variant < variants && t.said() == before; variant++ {
 		t.steps(c.op, func(step int) (hit bool) {
 			p.Step = step
-			*n++
-			hit, variants = t.cutOnce(c, numbered(strings.ToLower(c.op), *n), kind(p), variant)
-			return hit
+			return t.inTime(kind(p), c.op, func(i interruption) (got outcome) {
+				*n++
+				got, variants = t.cutOnce(c, numbered(strings.ToLower(c.op), *n), i, variant)
+				return got
+			})
 		})
 	}
 }
 
 // cutOnce cuts a write on new records. Afterwards the same call is repeated by one
-// of the adapters (variant 0), or one of the rivals comes. It reports whether the
-// write came so far that it was cut, and how many variants there are.
-func (t *T) cutOnce(test cutTest, name string, i interruption, variant int) (hit bool, variants int) {
+// of the adapters (variant 0), or one of the rivals comes. It returns how far the write
+// came, and how many variants there are.
+func (t *T) cutOnce(test cutTest, name string, i interruption, variant int) (got outcome, variants int) {
 	t.Helper()
 	c := test.prepare(t, name)
 	defer t.at(i, map[bool]string{true: "repeated", false: "a rival"}[variant == 0])()
-	hit, err := t.interrupted(i, test.op, c.call)
+	got, err := t.interrupted(i, test.op, c.call)
+	if got == tooSlow {
+		return got, 1 + len(c.rivals)
+	}
 	t.consistent(c.universe)
 	if c.holds != nil {
 		c.holds()
@@ -172,7 +205,7 @@ func (t *T) cutOnce(test cutTest, name string, i interruption, variant int) (hit
 	if variant == 0 {
 		c.done()
 	}
-	return hit, 1 + len(c.rivals)
+	return got, 1 + len(c.rivals)
 }
 
 // repeat makes the call that was cut once more: it succeeds, or says that it was
@@ -279,11 +312,12 @@ func (t *T) cutReads(kind func(fault.Plan) interruption, p fault.Plan) {
 		}
 		t.steps(op.name, func(step int) (hit bool) {
 			p.Step = step
-			i := kind(p)
-			defer t.at(i, "the same again")()
-			hit, _ = t.interrupted(i, op.name, op.call)
-			t.among(op.name+" after the fault", op.call(t.ctx, t.store))
-			return hit
+			return t.inTime(kind(p), op.name, func(i interruption) outcome {
+				defer t.at(i, "the same again")()
+				got, _ := t.interrupted(i, op.name, op.call)
+				t.among(op.name+" after the fault", op.call(t.ctx, t.store))
+				return got
+			})
 		})
 	}
 }
@@ -295,12 +329,12 @@ func cutDeleteUserAndDump(t *T) {
 			u := t.someone(fmt.Sprintf("someone-%d-%d", mode, step))
 			i := severed(fault.Plan{Step: step, Mode: mode})
 			defer t.at(i, "repeated")()
-			hit, _ = t.interrupted(i, "DeleteUser", func(ctx context.Context, a adapter.Adapter) error {
+			got, _ := t.interrupted(i, "DeleteUser", func(ctx context.Context, a adapter.Adapter) error {
 				return a.DeleteUser(ctx, u.ID)
 			})
 			t.ok("DeleteUser repeated", t.Second().DeleteUser(t.ctx, u.ID))
 			t.forgotten(u)
-			return hit
+			return got == cutShort
 		})
 	}
 }
@@ -320,7 +354,7 @@ func cutDeleteUserAndReuse(t *T) {
 			}
 			i := severed(fault.Plan{Step: step, Mode: mode})
 			defer t.at(i, "its ID is taken again")()
-			hit, _ = t.interrupted(i, "DeleteUser", func(ctx context.Context, a adapter.Adapter) error {
+			got, _ := t.interrupted(i, "DeleteUser", func(ctx context.Context, a adapter.Adapter) error {
 				return a.DeleteUser(ctx, u.ID)
 			})
 			next := func() error {
@@ -334,7 +368,7 @@ func cutDeleteUserAndReuse(t *T) {
 			}
 			t.nothing(w)
 			t.freeEmails(w.emails)
-			return hit
+			return got == cutShort
 		})
 	}
 }
