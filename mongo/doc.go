@@ -118,7 +118,8 @@
 //
 // An account, session or credential of an unknown user is stored, and leads nowhere: to
 // check the user would cost a round trip. It goes with the next DeleteUser of that ID, and
-// gives way to whoever wants its key. While a deletion is cut short, lists by the user's ID
+// gives way to whoever wants its key. If an application gives the ID of a deleted user to
+// another one, which the IDs made here never are, it comes to that one. While a deletion is cut short, lists by the user's ID
 // and GetAuthenticator still show what is left; no session opens and no account leads to
 // the user. A user's ID is taken until its deletion is finished.
 //
