@@ -15,7 +15,7 @@ type Users interface {
 	// person out. The account's UserID is the new user's ID; it may be empty.
 	// [ErrConflict] if the e-mail address, the ID or the account is taken.
 	//
-	// Round trips as CreateUser.
+	// Round trips as CreateUser (MongoDB: three).
 	CreateUserWithAccount(ctx context.Context, u User, a Account) (User, Account, error)
 
 	// GetUser returns the user with an ID. One round trip.
