@@ -28,7 +28,8 @@ func (s *store) own(ctx context.Context, to func(*collections) unique, doc bson.
 	if err != nil {
 		return err
 	}
-	return s.claim(ctx, c, to(c), raw)
+	_, err = s.claim(ctx, c, to(c), raw)
+	return err
 }
 
 func byAccount(key adapter.AccountKey) bson.D {
@@ -41,14 +42,8 @@ func (s *store) accountWithUser(ctx context.Context, key adapter.AccountKey) (ac
 	if err != nil {
 		return nil, nil, failure(err)
 	}
-	account, err = c.joined(ctx, c.accounts, byAccount(key))
-	if err != nil {
-		return nil, nil, failure(err)
-	}
-	if user = joinedUser(account); !isSomebody(user) {
-		return nil, nil, adapter.ErrNotFound
-	}
-	return account, user, nil
+	account, user, err = s.withUser(ctx, c, c.accounts, byAccount(key))
+	return account, user, failure(err)
 }
 
 func (s *store) GetAccount(ctx context.Context, key adapter.AccountKey) (adapter.Account, error) {

@@ -26,6 +26,12 @@ import (
 //
 // A nonce beside them tells one sign-up or deletion from the next one.
 //
+// Not every step waits for the write concern, which is most of what a step costs. When
+// the account of a sign-up is safe so is the user written before it, unless a new
+// primary came between the two; then the last step finds no user, and all begins again.
+// If that last step is lost itself, the next one to read the user takes it. If that of
+// a deletion is, the mark stays.
+//
 // What belongs to a user who is nobody, or is not there, gives way to whoever wants
 // its key: the rest of a deletion, or a record that was made while one ran.
 
@@ -63,10 +69,11 @@ func isSomebody(user bson.Raw) bool {
 
 func byID(id any) bson.D { return bson.D{{Key: "_id", Value: id}} }
 
-// insertUser inserts a user, after finishing what stands in the way unfinished.
-func (s *store) insertUser(ctx context.Context, c *collections, user bson.D) error {
+// insertUser inserts a user into users, after finishing what stands in the way
+// unfinished.
+func (s *store) insertUser(ctx context.Context, c *collections, users *mongo.Collection, user bson.D) error {
 	for since := time.Now(); time.Since(since) < endurance; {
-		_, err := c.users.InsertOne(ctx, user)
+		_, err := users.InsertOne(ctx, user)
 		field, taken := isDuplicate(err)
 		if !taken {
 			return err
@@ -110,24 +117,39 @@ func (s *store) yields(ctx context.Context, c *collections, field string, v any)
 func (s *store) finish(ctx context.Context, c *collections, user bson.Raw) error {
 	unfinished := state(user)
 	_, err := s.complete(ctx, c, user.Lookup("_id"), unfinished.Lookup("nonce"), unfinished.Lookup(signUpField).Document())
+	if errors.Is(err, adapter.ErrConflict) {
+		return nil
+	}
 	return err
 }
 
 // complete takes the steps of a sign-up after the first one: the account is written and
-// the user becomes one, or the account is another user's and the user is removed. It
-// reports whether there is such a user then, as far as this call knows: false if
-// another call came first.
+// the user becomes one, or the account is another user's, the user is removed, and the
+// conflict returned. It reports whether this call took the last step.
 func (s *store) complete(ctx context.Context, c *collections, id, nonce any, account bson.Raw) (bool, error) {
-	unfinished := bson.D{{Key: "_id", Value: id}, {Key: nonceField, Value: nonce}}
-	err := s.claim(ctx, c, c.uniqueAccounts(), account)
+	inserted, err := s.claim(ctx, c, c.uniqueAccounts(), account)
 	if errors.Is(err, adapter.ErrConflict) {
-		_, err := c.users.DeleteOne(ctx, unfinished)
-		return false, err
+		_, failed := c.users.DeleteOne(ctx, unfinished(id, nonce))
+		return false, cmp.Or(failed, err)
 	}
 	if err != nil {
 		return false, err
 	}
-	done, err := c.users.UpdateOne(ctx, unfinished, bson.D{{Key: "$unset", Value: bson.D{{Key: stateField, Value: ""}}}})
+	users := c.soon
+	if !inserted { // by another call, which may be waiting for the write concern
+		users = c.users
+	}
+	return c.becomeUser(ctx, users, id, nonce)
+}
+
+// unfinished matches the user of one sign-up, or what is left of one deletion.
+func unfinished(id, nonce any) bson.D {
+	return bson.D{{Key: "_id", Value: id}, {Key: nonceField, Value: nonce}}
+}
+
+// becomeUser takes the last step of a sign-up, and reports whether there was one to take.
+func (c *collections) becomeUser(ctx context.Context, users *mongo.Collection, id, nonce any) (bool, error) {
+	done, err := users.UpdateOne(ctx, unfinished(id, nonce), bson.D{{Key: "$unset", Value: bson.D{{Key: stateField, Value: ""}}}})
 	if err != nil {
 		return false, err
 	}
@@ -153,32 +175,33 @@ func (c *collections) uniqueAuthenticators() unique {
 	return unique{c.authenticators, []string{"credentialID"}, adapter.FieldCredentialID}
 }
 
-// claim inserts what belongs to a user. What has the key and belongs to nobody gives
-// way; the conflict if it belongs to somebody.
-func (s *store) claim(ctx context.Context, c *collections, u unique, doc bson.Raw) error {
+// claim inserts what belongs to a user, and reports whether it did: false if the same
+// document is there. What has the key and belongs to nobody gives way; the conflict if
+// it belongs to somebody.
+func (s *store) claim(ctx context.Context, c *collections, u unique, doc bson.Raw) (bool, error) {
 	for since := time.Now(); time.Since(since) < endurance; {
 		_, err := u.InsertOne(ctx, doc)
 		if _, taken := isDuplicate(err); !taken {
-			return err
+			return err == nil, err
 		}
-		holder, err := c.withUser(ctx, u, doc)
+		holder, err := c.holder(ctx, u, doc)
 		switch {
 		case errors.Is(err, adapter.ErrNotFound):
 			continue
 		case err != nil:
-			return err
+			return false, err
 		case holder.Lookup("_id").Equal(doc.Lookup("_id")):
-			return nil // inserted before: see finish
+			return false, nil // inserted before: see finish
 		}
 		if err := s.evict(ctx, c, u, holder, doc.Lookup("userId")); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return raced()
+	return false, raced()
 }
 
-// withUser returns the document that has a document's key, with its user.
-func (c *collections) withUser(ctx context.Context, u unique, doc bson.Raw) (bson.Raw, error) {
+// holder returns the document that has a document's key, with its user.
+func (c *collections) holder(ctx context.Context, u unique, doc bson.Raw) (bson.Raw, error) {
 	var match bson.D
 	for _, field := range u.key {
 		match = append(match, bson.E{Key: field, Value: doc.Lookup(field)})
@@ -207,7 +230,44 @@ func (s *store) hasExpired(doc bson.Raw) bool {
 	return ok && !s.options.Now().Before(time.UnixMilli(expires))
 }
 
-// joined returns one document of what belongs to users, with its user.
+// settled returns what read does: a document and its user, who must be there. If only
+// the last step of the user's sign-up is missing, it is taken before.
+func (s *store) settled(ctx context.Context, c *collections, read func() (doc, user bson.Raw, err error)) (doc, user bson.Raw, err error) {
+	doc, user, err = read()
+	if err == nil && isSigningUp(user) {
+		if err = c.settle(ctx, user); err == nil {
+			doc, user, err = read()
+		}
+	}
+	if err == nil && !isSomebody(user) {
+		err = adapter.ErrNotFound
+	}
+	return doc, user, err
+}
+
+// settle takes the last step of a sign-up whose account is there.
+func (c *collections) settle(ctx context.Context, user bson.Raw) error {
+	id, unfinished := user.Lookup("_id"), state(user)
+	account := bson.D{{Key: "_id", Value: unfinished.Lookup(signUpField, "_id")}, {Key: "userId", Value: id}}
+	err := c.accounts.FindOne(ctx, account).Err()
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return nil
+	}
+	if err == nil {
+		_, err = c.becomeUser(ctx, c.users, id, unfinished.Lookup("nonce"))
+	}
+	return err
+}
+
+// withUser returns one document of what belongs to users, with its user, who is there.
+func (s *store) withUser(ctx context.Context, c *collections, from *mongo.Collection, match bson.D) (doc, user bson.Raw, err error) {
+	return s.settled(ctx, c, func() (doc, user bson.Raw, err error) {
+		doc, err = c.joined(ctx, from, match)
+		return doc, joinedUser(doc), err
+	})
+}
+
+// joined returns one document of what belongs to users, with its user, see joinedUser.
 func (c *collections) joined(ctx context.Context, from *mongo.Collection, match bson.D) (bson.Raw, error) {
 	cursor, err := from.Aggregate(ctx, bson.A{
 		bson.D{{Key: "$match", Value: match}},

@@ -57,9 +57,10 @@
 //
 // All of the contract in package adapter, on replica sets and on standalone servers. Nothing
 // depends on which it is, so a sharded cluster does too, though it has not been tested. Reads
-// go to the primary and writes wait for the majority, whatever the client says. Every operation is one atomic write to one document but for three: a
-// sign-up with an account takes three writes, the deletion of a user five, and both keep
-// every rule when they are cut between any two of them (claims.go, docs/adr/0007). Signing
+// go to the primary, and what a call has answered the majority has, whatever the client says.
+// Every operation is one atomic write to one document but for two: a sign-up with an account
+// takes three writes, the deletion of a user five, of which three go out at once, and both
+// keep every rule when they are cut between any two of them (claims.go, docs/adr/0007). Signing
 // out everywhere is one command, which removes all sessions that were made before it.
 //
 // No transactions are used: one whose process died would hold up every write to the same
@@ -121,7 +122,8 @@
 // gives way to whoever wants its key. If an application gives the ID of a deleted user to
 // another one, which the IDs made here never are, it comes to that one. While a deletion is cut short, lists by the user's ID
 // and GetAuthenticator still show what is left; no session opens and no account leads to
-// the user. A user's ID is taken until its deletion is finished.
+// the user. A user's ID is taken until its deletion is finished; if a failover undoes its last
+// step, which the majority is not waited for, until DeleteUser is called again, or Repair.
 //
 // The TTL monitor runs once a minute by the server's clock; reads compare with the
 // adapter's, to the millisecond. A date in text never expires by itself.

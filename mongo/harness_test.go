@@ -40,8 +40,9 @@ type deployment struct {
 }
 
 var (
-	replicaSet = deployment{"mongo", engine.Mongo}
-	standalone = deployment{"mongo (standalone)", engine.MongoStandalone}
+	replicaSet   = deployment{"mongo", engine.Mongo}
+	threeMembers = deployment{"mongo (three members)", engine.MongoThree}
+	standalone   = deployment{"mongo (standalone)", engine.MongoStandalone}
 )
 
 // budget has what takes more than one round trip on MongoDB: a sign-up writes to two

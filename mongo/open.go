@@ -44,9 +44,10 @@ type Options struct {
 	// unique and nothing expires, so check them in another place: CheckSchema.
 	SkipSchemaCheck bool
 
-	// WriteConcern is that of every write. Nil is majority: what a call has written
-	// survives a failover. With less, an answered write can be lost, also the use of
-	// a one-time token.
+	// WriteConcern is that of every write but those steps of a sign-up and a deletion
+	// which need not be safe yet (claims.go). Nil is majority: what a call has written
+	// survives a failover. With less, an answered write can be lost, also the use of a
+	// one-time token.
 	WriteConcern *writeconcern.WriteConcern
 }
 
@@ -92,6 +93,8 @@ type store struct {
 // collections are those of a database, with the concerns that the contract needs.
 type collections struct {
 	users, accounts, sessions, tokens, authenticators *mongo.Collection
+
+	soon *mongo.Collection // users, for the steps that do not wait for the write concern
 }
 
 func newStore(o Options) (*store, error) {
@@ -212,6 +215,7 @@ func (s *store) open() (*collections, error) {
 	s.connect = func() (*mongo.Database, error) { return db, nil }
 	o := options.Collection().SetReadPreference(readpref.Primary()).SetReadConcern(readconcern.Local()).SetWriteConcern(s.writeConcern)
 	return &collections{
+		soon:  db.Collection(s.names.Users, o, options.Collection().SetWriteConcern(writeconcern.W1())),
 		users: db.Collection(s.names.Users, o), accounts: db.Collection(s.names.Accounts, o),
 		sessions: db.Collection(s.names.Sessions, o), tokens: db.Collection(s.names.VerificationTokens, o),
 		authenticators: db.Collection(s.names.Authenticators, o),

@@ -19,8 +19,8 @@ import (
 	"github.com/authstore/authstore/mongo"
 )
 
-// BenchmarkRaw measures every operation beside the bare driver on a replica set. Run it
-// with -benchtime=1x.
+// BenchmarkRaw measures every operation beside the bare driver on a replica set of three
+// members. Run it with -benchtime=1x.
 func BenchmarkRaw(b *testing.B) {
 	measure.Beside(b, func(b *testing.B) (*measure.Stage, map[string]measure.Call) {
 		p := newPair(b)
@@ -38,9 +38,9 @@ type pair struct {
 }
 
 func newPair(b *testing.B) *pair {
-	store, db := benchmarkStore(b)
+	store, db := threeMembers.benchmarkStore(b)
 	p := &pair{Stage: measure.NewStage(b, store)}
-	_, p.raw = benchmarkStore(b)
+	_, p.raw = threeMembers.benchmarkStore(b)
 	for _, name := range []string{"users", "accounts", "sessions", "authenticators"} {
 		doc, err := db.Collection(name).FindOne(b.Context(), bson.D{}).Raw()
 		check(b, err)
@@ -54,8 +54,8 @@ func newPair(b *testing.B) *pair {
 
 // benchmarkStore returns an adapter on a database of its own. All writes wait for the
 // majority, those of the bare driver too.
-func benchmarkStore(b *testing.B) (adapter.Adapter, *driver.Database) {
-	client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(b).URL).SetWriteConcern(writeconcern.Majority()))
+func (d deployment) benchmarkStore(b *testing.B) (adapter.Adapter, *driver.Database) {
+	client, err := driver.Connect(options.Client().ApplyURI(d.server(b).URL).SetWriteConcern(writeconcern.Majority()))
 	check(b, err)
 	db := &database{Database: client.Database(fmt.Sprintf("t%d_%d", os.Getpid(), numbers.Add(1)))}
 	b.Cleanup(func() { check(b, db.remove()) })
@@ -94,6 +94,11 @@ func (p *pair) insert(ctx context.Context, collection string, doc bson.D) error 
 }
 
 func (p *pair) delete(ctx context.Context, collection string, filter bson.D) error {
+	_, err := p.raw.Collection(collection).DeleteOne(ctx, filter)
+	return err
+}
+
+func (p *pair) deleteAll(ctx context.Context, collection string, filter bson.D) error {
 	_, err := p.raw.Collection(collection).DeleteMany(ctx, filter)
 	return err
 }
@@ -173,7 +178,7 @@ func (p *pair) bare() map[string]measure.Call {
 				return err
 			}
 			owned := func(collection string) measure.Call {
-				return func(ctx context.Context) error { return p.delete(ctx, collection, where("userId", id)) }
+				return func(ctx context.Context) error { return p.deleteAll(ctx, collection, where("userId", id)) }
 			}
 			return p.together(ctx, owned("sessions"), owned("accounts"), owned("authenticators"),
 				func(ctx context.Context) error { return p.delete(ctx, "users", where("_id", id)) })
@@ -229,7 +234,7 @@ func (p *pair) bare() map[string]measure.Call {
 // beside that with a thousand. Run it with -benchtime=1x -timeout 30m.
 func BenchmarkScale(b *testing.B) {
 	crowd := func(size int) *measure.Crowd {
-		store, _ := benchmarkStore(b)
+		store, _ := replicaSet.benchmarkStore(b)
 		return measure.NewCrowd(b, store, size)
 	}
 	measure.Scale(b, crowd(1_000), crowd(500_000))

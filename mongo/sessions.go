@@ -30,7 +30,7 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, failure(err)
 	}
-	doc, err := c.joined(ctx, c.sessions, s.bySession(token))
+	doc, user, err := s.withUser(ctx, c, c.sessions, s.bySession(token))
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, failure(err)
 	}
@@ -38,8 +38,7 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
 	}
-	user := joinedUser(doc)
-	if !s.isLive(session) || !isSomebody(user) {
+	if !s.isLive(session) {
 		return adapter.Session{}, adapter.User{}, adapter.ErrNotFound
 	}
 	session.SessionToken = token

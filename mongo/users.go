@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -19,7 +20,7 @@ func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, e
 	}
 	ctx, c, err := s.begin(ctx)
 	if err == nil {
-		err = s.insertUser(ctx, c, encodeUser(id, u))
+		err = s.insertUser(ctx, c, c.users, encodeUser(id, u))
 	}
 	return result(u, err)
 }
@@ -45,33 +46,31 @@ func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a ada
 }
 
 func (s *store) signUp(ctx context.Context, c *collections, id any, user bson.D, account bson.Raw) error {
-	nonce := bson.NewObjectID()
-	user = append(user, bson.E{Key: stateField, Value: bson.D{{Key: "nonce", Value: nonce}, {Key: signUpField, Value: account}}})
-	if err := s.insertUser(ctx, c, user); err != nil {
-		return err
+	for since := time.Now(); time.Since(since) < endurance; {
+		nonce := bson.NewObjectID()
+		signUp := bson.E{Key: stateField, Value: bson.D{{Key: "nonce", Value: nonce}, {Key: signUpField, Value: account}}}
+		if err := s.insertUser(ctx, c, c.soon, append(user, signUp)); err != nil {
+			return err
+		}
+		done, err := s.complete(ctx, c, id, nonce, account)
+		if err != nil || done {
+			return err
+		}
+		// Another call finished or removed the user, or a new primary never had it.
+		if _, err = s.user(ctx, c, byID(id)); !errors.Is(err, adapter.ErrNotFound) {
+			return err
+		}
 	}
-	done, err := s.complete(ctx, c, id, nonce, account)
-	if err != nil || done {
-		return err
-	}
-	// Another call finished the sign-up, or the account is another user's.
-	_, err = c.user(ctx, byID(id))
-	if errors.Is(err, adapter.ErrNotFound) {
-		return adapter.Conflict(adapter.FieldAccount)
-	}
-	return err
+	return raced()
 }
 
 // user returns the document of a user who is there.
-func (c *collections) user(ctx context.Context, filter bson.D) (bson.Raw, error) {
-	doc, err := c.users.FindOne(ctx, filter).Raw()
-	if err != nil {
-		return nil, failure(err)
-	}
-	if !isSomebody(doc) {
-		return nil, adapter.ErrNotFound
-	}
-	return doc, nil
+func (s *store) user(ctx context.Context, c *collections, filter bson.D) (bson.Raw, error) {
+	_, user, err := s.settled(ctx, c, func() (doc, user bson.Raw, err error) {
+		user, err = c.users.FindOne(ctx, filter).Raw()
+		return nil, user, err
+	})
+	return user, failure(err)
 }
 
 func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
@@ -91,7 +90,7 @@ func (s *store) getUser(ctx context.Context, filter bson.D) (adapter.User, error
 	if err != nil {
 		return adapter.User{}, failure(err)
 	}
-	doc, err := c.user(ctx, filter)
+	doc, err := s.user(ctx, c, filter)
 	if err != nil {
 		return adapter.User{}, err
 	}
@@ -125,6 +124,12 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 			}
 			continue
 		}
+		if errors.Is(err, mongo.ErrNoDocuments) {
+			if _, err := s.user(ctx, c, byID(stored)); err != nil {
+				return adapter.User{}, err
+			}
+			continue // it was a step short of being one
+		}
 		if err != nil {
 			return adapter.User{}, failure(err)
 		}
@@ -151,13 +156,27 @@ func (c *collections) delete(ctx context.Context, id any) error {
 	if err := c.beginDeletion(ctx, id, nonce); err != nil {
 		return err
 	}
-	for _, of := range c.ofUsers() {
-		if _, err := deleteMany(ctx, of, bson.D{{Key: "userId", Value: id}}); err != nil {
-			return err
-		}
+	if err := each(c.ofUsers(), func(of *mongo.Collection) error {
+		_, err := deleteMany(ctx, of, bson.D{{Key: "userId", Value: id}})
+		return err
+	}); err != nil {
+		return err
 	}
-	_, err := c.users.DeleteOne(ctx, append(byID(id), bson.E{Key: nonceField, Value: nonce}))
+	_, err := c.soon.DeleteOne(ctx, unfinished(id, nonce))
 	return err
+}
+
+// each calls f for all collections at once, and returns the first error.
+func each(all []*mongo.Collection, f func(*mongo.Collection) error) error {
+	errs := make(chan error, len(all))
+	for _, c := range all {
+		go func() { errs <- f(c) }()
+	}
+	var first error
+	for range all {
+		first = cmp.Or(first, <-errs)
+	}
+	return first
 }
 
 // beginDeletion has nothing left of a user but the mark of its deletion, which is made

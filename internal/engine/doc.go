@@ -20,6 +20,7 @@
 //	AUTHSTORE_REDIS_CLUSTER_URL   redis+cluster://127.0.0.1:7000,127.0.0.1:7001
 //	AUTHSTORE_REDIS_SENTINEL_URL  redis+sentinel://127.0.0.1:26379,127.0.0.1:26380?master_name=authstore
 //	AUTHSTORE_MONGO_URL           mongodb://127.0.0.1:27017/?directConnection=true
+//	AUTHSTORE_MONGO_THREE_URL     mongodb://127.0.0.1:27019,127.0.0.1:27020,127.0.0.1:27021/?replicaSet=rs0
 //	AUTHSTORE_MONGO_STANDALONE_URL
 //	AUTHSTORE_DYNAMODB_URL        http://127.0.0.1:8000
 //	AUTHSTORE_FAUNA_URL           http://127.0.0.1:8443

@@ -33,6 +33,10 @@ func RedisSentinel(t testing.TB) Server { t.Helper(); return redisSentinel.get(t
 // second.
 func Mongo(t testing.TB) Server { t.Helper(); return mongoReplicaSet.get(t) }
 
+// MongoThree returns a MongoDB replica set of three members, which elect another primary
+// within seconds.
+func MongoThree(t testing.TB) Server { t.Helper(); return mongoThree.get(t) }
+
 // MongoStandalone returns a MongoDB server that is no replica set, and so has no
 // transactions.
 func MongoStandalone(t testing.TB) Server { t.Helper(); return mongoStandalone.get(t) }

@@ -231,6 +231,25 @@ func TestMongo(t *testing.T) {
 	}
 }
 
+func TestMongoThree(t *testing.T) {
+	s := MongoThree(t)
+	checkVersion(t, s)
+	ctx := within(t, 30*time.Second)
+	client := mongoClient(t, s)
+	var hello struct{ Hosts []string }
+	if err := client.Database("admin").RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
+		t.Fatal(err)
+	}
+	if len(hello.Hosts) != 3 {
+		t.Errorf("the replica set has %d members, want 3", len(hello.Hosts))
+	}
+	database := client.Database("engine_test")
+	defer func() { _ = database.Drop(ctx) }()
+	if err := inTransaction(ctx, client, database.Collection("c")); err != nil {
+		t.Errorf("a transaction: %v", err)
+	}
+}
+
 func TestMongoStandalone(t *testing.T) {
 	s := MongoStandalone(t)
 	checkVersion(t, s)

@@ -2,7 +2,7 @@ package engine
 
 import (
 	"context"
-	_ "embed" // for the script
+	_ "embed" // for the scripts
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -12,6 +12,9 @@ import (
 //go:embed mongo-replica-set.sh
 var replicaSetScript string
 
+//go:embed mongo-members.sh
+var membersScript string
+
 var mongoReplicaSet = &kind{
 	name:    "MongoDB replica set",
 	address: "AUTHSTORE_MONGO_URL",
@@ -20,6 +23,17 @@ var mongoReplicaSet = &kind{
 	command: func(string) []string { return append(mongod(), "--replSet", "rs0") },
 	healthy: func(string) []string { return shell(replicaSetScript) },
 	url:     mongoURL,
+	probe:   mongoVersion,
+}
+
+var mongoThree = &kind{
+	name:    "MongoDB replica set of three",
+	address: "AUTHSTORE_MONGO_THREE_URL",
+	image:   "mongo",
+	ports:   3,
+	command: func(ports string) []string { return shell(membersScript, "start", ports) },
+	healthy: func(ports string) []string { return shell(membersScript, "healthy", ports) },
+	url:     func(hosts []string) string { return "mongodb://" + join(hosts) + "/?replicaSet=rs0" },
 	probe:   mongoVersion,
 }
 

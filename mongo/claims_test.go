@@ -1,0 +1,117 @@
+package mongo_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/measure"
+	"github.com/authstore/authstore/mongo"
+)
+
+// The first step of a sign-up does not wait for the majority, so a new primary may not
+// have it. The sign-up is whole all the same.
+func TestSignUpWhoseFirstStepIsLost(t *testing.T) {
+	db := replicaSet.bare(t)
+	lose := func(context.Context) {}
+	client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(t).URL).SetMonitor(&event.CommandMonitor{
+		Started: func(ctx context.Context, e *event.CommandStartedEvent) {
+			if e.CommandName == "insert" && e.Command.Lookup("insert").StringValue() == "accounts" {
+				lose(ctx)
+			}
+		},
+	}))
+	check(t, err)
+	t.Cleanup(func() { check(t, client.Disconnect(context.Background())) })
+	store := mongo.New(client.Database(db.Name()), mongo.Options{})
+	check(t, schemaOf(t, store).ApplySchema(t.Context()))
+	lost := 0
+	lose = func(ctx context.Context) {
+		if lost++; lost == 1 {
+			_, err := db.Collection("users").DeleteMany(ctx, bson.D{})
+			check(t, err)
+		}
+	}
+	u, a, err := store.CreateUserWithAccount(t.Context(), measure.TypicalUser("ada"), measure.TypicalAccount("1"))
+	check(t, err)
+	if lost != 2 {
+		t.Errorf("the account was inserted %d times, want 2: once for the user who was lost", lost)
+	}
+	got, err := store.GetUserByAccount(t.Context(), a.Key())
+	if err != nil || got.ID != u.ID || got.Email != u.Email {
+		t.Errorf("GetUserByAccount = the user %q, %v", got.ID, err)
+	}
+}
+
+// The last step of a sign-up does not wait for the majority either. Who reads the user
+// takes it then. A user whose account is not there yet is nobody.
+func TestReadersFinishASignUp(t *testing.T) {
+	db := replicaSet.bare(t)
+	store := mongo.New(db, mongo.Options{})
+	check(t, schemaOf(t, store).ApplySchema(t.Context()))
+	u, a, err := store.CreateUserWithAccount(t.Context(), measure.TypicalUser("ada"), measure.TypicalAccount("1"))
+	check(t, err)
+	session, err := store.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: time.Now().Add(time.Hour)})
+	check(t, err)
+	account, err := db.Collection("accounts").FindOne(t.Context(), bson.D{}).Raw()
+	check(t, err)
+	unfinish := func(t *testing.T, id bson.ObjectID) {
+		t.Helper()
+		_, err := db.Collection("users").UpdateOne(t.Context(), bson.D{{Key: "_id", Value: id}}, bson.D{{Key: "$set", Value: bson.D{
+			{Key: "authstore", Value: bson.D{{Key: "nonce", Value: bson.NewObjectID()}, {Key: "signUp", Value: account}}},
+		}}})
+		check(t, err)
+	}
+	id := oid(t, u.ID)
+	byUser := map[string]measure.Call{
+		"GetUser":        func(ctx context.Context) error { _, err := store.GetUser(ctx, u.ID); return err },
+		"GetUserByEmail": func(ctx context.Context) error { _, err := store.GetUserByEmail(ctx, u.Email); return err },
+		"GetSessionAndUser": func(ctx context.Context) error {
+			_, _, err := store.GetSessionAndUser(ctx, session.SessionToken)
+			return err
+		},
+		"UpdateUser": func(ctx context.Context) error {
+			_, err := store.UpdateUser(ctx, u.ID, adapter.UserUpdate{Name: new("Ada")})
+			return err
+		},
+	}
+	byAccount := map[string]measure.Call{
+		"GetUserByAccount": func(ctx context.Context) error { _, err := store.GetUserByAccount(ctx, a.Key()); return err },
+		"GetAccount":       func(ctx context.Context) error { _, err := store.GetAccount(ctx, a.Key()); return err },
+	}
+	finishes := func(t *testing.T, call measure.Call) {
+		t.Helper()
+		check(t, call(t.Context()))
+		n, err := db.Collection("users").CountDocuments(t.Context(), bson.D{{Key: "authstore", Value: nil}})
+		check(t, err)
+		_, err = store.GetAccount(t.Context(), a.Key())
+		if n != 1 || err != nil {
+			t.Errorf("the sign-up is not finished (%d users without a state, GetAccount: %v)", n, err)
+		}
+	}
+	for _, calls := range []map[string]measure.Call{byUser, byAccount} {
+		for name, call := range calls {
+			t.Run(name, func(t *testing.T) {
+				unfinish(t, id)
+				finishes(t, call)
+			})
+		}
+	}
+	for name, call := range byUser {
+		t.Run(name+" before the account", func(t *testing.T) {
+			unfinish(t, id)
+			_, err := db.Collection("accounts").DeleteMany(t.Context(), bson.D{})
+			check(t, err)
+			if err := call(t.Context()); !errors.Is(err, adapter.ErrNotFound) {
+				t.Errorf("%v, want ErrNotFound", err)
+			}
+		})
+	}
+}
