@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"strconv"
 	"testing"
@@ -118,7 +119,7 @@ func (e *pair) bare() map[string]measure.Call {
 			}
 			return e.client.HSet(ctx, e.raw("accounts"), "github:1", value120).Err()
 		},
-		"CreateSession": func(ctx context.Context) error { return e.createSession(ctx, e.Name()) },
+		"CreateSession": func(ctx context.Context) error { return e.createSession(ctx, newToken()) },
 		"UpdateSession": func(ctx context.Context) error {
 			if err := e.client.Get(ctx, e.raw("session")).Err(); err != nil {
 				return err
@@ -126,13 +127,13 @@ func (e *pair) bare() map[string]measure.Call {
 			return e.writeSession(ctx, "session")
 		},
 		"CreateSession+DeleteSession": func(ctx context.Context) error {
-			name := e.Name()
-			if err := e.createSession(ctx, name); err != nil {
+			token := newToken()
+			if err := e.createSession(ctx, token); err != nil {
 				return err
 			}
 			_, err := e.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
-				p.Del(ctx, e.raw(name))
-				p.ZRem(ctx, e.raw("sessions"), name)
+				p.Del(ctx, e.raw(token))
+				p.ZRem(ctx, e.raw("sessions"), token)
 				return nil
 			})
 			return err
@@ -205,11 +206,13 @@ redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[2])
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[4])
 return redis.call('PEXPIREAT', KEYS[3], ARGV[3])`)
 
-func (e *pair) createSession(ctx context.Context, name string) error {
-	now := time.Now()
-	keys := []string{e.raw("user"), e.raw(name), e.raw("sessions")}
-	return session.Run(ctx, e.client, keys, value120[:60], now.UnixMilli(), now.Add(time.Hour).UnixMilli(), name).Err()
+func (e *pair) createSession(ctx context.Context, token string) error {
+	keys := []string{e.raw("user"), e.raw(token), e.raw("sessions")}
+	return session.Run(ctx, e.client, keys, value120[:60], time.Now().UnixMilli(), e.Expires.UnixMilli(), token).Err()
 }
+
+// newToken returns a random token, as long as one that is stored.
+func newToken() string { return (rand.Text() + rand.Text())[:43] }
 
 // writeSession writes a session that is there again.
 func (e *pair) writeSession(ctx context.Context, name string) error {

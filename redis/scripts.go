@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -44,18 +45,31 @@ var (
 	verificationDelete = load("tokens_delete")
 )
 
-// load returns a script with those parts of common.lua that it needs: a server would
-// make every function anew on every call. It reads no file: the scripts are in the
-// program.
+// load returns a script with those parts of common.lua that it needs: a server makes
+// every function anew on every call. They come first, or, if they are needed only after
+// the line that stands for them, in its place: a call that ends before does without. It
+// reads no file: the scripts are in the program.
 func load(name string) *redis.Script {
-	text := source(name)
+	head, tail, _ := strings.Cut(source(name), "-- common.lua\n")
 	parts := strings.Split(source("common"), "\n\n")
-	for i := len(parts) - 1; i >= 0; i-- { // a part uses only those before it
-		if defines := definition.FindStringSubmatch(parts[i]); defines == nil || uses(text, defines[1]) {
-			text = parts[i] + "\n" + text
+	head, parts = include(parts, head)
+	tail, _ = include(parts, tail)
+	return redis.NewScript(head + tail)
+}
+
+// include returns a piece of a script after those parts of common.lua that it needs, and
+// the other parts. A part needs only those before it.
+func include(parts []string, text string) (string, []string) {
+	var others []string
+	for _, part := range slices.Backward(parts) {
+		if defines := definition.FindStringSubmatch(part); defines == nil || uses(text, defines[1]) {
+			text = part + "\n" + text
+		} else {
+			others = append(others, part)
 		}
 	}
-	return redis.NewScript(text)
+	slices.Reverse(others)
+	return text, others
 }
 
 // definition finds the name that a part of common.lua defines, if it is a function.
@@ -140,16 +154,34 @@ func (s *store) pipelineFor(ctx context.Context, key string) (redis.Pipeliner, e
 	return node.Pipeline(), nil
 }
 
-// status returns the reply of a script that answers {status, …}.
+// status returns the reply of a script that answers {status, …}, where … may have lists
+// in it, which are flattened, or one string, which is short for {"OK", string}.
 func status(cmd *redis.Cmd) (string, []string, error) {
-	reply, err := cmd.StringSlice()
+	reply, err := cmd.Result()
 	if err != nil {
 		return "", nil, err
 	}
-	if len(reply) == 0 {
+	if text, ok := reply.(string); ok {
+		return "OK", []string{text}, nil
+	}
+	flat := flatten(nil, reply)
+	if len(flat) == 0 {
 		return "", nil, client.ErrRecord
 	}
-	return reply[0], reply[1:], nil
+	return flat[0], flat[1:], nil
+}
+
+// flatten appends the strings of a reply to all.
+func flatten(all []string, reply any) []string {
+	switch reply := reply.(type) {
+	case string:
+		return append(all, reply)
+	case []any:
+		for _, part := range reply {
+			all = flatten(all, part)
+		}
+	}
+	return all
 }
 
 // found returns the reply of a script that answers with a list, or nil for what is

@@ -62,11 +62,12 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 }
 
 func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
-	id, session, user, err := s.read(ctx, token)
+	stored := s.options.SessionKey(token)
+	id, session, user, err := s.read(ctx, token, stored)
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, client.Failure(err)
 	}
-	se, err := decodeSession(id, adapter.SessionID(token), session)
+	se, err := decodeSession(id, s.sessionID(stored), session)
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
 	}
@@ -79,8 +80,7 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 }
 
 // read returns the user's ID, the session and the user, as stored.
-func (s *store) read(ctx context.Context, token string) (id, session, user string, err error) {
-	stored := s.options.SessionKey(token)
+func (s *store) read(ctx context.Context, token, stored string) (id, session, user string, err error) {
 	id, generated := adapter.ParseSessionToken(token)
 	if generated {
 		session, user, err = s.readBoth(ctx, escape(id), stored)
@@ -136,7 +136,7 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 	case result == "ABSENT":
 		return adapter.Session{}, adapter.ErrNotFound
 	}
-	se, err := decodeSession(unescape(reply[0]), adapter.SessionID(token), reply[1])
+	se, err := decodeSession(unescape(reply[0]), s.sessionID(stored), reply[1])
 	se.SessionToken = token
 	return se, err
 }

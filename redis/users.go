@@ -131,7 +131,7 @@ func (s *store) updateUser(ctx context.Context, id string, email *string, change
 		return []claim{s.newClaim(kindEmail, *email, newNonce(), id)}
 	}
 	run := func(claims []claim, until, own string) (string, []string, error) {
-		return nested(s.run(ctx, userUpdate, []string{s.key(kindUser, id)}, with(claims, id, until, changes, own)...))
+		return status(s.run(ctx, userUpdate, []string{s.key(kindUser, id)}, with(claims, id, until, changes, own)...))
 	}
 	result, reply, err := s.fulfil(ctx, claims, func(claims []claim, until string) (string, []string, error) {
 		return run(claims, until, "0")
@@ -157,32 +157,6 @@ func (s *store) takenOrAbsent(ctx context.Context, id string) (string, []string,
 		return "", nil, err
 	}
 	return "", nil, adapter.Conflict(adapter.FieldUserEmail)
-}
-
-// nested returns the reply of a script whose last part is a list of its own,
-// flattened.
-func nested(cmd *redis.Cmd) (string, []string, error) {
-	reply, err := cmd.Slice()
-	if err != nil {
-		return "", nil, err
-	}
-	var flat []string
-	for _, part := range reply {
-		switch part := part.(type) {
-		case string:
-			flat = append(flat, part)
-		case []any:
-			for _, p := range part {
-				if p, ok := p.(string); ok {
-					flat = append(flat, p)
-				}
-			}
-		}
-	}
-	if len(flat) == 0 {
-		return "", nil, client.ErrRecord
-	}
-	return flat[0], flat[1:], nil
 }
 
 // DeleteUser costs one round trip on a single server. On a cluster it costs one in the

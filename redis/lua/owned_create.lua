@@ -5,10 +5,10 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return {'ABSENT'} end
 local h = key(ARGV[5], id)
 local old = redis.call('HGET', h, ARGV[6])
 if old then
-	if cmsgpack.unpack(old).x == ARGV[8] then return {'OK'} end
+	if cmsgpack.unpack(old).x == ARGV[8] then return 'OK' end
 	return {'HELD', ARGV[9]}
 end
 local why, kind = grant(id, 9, ARGV[4])
 if why then return {why, kind} end
 redis.call('HSET', h, ARGV[6], ARGV[7])
-return {'OK'}
+return 'OK'

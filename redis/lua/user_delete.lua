@@ -1,23 +1,34 @@
 -- Removes all that a user has in its slot. ARGV: 3 ID, 4 life of the list of index
--- entries that are still to be released, in ms.
+-- entries that are still to be released, in ms. It answers with these entries.
 local id = ARGV[3]
-local pending, entries = key('d', id), {}
-if not single then entries = redis.call('LRANGE', pending, 0, -1) end
-local function add(index, entry)
-	entries[#entries + 1] = index
-	entries[#entries + 1] = entry
+local tag = ':{' .. id .. '}'
+local accounts, authenticators, sessions, pending = P .. 'a' .. tag, P .. 'w' .. tag, P .. 'l' .. tag, P .. 'd' .. tag
+local entries, u = {}, redis.call('GET', KEYS[1])
+if u then
+	u = cmsgpack.unpack(u)
+	if u.e then entries = {P .. 'e:{' .. escape(u.e) .. '}', u.x .. id} end
 end
-local u = fetch(KEYS[1])
-if u and u.e then add(key('e', escape(u.e)), u.x .. id) end
-for hash, index in pairs({a = 'p', w = 'c'}) do
-	local all = redis.call('HGETALL', key(hash, id))
-	for i = 1, #all, 2 do add(key(index, all[i]), cmsgpack.unpack(all[i + 1]).x .. id) end
+if single and redis.call('EXISTS', accounts, authenticators, sessions) == 0 then
+	if #entries > 0 and redis.call('GET', entries[1]) == entries[2] then redis.call('DEL', entries[1]) end
+	redis.call('DEL', KEYS[1])
+	return {}
 end
-for _, member in ipairs(redis.call('ZRANGE', key('l', id), 0, -1)) do
-	redis.call('DEL', key('s', id) .. ':' .. stored(member))
+-- common.lua
+for index, hash in pairs({p = accounts, c = authenticators}) do
+	local all = redis.call('HGETALL', hash)
+	for i = 1, #all, 2 do
+		entries[#entries + 1] = key(index, all[i])
+		entries[#entries + 1] = cmsgpack.unpack(all[i + 1]).x .. id
+	end
+end
+for _, member in ipairs(redis.call('ZRANGE', sessions, 0, -1)) do
+	redis.call('DEL', P .. 's' .. tag .. ':' .. stored(member))
 	foreign(entries, id, member)
 end
-redis.call('DEL', KEYS[1], key('a', id), key('w', id), key('l', id))
+if not single then
+	for _, entry in ipairs(redis.call('LRANGE', pending, 0, -1)) do entries[#entries + 1] = entry end
+end
+redis.call('DEL', KEYS[1], accounts, authenticators, sessions)
 entries = release(entries)
 if #entries > 0 then
 	redis.call('DEL', pending)

@@ -1,10 +1,17 @@
 -- ARGV: 3 ID, 4 deadline, 5 changes, 6 "1" where the address must be the user's own
--- already, 7 claims.
+-- already, 7 claims. It answers with the record and the index entries to release, or why
+-- not and of which kind.
 local id, claimed = ARGV[3], #ARGV > 6
 local u = fetch(KEYS[1])
 if not u then return {'ABSENT'} end
 local before, nonce = u.e, u.x
 patch(u, ARGV[5])
+if u.e == before and ARGV[6] == '0' and not claimed then
+	u = cmsgpack.pack(u)
+	redis.call('SET', KEYS[1], u)
+	return u
+end
+-- common.lua
 if ARGV[6] == '1' and u.e ~= before then return {'REVOKED', 'e'} end
 if u.e ~= before or claimed and not single then
 	local why, kind = grant(id, 7, ARGV[4])

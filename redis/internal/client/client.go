@@ -5,6 +5,7 @@ package client
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -21,10 +22,10 @@ func (c *Calls) begin(f func()) {
 	c.mu.Lock()
 	c.n++
 	c.mu.Unlock()
-	go func() {
+	perform(func() {
 		defer c.end()
 		f()
-	}()
+	})
 }
 
 func (c *Calls) end() {
@@ -49,6 +50,37 @@ func (c *Calls) Wait() {
 	idle := c.idle
 	c.mu.Unlock()
 	<-idle
+}
+
+// rest is how long a goroutine waits for its next job.
+const rest = 100 * time.Millisecond
+
+// jobs are handed over to goroutines that wait for one.
+var jobs = make(chan func())
+
+// perform runs a job in a goroutine that has done one before, if one is waiting. Its
+// stack is as large by then as a command needs; that of a new one is moved several times
+// on the way there, which takes more of the processor than all else that Await does.
+func perform(job func()) {
+	select {
+	case jobs <- job:
+	default:
+		go work(job)
+	}
+}
+
+func work(job func()) {
+	timer := time.NewTimer(rest)
+	defer timer.Stop()
+	for {
+		job()
+		timer.Reset(rest)
+		select {
+		case job = <-jobs:
+		case <-timer.C:
+			return
+		}
+	}
 }
 
 // Await makes a call that ends when its context does. go-redis looks at a context
