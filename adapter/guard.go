@@ -85,23 +85,42 @@ func list[T any](ctx context.Context, g *guard, op string, input error, inner fu
 	return result(ctx, g, op, records, err)
 }
 
+// newID is the key of a context's value.
+type newID struct{}
+
+// withNewID returns the context for making a user, which says whether the ID has yet to
+// be made.
+func withNewID(ctx context.Context, u User) context.Context {
+	if u.ID != "" {
+		return ctx
+	}
+	return context.WithValue(ctx, newID{}, true)
+}
+
+// IsNewID reports, to a backend behind [Guard], whether the ID of the user that it is to
+// make comes from [Options.NewID]. Then nobody had it before, and there is nothing in the
+// store that a deleted user of that ID has left.
+func IsNewID(ctx context.Context) bool { return ctx.Value(newID{}) != nil }
+
 func (g *guard) CreateUser(ctx context.Context, u User) (User, error) {
 	const op = "CreateUser"
+	inner := withNewID(ctx, u)
 	u, err := g.options.normalizeUser(u)
 	if err := g.enter(ctx, op, err); err != nil {
 		return User{}, err
 	}
-	u, err = g.inner.CreateUser(ctx, u)
+	u, err = g.inner.CreateUser(inner, u)
 	return result(ctx, g, op, u, err)
 }
 
 func (g *guard) CreateUserWithAccount(ctx context.Context, u User, a Account) (User, Account, error) {
 	const op = "CreateUserWithAccount"
+	inner := withNewID(ctx, u)
 	u, a, err := g.options.normalizeSignUp(u, a)
 	if err := g.enter(ctx, op, err); err != nil {
 		return User{}, Account{}, err
 	}
-	u, a, err = g.inner.CreateUserWithAccount(ctx, u, a)
+	u, a, err = g.inner.CreateUserWithAccount(inner, u, a)
 	if err != nil {
 		return User{}, Account{}, g.wrap(ctx, op, err)
 	}

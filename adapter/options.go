@@ -13,8 +13,8 @@ type Options struct {
 	// UpdatedAt are set to. It is called concurrently. Nil: time.Now.
 	Clock func() time.Time
 
-	// NewID gives the IDs of new users. It is called concurrently. Nil: random
-	// UUIDs (RFC 9562 version 4), or what the store's own IDs are.
+	// NewID gives the IDs of new users, never one twice. It is called concurrently.
+	// Nil: random UUIDs (RFC 9562 version 4), or what the store's own IDs are.
 	NewID func() string
 
 	// NewSecret gives the 256 random bits of new session tokens. It is called

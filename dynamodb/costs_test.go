@@ -141,6 +141,10 @@ func more(t *testing.T, a adapter.Adapter) []measure.Operation {
 	_, err = a.CreateSession(t.Context(), adapter.Session{UserID: "u", SessionToken: "later", Expires: hour})
 	check(t, err)
 	return []measure.Operation{
+		{Name: "CreateUser (with ID)", Call: func(ctx context.Context) error {
+			_, err := a.CreateUser(ctx, adapter.User{ID: "ada", Email: "with-id@example.com"})
+			return err
+		}},
 		{Name: "DeleteVerificationTokens", Call: func(ctx context.Context) error { return a.DeleteVerificationTokens(ctx, "ada") }},
 		{Name: "UpdateSession (made elsewhere)", Call: func(ctx context.Context) error {
 			_, err := a.UpdateSession(ctx, "later", adapter.SessionUpdate{Expires: new(hour.Add(time.Hour))})

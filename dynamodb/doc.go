@@ -64,8 +64,9 @@
 // # Access patterns
 //
 //	operation                   call                         keys
-//	CreateUser                  TransactWriteItems           user, guard, tombstone
-//	CreateUserWithAccount       TransactWriteItems           user, account, two guards, tombstone
+//	CreateUser                  TransactWriteItems           user, guard
+//	CreateUserWithAccount       TransactWriteItems           user, account, two guards
+//	  either with an ID         TransactWriteItems           the same, tombstone
 //	GetUser                     GetItem                      user
 //	GetUserByEmail              GetItem, GetItem             guard; user
 //	GetUserByAccount            GetItem, BatchGetItem        guard; user and account
@@ -116,8 +117,9 @@
 //
 //	                                            no index         index            Auth.js
 //	                                         calls read write calls read write calls read write
-//	CreateUser                                    1    0     6     1    0     7     1    0     2
-//	CreateUserWithAccount                         1    0    10     1    0    12
+//	CreateUser                                    1    0     4     1    0     5     1    0     2
+//	CreateUser (with ID)                          1    0     6     1    0     7
+//	CreateUserWithAccount                         1    0     8     1    0    10
 //	GetUser                                       1    1     0     1    1     0     1  0.5     0
 //	GetUserByEmail                                2    2     0     2    2     0     1  0.5     0
 //	GetUserByAccount                              2    2     0     2    3     0     2    1     0
@@ -162,9 +164,9 @@
 //	DeleteAuthenticator                           2    1     4     2    1     4
 //
 // The higher figures buy this: CreateUser and LinkAccount give an address and an account
-// one owner under races, where theirs give it to any number; two of the units of
-// CreateUser see to it that nothing of a deleted user comes to the next one with the ID;
-// and reads see what was written.
+// one owner under races, where theirs give it to any number; two more units, where
+// CreateUser is given an ID, see to it that nothing of a deleted user comes to the next one
+// with that ID; and reads see what was written.
 //
 // # Promises
 //
@@ -180,8 +182,8 @@
 //
 // DeleteUser removes user, guards, accounts and authenticators in one transaction, as far
 // as there is room in it, and the rest after that. Cut anywhere, nothing leads to the
-// user any more. The transaction leaves a tombstone for 400 days, by which CreateUser with
-// the same ID knows that it has to remove first what was left, and what was written since.
+// user any more. The transaction leaves a tombstone for 400 days, by which CreateUser, if it
+// is given the same ID, knows that it has to remove first what was left, and what was written since.
 //
 // A session, account or authenticator of a user who does not exist is stored and leads
 // nowhere: to check would take two more write units. If nobody ever had the ID, a user

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -125,6 +126,16 @@ func (p *pair) update(ctx context.Context, k map[string]types.AttributeValue, na
 	return err
 }
 
+// prolong changes the expiry of a session that has not expired.
+func (p *pair) prolong(ctx context.Context, k map[string]types.AttributeValue) error {
+	_, err := p.client.UpdateItem(ctx, &awsdynamodb.UpdateItemInput{
+		TableName: &p.table, Key: k, UpdateExpression: aws.String("SET expires=:e,updatedAt=:u"), ConditionExpression: aws.String("expires>:n"),
+		ExpressionAttributeValues: item{":e": int(p.Expires.Unix()), ":n": int(time.Now().Unix()), ":u": time.Now().UTC().Format(time.RFC3339Nano)}.attributes(),
+		ReturnValues:              types.ReturnValueAllNew,
+	})
+	return err
+}
+
 func (p *pair) deleteOne(ctx context.Context, k map[string]types.AttributeValue) error {
 	_, err := p.client.DeleteItem(ctx, &awsdynamodb.DeleteItemInput{
 		TableName: &p.table, Key: k, ConditionExpression: aws.String("attribute_exists(pk)"), ReturnValues: types.ReturnValueAllOld,
@@ -201,7 +212,7 @@ func (p *pair) bare() map[string]measure.Call {
 			return p.updates(ctx, "access_token", p.Name(), account, p.key("USER#"+p.User.ID, "ACCOUNT#github#1"))
 		},
 		"CreateSession": func(ctx context.Context) error { return p.put(ctx, p.rawSession("raw-"+p.Name())) },
-		"UpdateSession": func(ctx context.Context) error { return p.update(ctx, session, "expires", int(p.Expires.Unix())) },
+		"UpdateSession": func(ctx context.Context) error { return p.prolong(ctx, session) },
 		"CreateSession+DeleteSession": func(ctx context.Context) error {
 			token := "raw-" + p.Name()
 			return first(p.put(ctx, p.rawSession(token)), func() error { return p.deleteOne(ctx, p.key("USER#"+p.User.ID, "SESSION#"+token)) })

@@ -20,7 +20,7 @@ func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a ada
 
 // createUser stores a user, and its account if there is one, with their guards. An ID
 // that was deleted has a tombstone: what was left of its last user, and what was
-// written since, goes first.
+// written since, goes first. An ID that was made for this user has none.
 func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Account) error {
 	stamp := newStamp()
 	user, err := s.encodeUser(u, stamp)
@@ -46,6 +46,9 @@ func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Accou
 		}
 		for _, r := range records[1:] {
 			steps = append(steps, s.create(r, "", func(context.Context, item) error { return adapter.Conflict(adapter.FieldAccount) }))
+		}
+		if adapter.IsNewID(ctx) {
+			return steps, nil
 		}
 		return append(steps, s.rise(u.ID, swept, func(ctx context.Context, tombstone item) error {
 			if swept = stampOf(tombstone); swept == "" {
