@@ -83,35 +83,45 @@ func Beside(b *testing.B, stage func(b *testing.B) (*Stage, map[string]Call)) {
 const (
 	rounds      = 8
 	serialTime  = 60 * time.Millisecond
-	loadTime    = 300 * time.Millisecond
 	concurrency = 64
+
+	// What follows is of one side.
+	warmUpTime = 300 * time.Millisecond
+	aloneTime  = 500 * time.Millisecond // altogether
+	loadTime   = 3 * time.Second        // altogether
+	minTurn    = 40 * time.Millisecond  // of load
 )
 
-// compare measures both sides in turns and reports the figures and their ratios. Who is
-// first changes from round to round, and the first round does not count: a server that
-// has just begun gets faster with every call.
+// compare measures both sides in turns and reports the figures and their ratios. The
+// turns are short, since a machine that others use too is not the same a moment later,
+// but long enough for each goroutine to make some calls. Who is first changes, and some
+// calls before that do not count: a server that has just begun gets faster with each.
 func compare(b *testing.B, ours, raw Call) {
+	both := []Call{ours, raw}
+	turn := minTurn
+	for _, call := range both {
+		if n := load(b, call, warmUpTime); n > 0 {
+			turn = max(turn, 8*concurrency*warmUpTime/time.Duration(n))
+		}
+	}
+	turns := max(rounds, int(loadTime/turn))
 	var latency [2][]time.Duration
 	var calls [2]int64
-	both := []Call{ours, raw}
-	for round := range 1 + rounds {
-		if round == 1 {
-			latency, calls = [2][]time.Duration{}, [2]int64{}
+	for n := range turns {
+		inTurn := func(f func(i int)) {
+			f(n % 2)
+			f(1 - n%2)
 		}
-		turn := func(f func(i int)) {
-			f(round % 2)
-			f(1 - round%2)
+		for end := time.Now().Add(2 * aloneTime / time.Duration(turns)); time.Now().Before(end); {
+			inTurn(func(i int) { latency[i] = append(latency[i], once(b, both[i])) })
 		}
-		for end := time.Now().Add(2 * serialTime); time.Now().Before(end); {
-			turn(func(i int) { latency[i] = append(latency[i], once(b, both[i])) })
-		}
-		turn(func(i int) { calls[i] += load(b, both[i]) })
+		inTurn(func(i int) { calls[i] += load(b, both[i], turn) })
 	}
 	p50 := func(i int) float64 {
 		slices.Sort(latency[i])
 		return float64(latency[i][len(latency[i])/2].Nanoseconds()) / 1000
 	}
-	perSecond := func(i int) float64 { return float64(calls[i]) / (rounds * loadTime.Seconds()) }
+	perSecond := func(i int) float64 { return float64(calls[i]) / (float64(turns) * turn.Seconds()) }
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(p50(0), "p50-µs")
 	b.ReportMetric(p50(1), "raw-p50-µs")
@@ -143,11 +153,11 @@ func serial(b *testing.B, call Call) []time.Duration {
 	return all
 }
 
-// load makes calls in many goroutines and returns how many they were.
-func load(b *testing.B, call Call) int64 {
+// load makes calls in many goroutines for a time and returns how many they were.
+func load(b *testing.B, call Call, d time.Duration) int64 {
 	var calls atomic.Int64
 	var running sync.WaitGroup
-	end := time.Now().Add(loadTime)
+	end := time.Now().Add(d)
 	for range concurrency {
 		running.Go(func() {
 			for time.Now().Before(end) {
