@@ -80,16 +80,15 @@ func Beside(b *testing.B, stage func(b *testing.B) (*Stage, map[string]Call)) {
 	}
 }
 
-const (
-	rounds      = 8
-	serialTime  = 60 * time.Millisecond
-	concurrency = 64
+const concurrency = 64
 
-	// What follows is of one side.
+// What one side gets.
+const (
 	warmUpTime = 300 * time.Millisecond
 	aloneTime  = 500 * time.Millisecond // altogether
 	loadTime   = 3 * time.Second        // altogether
 	minTurn    = 40 * time.Millisecond  // of load
+	minTurns   = 8
 )
 
 // compare measures both sides in turns and reports the figures and their ratios. The
@@ -104,7 +103,7 @@ func compare(b *testing.B, ours, raw Call) {
 			turn = max(turn, 8*concurrency*warmUpTime/time.Duration(n))
 		}
 	}
-	turns := max(rounds, int(loadTime/turn))
+	turns := max(minTurns, int(loadTime/turn))
 	var latency [2][]time.Duration
 	var calls [2]int64
 	for n := range turns {
@@ -112,9 +111,7 @@ func compare(b *testing.B, ours, raw Call) {
 			f(n % 2)
 			f(1 - n%2)
 		}
-		for end := time.Now().Add(2 * aloneTime / time.Duration(turns)); time.Now().Before(end); {
-			inTurn(func(i int) { latency[i] = append(latency[i], once(b, both[i])) })
-		}
+		inTurn(func(i int) { latency[i] = append(latency[i], serial(b, both[i], aloneTime/time.Duration(turns))...) })
 		inTurn(func(i int) { calls[i] += load(b, both[i], turn) })
 	}
 	p50 := func(i int) float64 {
@@ -137,18 +134,15 @@ func allocations(b *testing.B, call Call) float64 {
 	return testing.AllocsPerRun(20, func() { check(b, call(b.Context())) })
 }
 
-// once makes a call and returns how long it took.
-func once(b *testing.B, call Call) time.Duration {
-	start := time.Now()
+// serial makes calls one after the other for a time and returns how long each took. The
+// first is not among them: it would find the processor as the other side has left it.
+func serial(b *testing.B, call Call, d time.Duration) []time.Duration {
 	check(b, call(b.Context()))
-	return time.Since(start)
-}
-
-// serial makes calls one after the other and returns how long each took.
-func serial(b *testing.B, call Call) []time.Duration {
 	var all []time.Duration
-	for end := time.Now().Add(serialTime); time.Now().Before(end); {
-		all = append(all, once(b, call))
+	for end := time.Now().Add(d); len(all) == 0 || time.Now().Before(end); {
+		start := time.Now()
+		check(b, call(b.Context()))
+		all = append(all, time.Since(start))
 	}
 	return all
 }

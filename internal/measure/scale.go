@@ -63,6 +63,11 @@ func Spread(n int, f func(i int)) {
 	running.Wait()
 }
 
+const (
+	scaleTurns = 16
+	scaleTurn  = 60 * time.Millisecond
+)
+
 // Scale measures the median of every operation on a large crowd beside that on a small
 // one, in turns on one server. Run it with -benchtime=1x.
 func Scale(b *testing.B, small, large *Crowd) {
@@ -70,11 +75,11 @@ func Scale(b *testing.B, small, large *Crowd) {
 		b.Run(op.name, func(b *testing.B) {
 			for b.Loop() {
 				var latency [2][]time.Duration
-				for range 2 * rounds {
+				for range scaleTurns {
 					for i, c := range []*Crowd{small, large} {
 						latency[i] = append(latency[i], serial(b, func(ctx context.Context) error {
 							return op.call(ctx, c, rand.IntN(len(c.Users)))
-						})...)
+						}, scaleTurn)...)
 					}
 				}
 				p50 := func(i int) float64 {
