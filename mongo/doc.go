@@ -112,7 +112,8 @@
 //	UpdateAuthenticatorCounter           1
 //	DeleteAuthenticator                  1
 //
-// A conflict costs one more, to see whether what has the key is alive. Lists come in one
+// A conflict costs one more, to see whether what has the key is alive, and so does an
+// UpdateUser that finds nobody, to see whether a sign-up is a step short. Lists come in one
 // reply of up to 16 MB; DeleteSessionByID costs two where tokens are stored as they are.
 //
 // # Limits
