@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/repair"
 )
 
 // Repair implements adapter.Repairer. It reads the whole table.
@@ -19,32 +20,14 @@ func (s *store) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, erro
 	if err != nil {
 		return nil, adapter.WrapError(ctx, backend, "Repair", failure(err))
 	}
-	var all []adapter.Repair
-	for _, f := range found {
-		if !dryRun && f.mend != nil {
-			if err := f.mend(ctx); err != nil {
-				return all, adapter.WrapError(ctx, backend, "Repair", failure(err))
-			}
-		}
-		all = append(all, f.Repair)
-	}
-	return all, nil
-}
-
-// finding is what breaks a rule, and how it is put right.
-type finding struct {
-	adapter.Repair
-	mend func(context.Context) error // nil: a person has to
-}
-
-func found(object, detail, action string, mend func(context.Context) error) finding {
-	return finding{adapter.Repair{SchemaProblem: adapter.SchemaProblem{Object: object, Detail: detail, Blocking: true}, Action: action}, mend}
+	all, err := repair.All(ctx, found, dryRun)
+	return all, adapter.WrapError(ctx, backend, "Repair", failure(err))
 }
 
 // findings returns the records that break a rule, those that others stand on first. The
 // Auth.js adapter makes them all: it writes no guards, looks for nothing before it writes,
 // and deletes 25 items of a user at most.
-func (s *store) findings(ctx context.Context) ([]finding, error) {
+func (s *store) findings(ctx context.Context) ([]repair.Finding, error) {
 	v, err := s.survey(ctx)
 	if err != nil {
 		return nil, err
@@ -52,9 +35,9 @@ func (s *store) findings(ctx context.Context) ([]finding, error) {
 	return slices.Concat(s.unreadable(v), s.orphans(v), s.ghosts(v), s.twins(v), s.owners(v), s.strayGuards(v)), nil
 }
 
-func (s *store) unreadable(v *survey) (all []finding) {
+func (s *store) unreadable(v *survey) (all []repair.Finding) {
 	for i, err := range v.unread {
-		all = append(all, found(fmt.Sprintf("record %d of those that cannot be read", i+1), err.Error()+": look for it, and mend or delete it", "", nil))
+		all = append(all, repair.New(fmt.Sprintf("record %d of those that cannot be read", i+1), err.Error()+": look for it, and mend or delete it", "", nil))
 	}
 	return all
 }
@@ -71,10 +54,10 @@ func (s *store) name(b belonging) string {
 }
 
 // orphans are records of users who are not there.
-func (s *store) orphans(v *survey) (all []finding) {
+func (s *store) orphans(v *survey) (all []repair.Finding) {
 	for _, b := range v.owned {
 		if v.users[b.userID] == nil {
-			all = append(all, found(s.name(b), "belongs to the user "+b.userID+", who is gone: call DeleteUser again, or Repair", "deleted",
+			all = append(all, repair.New(s.name(b), "belongs to the user "+b.userID+", who is gone: call DeleteUser again, or Repair", "deleted",
 				func(ctx context.Context) error {
 					if _, err := s.get(ctx, userKey(b.userID)); !errors.Is(err, adapter.ErrNotFound) {
 						return err
@@ -91,15 +74,15 @@ func (s *store) orphans(v *survey) (all []finding) {
 
 // ghosts are users who were never created: what an update of a user who is not there
 // makes.
-func (s *store) ghosts(v *survey) (all []finding) {
+func (s *store) ghosts(v *survey) (all []repair.Finding) {
 	for _, id := range slices.Sorted(maps.Keys(v.users)) {
 		u := v.users[id]
 		switch {
 		case !u.ghost:
 		case u.owns > 0:
-			all = append(all, found("user "+id, "was not created, but updated when it was not there, and something belongs to it: delete it, or set its attribute type to USER", "", nil))
+			all = append(all, repair.New("user "+id, "was not created, but updated when it was not there, and something belongs to it: delete it, or set its attribute type to USER", "", nil))
 		default:
-			all = append(all, found("user "+id, "was not created, but updated when it was not there: delete it, or Repair", "deleted", s.removal(u)))
+			all = append(all, repair.New("user "+id, "was not created, but updated when it was not there: delete it, or Repair", "deleted", s.removal(u)))
 		}
 	}
 	return all
@@ -132,7 +115,7 @@ func (s *store) removal(u *person) func(context.Context) error {
 // twins are users with one address, and those who are not found by theirs: without the
 // guard, or the key in the index. Of twins the one stays that something belongs to; if it
 // is more than one, a person has to decide.
-func (s *store) twins(v *survey) (all []finding) {
+func (s *store) twins(v *survey) (all []repair.Finding) {
 	for _, email := range slices.Sorted(maps.Keys(v.emails)) {
 		ids := slices.DeleteFunc(slices.Sorted(slices.Values(v.emails[email])), func(id string) bool { return v.users[id].ghost })
 		used := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return v.users[id].owns == 0 })
@@ -140,7 +123,7 @@ func (s *store) twins(v *survey) (all []finding) {
 		case len(ids) == 0:
 		case len(used) > 1:
 			for _, id := range ids {
-				all = append(all, found("user "+id, fmt.Sprintf("has the e-mail address of %d others, and sessions, accounts or authenticators "+
+				all = append(all, repair.New("user "+id, fmt.Sprintf("has the e-mail address of %d others, and sessions, accounts or authenticators "+
 					"belong to more than one of them: move what belongs to them to one, and delete the others", len(ids)-1), "", nil))
 			}
 		default:
@@ -158,10 +141,10 @@ func (s *store) twins(v *survey) (all []finding) {
 
 // stay returns what to do so that of the users with an address one stays, and is found
 // by it.
-func (s *store) stay(v *survey, email, stays string, ids []string) (all []finding) {
+func (s *store) stay(v *survey, email, stays string, ids []string) (all []repair.Finding) {
 	for _, id := range ids {
 		if id != stays {
-			all = append(all, found("user "+id, "has the e-mail address of the user "+stays+", and nothing belongs to it: delete it, or Repair", "deleted",
+			all = append(all, repair.New("user "+id, "has the e-mail address of the user "+stays+", and nothing belongs to it: delete it, or Repair", "deleted",
 				s.removal(v.users[id])))
 		}
 	}
@@ -176,7 +159,7 @@ func (s *store) stay(v *survey, email, stays string, ids []string) (all []findin
 	case text(v.guards[emailGuard(email)][fieldUserID]) == stays:
 		return all
 	}
-	return append(all, found("user "+stays, detail+": set the address again, or Repair", "is found by its address, and has a guard",
+	return append(all, repair.New("user "+stays, detail+": set the address again, or Repair", "is found by its address, and has a guard",
 		func(ctx context.Context) error { return s.found(ctx, stays, u.item, email, indexed) }))
 }
 
@@ -202,18 +185,18 @@ func (s *store) found(ctx context.Context, id string, it item, email string, ind
 
 // owners are accounts and authenticators that more than one user has, and those whose
 // guard is missing or leads to another one.
-func (s *store) owners(v *survey) (all []finding) {
+func (s *store) owners(v *survey) (all []repair.Finding) {
 	for _, sort := range slices.Sorted(maps.Keys(v.accounts)) {
 		records := slices.DeleteFunc(v.accounts[sort], func(b belonging) bool { return v.users[b.userID] == nil })
 		switch {
 		case len(records) == 0:
 		case len(records) > 1:
 			for _, b := range records {
-				all = append(all, found(s.name(b), fmt.Sprintf("belongs to the user %s and to %d others: unlink it from all but one", b.userID, len(records)-1), "", nil))
+				all = append(all, repair.New(s.name(b), fmt.Sprintf("belongs to the user %s and to %d others: unlink it from all but one", b.userID, len(records)-1), "", nil))
 			}
 		case text(v.guards[recordGuard(sort)][fieldUserID]) != records[0].userID:
 			b := records[0]
-			all = append(all, found(s.name(b), "of the user "+b.userID+" has no guard, so that another user can have it too: link it again, or Repair", "has a guard",
+			all = append(all, repair.New(s.name(b), "of the user "+b.userID+" has no guard, so that another user can have it too: link it again, or Repair", "has a guard",
 				func(ctx context.Context) error { return s.guard(ctx, b) }))
 		}
 	}
@@ -239,7 +222,7 @@ func (s *store) guard(ctx context.Context, b belonging) error {
 }
 
 // strayGuards are guards of what is not there any more.
-func (s *store) strayGuards(v *survey) (all []finding) {
+func (s *store) strayGuards(v *survey) (all []repair.Finding) {
 	there := map[key]bool{}
 	for _, b := range v.owned {
 		there[key{b.at.sort, b.userID}] = true
@@ -254,7 +237,7 @@ func (s *store) strayGuards(v *survey) (all []finding) {
 		if leads || v.isRecord(k) {
 			continue
 		}
-		all = append(all, found("guard of the user "+owner, "leads to no "+what+" of the user any more: delete it, or Repair", "deleted",
+		all = append(all, repair.New("guard of the user "+owner, "leads to no "+what+" of the user any more: delete it, or Repair", "deleted",
 			func(ctx context.Context) error { return s.removeStray(ctx, k, guard) }))
 	}
 	return all

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/repair"
 )
 
 // SchemaOptions is how a table is made. The zero value is a table on demand, with
@@ -74,10 +75,7 @@ func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error
 	if err != nil {
 		return nil, adapter.WrapError(ctx, backend, "CheckSchema", failure(err))
 	}
-	for _, f := range found {
-		all = append(all, f.SchemaProblem)
-	}
-	return all, nil
+	return append(all, repair.Problems(found)...), nil
 }
 
 // ApplySchema implements adapter.Schema. It waits until the table can be used, with

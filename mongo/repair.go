@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/repair"
 )
 
 // Repair implements adapter.Repairer. It needs no indexes, and makes none: ApplySchema
@@ -22,7 +23,7 @@ func (s *store) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, erro
 	return all, adapter.WrapError(ctx, backend, "Repair", failure(err))
 }
 
-func (s *store) repair(ctx context.Context, dryRun bool) (all []adapter.Repair, err error) {
+func (s *store) repair(ctx context.Context, dryRun bool) ([]adapter.Repair, error) {
 	c, err := s.open()
 	if err != nil {
 		return nil, err
@@ -35,32 +36,14 @@ func (s *store) repair(ctx context.Context, dryRun bool) (all []adapter.Repair, 
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range found {
-		if !dryRun && f.mend != nil {
-			if err := f.mend(ctx); err != nil {
-				return all, err
-			}
-		}
-		all = append(all, f.Repair)
-	}
-	return all, nil
-}
-
-// finding is what breaks a rule, and how it is put right.
-type finding struct {
-	adapter.Repair
-	mend func(context.Context) error // nil: a person has to
-}
-
-func found(object, detail, action string, mend func(context.Context) error) finding {
-	return finding{adapter.Repair{SchemaProblem: adapter.SchemaProblem{Object: object, Detail: detail, Blocking: true}, Action: action}, mend}
+	return repair.All(ctx, found, dryRun)
 }
 
 // findings returns the documents that break a rule: those that have one unique key, if
 // its index is missing, addresses that are not looked for, what belongs to nobody, and
 // what a call was cut in.
-func (s *store) findings(ctx context.Context, c *collections, lacks []missing) ([]finding, error) {
-	var all []finding
+func (s *store) findings(ctx context.Context, c *collections, lacks []missing) ([]repair.Finding, error) {
+	var all []repair.Finding
 	for _, m := range lacks {
 		if m.unique {
 			duplicates, err := s.duplicates(ctx, c, m.index)
@@ -70,7 +53,7 @@ func (s *store) findings(ctx context.Context, c *collections, lacks []missing) (
 			all = append(all, duplicates...)
 		}
 	}
-	for _, find := range []func(context.Context, *collections) ([]finding, error){s.strangeEmails, s.orphans, s.unfinished} {
+	for _, find := range []func(context.Context, *collections) ([]repair.Finding, error){s.strangeEmails, s.orphans, s.unfinished} {
 		more, err := find(ctx, c)
 		if err != nil {
 			return nil, err
@@ -89,7 +72,7 @@ type twin struct {
 func (t twin) filter() bson.D { return bson.D{{Key: "_id", Value: t.ID}} }
 
 // duplicates returns the groups of documents that have one unique key.
-func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]finding, error) {
+func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]repair.Finding, error) {
 	key, match := bson.D{}, bson.D{}
 	for _, field := range i.fields {
 		key = append(key, bson.E{Key: field, Value: "$" + field})
@@ -115,7 +98,7 @@ func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]find
 	if err := cursor.All(ctx, &groups); err != nil {
 		return nil, err
 	}
-	var all []finding
+	var all []repair.Finding
 	for _, g := range groups {
 		f, err := s.duplicate(ctx, c, i, g.Twins, g.IDs)
 		if err != nil {
@@ -127,24 +110,24 @@ func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]find
 }
 
 // duplicate says which one of the documents with one unique key can stay.
-func (s *store) duplicate(ctx context.Context, c *collections, i index, twins []twin, ids bson.RawValue) (finding, error) {
+func (s *store) duplicate(ctx context.Context, c *collections, i index, twins []twin, ids bson.RawValue) (repair.Finding, error) {
 	stays := c.oneOwner
 	if i.collection == c.users {
 		stays = c.oneUsed
 	}
 	_, action, err := stays(ctx, twins)
 	if err != nil {
-		return finding{}, err
+		return repair.Finding{}, err
 	}
 	detail := fmt.Sprintf("cannot be unique: the documents with these _id have the same %s: %s", strings.Join(i.fields, " and "), ids)
 	if owners := ownersOf(twins); owners != "" {
 		detail += ", of the users " + owners
 	}
 	if action == "" {
-		return found(i.object(), detail+". More than one of them is in use: keep one", "", nil), nil
+		return repair.New(i.object(), detail+". More than one of them is in use: keep one", "", nil), nil
 	}
-	f := found(i.object(), detail+". Keep one of them, or Repair", action, nil)
-	f.mend = func(ctx context.Context) error {
+	f := repair.New(i.object(), detail+". Keep one of them, or Repair", action, nil)
+	f.Mend = func(ctx context.Context) error {
 		keep, action, err := stays(ctx, twins) // as it is now
 		if err != nil || action == "" {
 			return err
@@ -236,14 +219,14 @@ func (c *collections) oneOwner(ctx context.Context, docs []twin) (twin, string, 
 
 // strangeEmails returns the users whose e-mail address nobody finds, since it is not in
 // the form in which addresses are looked for.
-func (s *store) strangeEmails(ctx context.Context, c *collections) ([]finding, error) {
+func (s *store) strangeEmails(ctx context.Context, c *collections) ([]repair.Finding, error) {
 	cursor, err := c.users.Find(ctx, bson.D{{Key: "email", Value: isText}},
 		options.Find().SetProjection(bson.D{{Key: "email", Value: 1}}).SetBatchSize(batch))
 	if err != nil {
 		return nil, err
 	}
 	defer cursor.Close(ctx)
-	var all []finding
+	var all []repair.Finding
 	for cursor.Next(ctx) {
 		email, ok := cursor.Current.Lookup("email").StringValueOK()
 		if !ok || adapter.NormalizeEmail(email) == email {
@@ -264,13 +247,13 @@ func clone(v bson.RawValue) bson.RawValue {
 	return v
 }
 
-func (c *collections) strangeEmail(ctx context.Context, u twin, email string) (finding, error) {
-	f := found(c.users.Name(), fmt.Sprintf("the user with the _id %s has an e-mail address that is not in lower case, which GetUserByEmail does not find: "+
+func (c *collections) strangeEmail(ctx context.Context, u twin, email string) (repair.Finding, error) {
+	f := repair.New(c.users.Name(), fmt.Sprintf("the user with the _id %s has an e-mail address that is not in lower case, which GetUserByEmail does not find: "+
 		"write it as adapter.NormalizeEmail gives it, or Repair", u.ID), "written in lower case", nil)
 	other, err := c.users.FindOne(ctx, bson.D{{Key: "email", Value: adapter.NormalizeEmail(email)}}).Raw()
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
-		f.mend = func(ctx context.Context) error {
+		f.Mend = func(ctx context.Context) error {
 			_, err := c.users.UpdateOne(ctx, append(u.filter(), bson.E{Key: "email", Value: email}),
 				bson.D{{Key: "$set", Value: bson.D{{Key: "email", Value: adapter.NormalizeEmail(email)}}}})
 			if mongo.IsDuplicateKeyError(err) {
@@ -287,7 +270,7 @@ func (c *collections) strangeEmail(ctx context.Context, u twin, email string) (f
 	used, err := c.inUse(ctx, u.ID)
 	if err == nil && !used {
 		f.Action = "deleted, since nothing belongs to it"
-		f.mend = func(ctx context.Context) error {
+		f.Mend = func(ctx context.Context) error {
 			used, err := c.inUse(ctx, u.ID)
 			if err == nil && !used {
 				_, err = c.users.DeleteOne(ctx, append(u.filter(), bson.E{Key: "email", Value: email}))
@@ -299,8 +282,8 @@ func (c *collections) strangeEmail(ctx context.Context, u twin, email string) (f
 }
 
 // orphans returns what belongs to users who are not there.
-func (s *store) orphans(ctx context.Context, c *collections) ([]finding, error) {
-	var all []finding
+func (s *store) orphans(ctx context.Context, c *collections) ([]repair.Finding, error) {
+	var all []repair.Finding
 	for _, of := range c.ofUsers() {
 		cursor, err := of.Aggregate(ctx, bson.A{
 			bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$userId"}}}},
@@ -329,9 +312,9 @@ func (s *store) orphans(ctx context.Context, c *collections) ([]finding, error) 
 }
 
 // orphan returns what to do with a document that belongs to nobody.
-func (s *store) orphan(c *collections, of *mongo.Collection, doc bson.Raw) finding {
+func (s *store) orphan(c *collections, of *mongo.Collection, doc bson.Raw) repair.Finding {
 	userID := doc.Lookup("userId")
-	return found(fmt.Sprintf("%s, %s", of.Name(), s.nameOf(c, of, doc)), fmt.Sprintf("belongs to a user who is gone, whose _id was %s: delete it, or Repair", userID), "deleted",
+	return repair.New(fmt.Sprintf("%s, %s", of.Name(), s.nameOf(c, of, doc)), fmt.Sprintf("belongs to a user who is gone, whose _id was %s: delete it, or Repair", userID), "deleted",
 		func(ctx context.Context) error {
 			err := c.users.FindOne(ctx, bson.D{{Key: "_id", Value: userID}}).Err()
 			if errors.Is(err, mongo.ErrNoDocuments) {
@@ -364,7 +347,7 @@ func (s *store) nameOf(c *collections, of *mongo.Collection, doc bson.Raw) strin
 const aMinute = time.Minute
 
 // unfinished returns the users whose sign-up or deletion was cut.
-func (s *store) unfinished(ctx context.Context, c *collections) ([]finding, error) {
+func (s *store) unfinished(ctx context.Context, c *collections) ([]repair.Finding, error) {
 	cursor, err := c.users.Find(ctx, bson.D{{Key: nonceField, Value: bson.D{{Key: "$lt", Value: bson.NewObjectIDFromTimestamp(time.Now().Add(-aMinute))}}}})
 	if err != nil {
 		return nil, err
@@ -373,15 +356,15 @@ func (s *store) unfinished(ctx context.Context, c *collections) ([]finding, erro
 	if err := cursor.All(ctx, &users); err != nil {
 		return nil, err
 	}
-	var all []finding
+	var all []repair.Finding
 	for _, user := range users {
 		id := user.Lookup("_id")
 		if isSigningUp(user) {
-			all = append(all, found(c.users.Name(), fmt.Sprintf("the sign-up of the user with the _id %s was cut: sign up again, or Repair", id), "finished",
+			all = append(all, repair.New(c.users.Name(), fmt.Sprintf("the sign-up of the user with the _id %s was cut: sign up again, or Repair", id), "finished",
 				func(ctx context.Context) error { return s.finish(ctx, c, user) }))
 			continue
 		}
-		all = append(all, found(c.users.Name(), fmt.Sprintf("the deletion of the user with the _id %s was cut: call DeleteUser again, or Repair", id), "finished",
+		all = append(all, repair.New(c.users.Name(), fmt.Sprintf("the deletion of the user with the _id %s was cut: call DeleteUser again, or Repair", id), "finished",
 			func(ctx context.Context) error { return c.delete(ctx, id) }))
 	}
 	return all, nil

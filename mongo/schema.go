@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/repair"
 )
 
 // index is one that the contract stands on.
@@ -198,10 +199,7 @@ func (s *store) problems(ctx context.Context) ([]adapter.SchemaProblem, error) {
 		all = append(all, m.problem())
 	}
 	found, err := s.findings(ctx, c, lacks)
-	for _, f := range found {
-		all = append(all, f.SchemaProblem)
-	}
-	return all, err
+	return append(all, repair.Problems(found)...), err
 }
 
 func (m missing) problem() adapter.SchemaProblem {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/repair"
 )
 
 // CheckSchema looks for records that break a rule, in a walk through the store: the
@@ -13,11 +14,7 @@ func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error
 	if err != nil {
 		return nil, adapter.WrapError(ctx, backend, "CheckSchema", err)
 	}
-	var problems []adapter.SchemaProblem
-	for _, m := range found.mends() {
-		problems = append(problems, m.SchemaProblem)
-	}
-	return problems, nil
+	return repair.Problems(found.findings()), nil
 }
 
 // ApplySchema does nothing: the layout needs no set-up.
@@ -31,14 +28,6 @@ func (s *store) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, erro
 	if err != nil {
 		return nil, adapter.WrapError(ctx, backend, "Repair", err)
 	}
-	var all []adapter.Repair
-	for _, m := range found.mends() {
-		if !dryRun && m.mend != nil {
-			if err := m.mend(ctx, s); err != nil {
-				return all, adapter.WrapError(ctx, backend, "Repair", err)
-			}
-		}
-		all = append(all, m.Repair)
-	}
-	return all, nil
+	all, err := repair.All(ctx, found.findings(), dryRun)
+	return all, adapter.WrapError(ctx, backend, "Repair", err)
 }

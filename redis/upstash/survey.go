@@ -11,7 +11,7 @@ import (
 
 // survey is what a walk through the whole store has found.
 type survey struct {
-	layout    layout
+	*store
 	users     map[string]*person // by ID
 	index     map[string]string  // the IDs that the index of addresses leads to, by address
 	owned     []belonging
@@ -55,7 +55,7 @@ func (l layout) kindOf(key string) (kind, string) {
 
 // survey walks through the whole store.
 func (s *store) survey(ctx context.Context) (*survey, error) {
-	v := &survey{layout: s.layout, users: map[string]*person{}, index: map[string]string{}, lists: map[string]string{}}
+	v := &survey{store: s, users: map[string]*person{}, index: map[string]string{}, lists: map[string]string{}}
 	all := walk{}
 	for k := range kinds {
 		if k != replies {
