@@ -101,9 +101,9 @@
 //
 // A user with one account and one session takes about 1,600 bytes of the server's memory
 // (used_memory over 100,000 of them, Redis 7.0), about as much as the same data in the
-// layout of the Upstash adapter of Auth.js: 1,605 and 1,728 in one run, 1,649 and 1,518
+// layout of the Upstash adapter of Auth.js: 1,566 and 1,770 in one run, 1,649 and 1,518
 // in another, by when the server's table of keys doubles. With a million users the median
-// of each operation is at most 1.2 times that with a thousand. The benchmarks Bytes and
+// of each operation is at most 1.1 times that with a thousand. The benchmarks Bytes and
 // Scale measure both, and Raw each operation beside the bare commands in its place.
 //
 // # What a failover can lose
