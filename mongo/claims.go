@@ -148,12 +148,26 @@ func unfinished(id, nonce any) bson.D {
 }
 
 // becomeUser takes the last step of a sign-up, and reports whether there was one to take.
-func (c *collections) becomeUser(ctx context.Context, users *mongo.Collection, id, nonce any) (bool, error) {
-	done, err := users.UpdateOne(ctx, unfinished(id, nonce), bson.D{{Key: "$unset", Value: bson.D{{Key: stateField, Value: ""}}}})
-	if err != nil {
-		return false, err
+// It is a command for many documents, which costs the server less than one for a single
+// document: it keeps no record of it to know a repetition by, and none is needed.
+func (c *collections) becomeUser(ctx context.Context, users *mongo.Collection, id, nonce any) (done bool, err error) {
+	err = repeatable(ctx, func() error {
+		result, err := users.UpdateMany(ctx, unfinished(id, nonce), bson.D{{Key: "$unset", Value: bson.D{{Key: stateField, Value: ""}}}})
+		done = err == nil && result.MatchedCount > 0
+		return err
+	})
+	return done, err
+}
+
+// repeatable makes a call that may be made twice, and makes it again if the connection or
+// the primary is lost: the driver does not do that by itself for commands on many
+// documents.
+func repeatable(ctx context.Context, call func() error) error {
+	err := call()
+	if isRepeatable(err) && ctx.Err() == nil {
+		err = call()
 	}
-	return done.MatchedCount == 1, nil
+	return err
 }
 
 // unique is a collection of what belongs to users, by its unique key.

@@ -69,13 +69,16 @@ func isPassing(err error) bool {
 		selection topology.ServerSelectionError
 		conn      topology.ConnectionError
 		pool      driver.RetryablePoolError
-		server    mongo.ServerError
 	)
-	if mongo.IsNetworkError(err) || mongo.IsTimeout(err) ||
-		errors.As(err, &selection) || errors.As(err, &conn) || errors.As(err, &pool) {
-		return true
-	}
-	return errors.As(err, &server) && (slices.ContainsFunc(passing, server.HasErrorCode) || server.HasErrorLabel("RetryableWriteError"))
+	return mongo.IsTimeout(err) || errors.As(err, &selection) || errors.As(err, &conn) || errors.As(err, &pool) || isRepeatable(err)
+}
+
+// isRepeatable reports whether a command got no answer, or one that another primary will
+// not give.
+func isRepeatable(err error) bool {
+	var server mongo.ServerError
+	return mongo.IsNetworkError(err) ||
+		errors.As(err, &server) && (slices.ContainsFunc(passing, server.HasErrorCode) || server.HasErrorLabel("RetryableWriteError"))
 }
 
 // refusal says what the server refused with, in a text that holds no data.

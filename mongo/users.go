@@ -162,7 +162,7 @@ func (c *collections) delete(ctx context.Context, id any) error {
 	}); err != nil {
 		return err
 	}
-	_, err := c.soon.DeleteOne(ctx, unfinished(id, nonce))
+	_, err := deleteMany(ctx, c.soon, unfinished(id, nonce))
 	return err
 }
 
@@ -192,15 +192,14 @@ func (c *collections) beginDeletion(ctx context.Context, id any, nonce bson.Obje
 	return raced()
 }
 
-// deleteMany deletes all documents that a filter finds. It is done once more if the
-// connection is lost, which the driver does not do by itself.
-func deleteMany(ctx context.Context, from *mongo.Collection, filter bson.D) (int, error) {
-	done, err := from.DeleteMany(ctx, filter)
-	if mongo.IsNetworkError(err) && ctx.Err() == nil {
-		done, err = from.DeleteMany(ctx, filter)
-	}
-	if err != nil {
-		return 0, err
-	}
-	return int(done.DeletedCount), nil
+// deleteMany deletes all documents that a filter finds.
+func deleteMany(ctx context.Context, from *mongo.Collection, filter bson.D) (n int, err error) {
+	err = repeatable(ctx, func() error {
+		done, err := from.DeleteMany(ctx, filter)
+		if err == nil {
+			n = int(done.DeletedCount)
+		}
+		return err
+	})
+	return n, err
 }
