@@ -119,9 +119,10 @@ func (p *pair) updates(ctx context.Context, name string, value any, guard, recor
 
 func (p *pair) update(ctx context.Context, k map[string]types.AttributeValue, name string, value any) error {
 	_, err := p.client.UpdateItem(ctx, &awsdynamodb.UpdateItemInput{
-		TableName: &p.table, Key: k, UpdateExpression: aws.String("SET #n=:v"), ConditionExpression: aws.String("attribute_exists(pk)"),
-		ExpressionAttributeNames: map[string]string{"#n": name}, ExpressionAttributeValues: item{":v": value}.attributes(),
-		ReturnValues: types.ReturnValueAllNew,
+		TableName: &p.table, Key: k, UpdateExpression: aws.String("SET #n=:v,updatedAt=:u"), ConditionExpression: aws.String("attribute_exists(pk)"),
+		ExpressionAttributeNames:  map[string]string{"#n": name},
+		ExpressionAttributeValues: item{":v": value, ":u": time.Now().UTC().Format(time.RFC3339Nano)}.attributes(),
+		ReturnValues:              types.ReturnValueAllNew,
 	})
 	return err
 }
