@@ -14,7 +14,8 @@ import (
 
 // A write to one document is atomic on every server; nothing here needs more. What
 // takes several writes has a user's document say what it is in the middle of, in the
-// field authstore. A user who has that field is nobody to every read.
+// field authstore. A user who has that field is nobody to every read, which may first
+// take the last step of a sign-up: see settle.
 //
 //   - authstore.signUp holds the account of a sign-up. The user is written with it,
 //     then the account, then the field is removed: that last step is the sign-up. Who

@@ -72,7 +72,7 @@ func stepDown(t *testing.T, client *driver.Client) bool {
 	return err == nil
 }
 
-// person signs up, and every second one is deleted.
+// person signs up, and those whose names have an even length are deleted.
 type person struct {
 	name              string
 	id                string
