@@ -28,7 +28,7 @@ func (s *store) own(ctx context.Context, to func(*collections) unique, doc bson.
 	if err != nil {
 		return err
 	}
-	_, err = s.claim(ctx, c, to(c), raw)
+	_, err = s.claim(ctx, c, to(c), raw, insertOnce)
 	return err
 }
 

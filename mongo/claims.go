@@ -8,6 +8,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -70,11 +71,20 @@ func isSomebody(user bson.Raw) bool {
 
 func byID(id any) bson.D { return bson.D{{Key: "_id", Value: id}} }
 
-// insertUser inserts a user into users, after finishing what stands in the way
-// unfinished.
-func (s *store) insertUser(ctx context.Context, c *collections, users *mongo.Collection, user bson.D) error {
+// inserter inserts a document.
+type inserter func(ctx context.Context, to *mongo.Collection, doc any) error
+
+// insertOnce lets the driver repeat the command if its reply is lost, of which the server
+// keeps a record to know a repetition by.
+func insertOnce(ctx context.Context, to *mongo.Collection, doc any) error {
+	_, err := to.InsertOne(ctx, doc)
+	return err
+}
+
+// insertUser inserts a user, after finishing what stands in the way unfinished.
+func (s *store) insertUser(ctx context.Context, c *collections, user bson.D, insert inserter) error {
 	for since := time.Now(); time.Since(since) < endurance; {
-		_, err := users.InsertOne(ctx, user)
+		err := insert(ctx, c.users, user)
 		field, taken := isDuplicate(err)
 		if !taken {
 			return err
@@ -128,7 +138,7 @@ func (s *store) finish(ctx context.Context, c *collections, user bson.Raw) error
 // the user becomes one, or the account is another user's, the user is removed, and the
 // conflict returned. It reports whether this call took the last step.
 func (s *store) complete(ctx context.Context, c *collections, id, nonce any, account bson.Raw) (bool, error) {
-	inserted, err := s.claim(ctx, c, c.uniqueAccounts(), account)
+	inserted, err := s.claim(ctx, c, c.uniqueAccounts(), account, s.insertAccount)
 	if errors.Is(err, adapter.ErrConflict) {
 		_, failed := c.users.DeleteOne(ctx, unfinished(id, nonce))
 		return false, cmp.Or(failed, err)
@@ -148,11 +158,16 @@ func unfinished(id, nonce any) bson.D {
 	return bson.D{{Key: "_id", Value: id}, {Key: nonceField, Value: nonce}}
 }
 
+// insertAccount takes the second step of a sign-up.
+func (s *store) insertAccount(ctx context.Context, to *mongo.Collection, account any) error {
+	_, err := insertRepeatably(ctx, to, s.writeConcern, account)
+	return err
+}
+
 // becomeUser takes the last step of a sign-up, and reports whether there was one to take.
-// It is a command for many documents, which costs the server less than one for a single
-// document: it keeps no record of it to know a repetition by, and none is needed.
+// The driver has no retryable writes for commands on many documents, see repeatable.
 func (c *collections) becomeUser(ctx context.Context, users *mongo.Collection, id, nonce any) (done bool, err error) {
-	err = repeatable(ctx, func() error {
+	_, err = repeatable(ctx, func() error {
 		result, err := users.UpdateMany(ctx, unfinished(id, nonce), bson.D{{Key: "$unset", Value: bson.D{{Key: stateField, Value: ""}}}})
 		done = err == nil && result.MatchedCount > 0
 		return err
@@ -161,14 +176,34 @@ func (c *collections) becomeUser(ctx context.Context, users *mongo.Collection, i
 }
 
 // repeatable makes a call that may be made twice, and makes it again if the connection or
-// the primary is lost: the driver does not do that by itself for commands on many
-// documents.
-func repeatable(ctx context.Context, call func() error) error {
-	err := call()
-	if isRepeatable(err) && ctx.Err() == nil {
-		err = call()
+// the primary is lost. It reports whether it did. The driver would do that too, but for its
+// retryable writes the server keeps a record of each, which is a write of its own.
+func repeatable(ctx context.Context, call func() error) (repeated bool, err error) {
+	err = call()
+	if !isRepeatable(err) || ctx.Err() != nil {
+		return false, err
 	}
-	return err
+	return true, call()
+}
+
+// insertRepeatably inserts a document that may be there already, if it reports that the
+// command was repeated. For InsertOne the driver would use its retryable writes.
+func insertRepeatably(ctx context.Context, to *mongo.Collection, concern *writeconcern.WriteConcern, doc any) (repeated bool, err error) {
+	insert := bson.D{{Key: "insert", Value: to.Name()}, {Key: "documents", Value: bson.A{doc}}, {Key: "writeConcern", Value: encodeConcern(concern)}}
+	return repeatable(ctx, func() error { return to.Database().RunCommand(ctx, insert).Err() })
+}
+
+// encodeConcern returns a write concern as commands have it. What it does not say is the
+// server's default.
+func encodeConcern(concern *writeconcern.WriteConcern) bson.D {
+	doc := bson.D{}
+	if concern.W != nil {
+		doc = append(doc, bson.E{Key: "w", Value: concern.W})
+	}
+	if concern.Journal != nil {
+		doc = append(doc, bson.E{Key: "j", Value: *concern.Journal})
+	}
+	return doc
 }
 
 // unique is a collection of what belongs to users, by its unique key.
@@ -193,9 +228,9 @@ func (c *collections) uniqueAuthenticators() unique {
 // claim inserts what belongs to a user, and reports whether it did: false if the same
 // document is there. What has the key and belongs to nobody gives way; the conflict if
 // it belongs to somebody.
-func (s *store) claim(ctx context.Context, c *collections, u unique, doc bson.Raw) (bool, error) {
+func (s *store) claim(ctx context.Context, c *collections, u unique, doc bson.Raw, insert inserter) (bool, error) {
 	for since := time.Now(); time.Since(since) < endurance; {
-		_, err := u.InsertOne(ctx, doc)
+		err := insert(ctx, u.Collection, doc)
 		if _, taken := isDuplicate(err); !taken {
 			return err == nil, err
 		}
@@ -250,7 +285,8 @@ func (s *store) hasExpired(doc bson.Raw) bool {
 func (s *store) settled(ctx context.Context, c *collections, read func() (doc, user bson.Raw, err error)) (doc, user bson.Raw, err error) {
 	doc, user, err = read()
 	if err == nil && isSigningUp(user) {
-		if err = c.settle(ctx, user); err == nil {
+		unfinished := state(user)
+		if _, err = c.settle(ctx, user.Lookup("_id"), unfinished.Lookup("nonce"), unfinished.Lookup(signUpField, "_id")); err == nil {
 			doc, user, err = read()
 		}
 	}
@@ -260,18 +296,17 @@ func (s *store) settled(ctx context.Context, c *collections, read func() (doc, u
 	return doc, user, err
 }
 
-// settle takes the last step of a sign-up whose account is there.
-func (c *collections) settle(ctx context.Context, user bson.Raw) error {
-	id, unfinished := user.Lookup("_id"), state(user)
-	account := bson.D{{Key: "_id", Value: unfinished.Lookup(signUpField, "_id")}, {Key: "userId", Value: id}}
-	err := c.accounts.FindOne(ctx, account).Err()
+// settle takes the last step of a sign-up whose account is there, and reports whether it
+// is.
+func (c *collections) settle(ctx context.Context, id, nonce, accountID any) (bool, error) {
+	err := c.accounts.FindOne(ctx, bson.D{{Key: "_id", Value: accountID}, {Key: "userId", Value: id}}).Err()
 	if errors.Is(err, mongo.ErrNoDocuments) {
-		return nil
+		return false, nil
 	}
 	if err == nil {
-		_, err = c.becomeUser(ctx, c.users, id, unfinished.Lookup("nonce"))
+		_, err = c.becomeUser(ctx, c.users, id, nonce)
 	}
-	return err
+	return err == nil, err
 }
 
 // withUser returns one document of what belongs to users, with its user, who is there.

@@ -3,6 +3,7 @@ package mongo_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/conformance/fault"
 	"github.com/authstore/authstore/internal/measure"
 	"github.com/authstore/authstore/mongo"
 )
@@ -30,8 +32,7 @@ func TestSignUpWhoseFirstStepIsLost(t *testing.T) {
 	}))
 	check(t, err)
 	t.Cleanup(func() { check(t, client.Disconnect(context.Background())) })
-	store := mongo.New(client.Database(db.Name()), mongo.Options{})
-	check(t, schemaOf(t, store).ApplySchema(t.Context()))
+	store := open(t, client.Database(db.Name()), mongo.Options{})
 	lost := 0
 	lose = func(ctx context.Context) {
 		if lost++; lost == 1 {
@@ -54,8 +55,7 @@ func TestSignUpWhoseFirstStepIsLost(t *testing.T) {
 // takes it then. A user whose account is not there yet is nobody.
 func TestReadersFinishASignUp(t *testing.T) {
 	db := replicaSet.bare(t)
-	store := mongo.New(db, mongo.Options{})
-	check(t, schemaOf(t, store).ApplySchema(t.Context()))
+	store := open(t, db, mongo.Options{})
 	u, a, err := store.CreateUserWithAccount(t.Context(), measure.TypicalUser("ada"), measure.TypicalAccount("1"))
 	check(t, err)
 	session, err := store.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: time.Now().Add(time.Hour)})
@@ -113,5 +113,67 @@ func TestReadersFinishASignUp(t *testing.T) {
 				t.Errorf("%v, want ErrNotFound", err)
 			}
 		})
+	}
+}
+
+// The first step of a sign-up is repeated if it gets no reply. What others did before it
+// was repeated does not change an answer.
+func TestSignUpWhoseFirstStepIsRepeated(t *testing.T) {
+	u, a := measure.TypicalUser("ada"), measure.TypicalAccount("1")
+	for _, c := range []struct {
+		name      string
+		mode      fault.Mode
+		meanwhile error // of another one with the same e-mail address
+		want      error
+	}{
+		{"done, and finished by another call", fault.LoseReply, adapter.ErrConflict, nil},
+		{"not done, and somebody else has the address", fault.LoseCommand, nil, adapter.ErrConflict},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db := replicaSet.bare(t)
+			others := open(t, db, mongo.Options{})
+			faults, met := &fault.Injector{}, 0
+			client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(t).URL).SetDialer(&dialer{faults: faults, real: true}).
+				SetMonitor(&event.CommandMonitor{Failed: func(ctx context.Context, e *event.CommandFailedEvent) {
+					if met++; e.CommandName != "insert" || met > 1 {
+						return
+					}
+					if _, err := others.CreateUser(t.Context(), u); !errors.Is(err, c.meanwhile) {
+						t.Errorf("the other CreateUser: %v, want %v", err, c.meanwhile)
+					}
+				}}))
+			check(t, err)
+			t.Cleanup(func() { check(t, client.Disconnect(context.Background())) })
+			store := mongo.New(client.Database(db.Name()), mongo.Options{SkipSchemaCheck: true})
+			check(t, client.Ping(t.Context(), nil))
+			faults.Arm(fault.Plan{Step: 1, Mode: c.mode, Once: true})
+			if _, _, err = store.CreateUserWithAccount(t.Context(), u, a); !errors.Is(err, c.want) || met == 0 {
+				t.Errorf("CreateUserWithAccount = %v, want %v", err, c.want)
+			}
+			users, err := db.Collection("users").CountDocuments(t.Context(), bson.D{})
+			check(t, err)
+			if _, err := others.GetUserByAccount(t.Context(), a.Key()); users != 1 || (err == nil) != (c.want == nil) {
+				t.Errorf("there are %d users, and GetUserByAccount = %v", users, err)
+			}
+		})
+	}
+}
+
+// The steps of a sign-up are repeated without the driver's retryable writes, which a
+// standalone server does not have.
+func TestSignUpWithAReplyLost(t *testing.T) {
+	for _, d := range []deployment{replicaSet, standalone} {
+		store, faults := d.severed(t)
+		for step := 1; step <= budget["CreateUserWithAccount"]; step++ {
+			name := fmt.Sprint(step)
+			faults.Arm(fault.Plan{Step: step, Mode: fault.LoseReply, Once: true})
+			_, a, err := store.CreateUserWithAccount(t.Context(), measure.TypicalUser(name), measure.TypicalAccount(name))
+			if hit := faults.Disarm(); !hit || err != nil {
+				t.Errorf("%s: with the reply of step %d lost: %v (lost: %t)", d.name, step, err, hit)
+			}
+			if _, err = store.GetUserByAccount(t.Context(), a.Key()); err != nil {
+				t.Errorf("%s: with the reply of step %d lost, GetUserByAccount: %v", d.name, step, err)
+			}
+		}
 	}
 }

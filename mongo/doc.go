@@ -69,7 +69,8 @@
 // A reply that was lost does not change an answer where the driver repeats writes by itself:
 // on replica sets and sharded clusters, unless retryWrites=false. On a standalone server,
 // which has no retryable writes, the call is adapter.ErrUnavailable, and the write may have
-// been applied.
+// been applied. The steps of a sign-up with an account need none: they are repeated on every
+// server.
 //
 // A call ends when its context does. It tries a lost server once more, waiting for a new
 // primary for as long as the client's server selection timeout says; it does not repeat a

@@ -21,8 +21,7 @@ import (
 // deleted is gone. Of a call that failed all is there or nothing.
 func TestStepDowns(t *testing.T) {
 	db := threeMembers.bare(t)
-	store := mongo.New(db, mongo.Options{})
-	check(t, schemaOf(t, store).ApplySchema(t.Context()))
+	store := open(t, db, mongo.Options{})
 	const workers, signUps, stepDowns = 16, 150, 3
 	people := make([]person, workers*signUps)
 	done := make(chan struct{}, len(people))

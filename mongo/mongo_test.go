@@ -22,12 +22,27 @@ import (
 )
 
 // bare returns a database without anything in it.
-func (d deployment) bare(t testing.TB) *driver.Database {
-	client, err := driver.Connect(options.Client().ApplyURI(d.server(t).URL))
+func (d deployment) bare(t testing.TB, with ...*options.ClientOptions) *driver.Database {
+	client, err := driver.Connect(append([]*options.ClientOptions{options.Client().ApplyURI(d.server(t).URL)}, with...)...)
 	check(t, err)
 	db := &database{Database: client.Database(fmt.Sprintf("t%d_%d", os.Getpid(), numbers.Add(1)))}
 	t.Cleanup(func() { check(t, db.remove()) })
 	return db.Database
+}
+
+// open returns an adapter on a new database, and makes the indexes.
+func open(t testing.TB, db *driver.Database, o mongo.Options) adapter.Adapter {
+	store := mongo.New(db, o)
+	check(t, schemaOf(t, store).ApplySchema(t.Context()))
+	return store
+}
+
+// severed returns an adapter on a database of its own, whose connections break when a
+// command or reply is lost.
+func (d deployment) severed(t testing.TB) (adapter.Adapter, *fault.Injector) {
+	faults := &fault.Injector{}
+	db := d.bare(t, options.Client().SetDialer(&dialer{faults: faults, real: true}))
+	return open(t, db, mongo.Options{}), faults
 }
 
 func schemaOf(t testing.TB, a adapter.Adapter) adapter.Schema {
@@ -41,13 +56,7 @@ func schemaOf(t testing.TB, a adapter.Adapter) adapter.Schema {
 // A reply that is lost with its connection does not change an answer: the driver sends
 // the command again, and the server knows it.
 func TestLostReplies(t *testing.T) {
-	faults := &fault.Injector{}
-	client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(t).URL).SetDialer(&dialer{faults: faults, real: true}))
-	check(t, err)
-	db := &database{Database: client.Database(fmt.Sprintf("t%d_%d", os.Getpid(), numbers.Add(1)))}
-	t.Cleanup(func() { check(t, db.remove()) })
-	store := mongo.New(db.Database, mongo.Options{})
-	check(t, schemaOf(t, store).ApplySchema(t.Context()))
+	store, faults := replicaSet.severed(t)
 	for _, op := range measure.Operations(t, store, "lost") {
 		faults.Arm(fault.Plan{Step: 1, Mode: fault.LoseReply, Once: true})
 		err := op.Call(t.Context())

@@ -3,8 +3,6 @@ package mongo_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -55,13 +53,8 @@ func newPair(b *testing.B) *pair {
 // benchmarkStore returns an adapter on a database of its own. All writes wait for the
 // majority, those of the bare driver too.
 func (d deployment) benchmarkStore(b *testing.B) (adapter.Adapter, *driver.Database) {
-	client, err := driver.Connect(options.Client().ApplyURI(d.server(b).URL).SetWriteConcern(writeconcern.Majority()))
-	check(b, err)
-	db := &database{Database: client.Database(fmt.Sprintf("t%d_%d", os.Getpid(), numbers.Add(1)))}
-	b.Cleanup(func() { check(b, db.remove()) })
-	store := mongo.New(db.Database, mongo.Options{})
-	check(b, schemaOf(b, store).ApplySchema(b.Context()))
-	return store, db.Database
+	db := d.bare(b, options.Client().SetWriteConcern(writeconcern.Majority()))
+	return open(b, db, mongo.Options{}), db
 }
 
 func where(pairs ...any) bson.D {

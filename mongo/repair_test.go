@@ -117,8 +117,7 @@ func TestRepairDuplicates(t *testing.T) {
 // What a call was cut in is finished, when nobody can be at it any more.
 func TestRepairWhatWasCut(t *testing.T) {
 	db := replicaSet.bare(t)
-	store := mongo.New(db, mongo.Options{})
-	check(t, schemaOf(t, store).ApplySchema(t.Context()))
+	store := open(t, db, mongo.Options{})
 	long, now := bson.NewObjectIDFromTimestamp(time.Now().Add(-time.Hour)), bson.NewObjectID()
 	deleted := func(id string, nonce bson.ObjectID) bson.D {
 		return bson.D{{Key: "_id", Value: oid(t, id)}, {Key: "authstore", Value: bson.D{{Key: "nonce", Value: nonce}, {Key: "deleted", Value: true}}}}

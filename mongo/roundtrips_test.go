@@ -2,8 +2,6 @@ package mongo_test
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -48,14 +46,8 @@ func (c *commands) take() []bson.Raw {
 // monitored returns an adapter on a database of its own, whose commands are kept.
 func (d deployment) monitored(t testing.TB, o mongo.Options) (adapter.Adapter, *driver.Database, *commands) {
 	seen := &commands{}
-	client, err := driver.Connect(options.Client().ApplyURI(d.server(t).URL).SetMonitor(seen.monitor()))
-	check(t, err)
-	db := &database{Database: client.Database(fmt.Sprintf("t%d_%d", os.Getpid(), numbers.Add(1)))}
-	t.Cleanup(func() { check(t, db.remove()) })
-	store := mongo.New(db.Database, o)
-	schema, _ := adapter.As[adapter.Schema](store)
-	check(t, schema.ApplySchema(t.Context()))
-	return store, db.Database, seen
+	db := d.bare(t, options.Client().SetMonitor(seen.monitor()))
+	return open(t, db, o), db, seen
 }
 
 // TestRoundTrips measures every row of the package comment's table.

@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -20,7 +21,7 @@ func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, e
 	}
 	ctx, c, err := s.begin(ctx)
 	if err == nil {
-		err = s.insertUser(ctx, c, c.users, encodeUser(id, u))
+		err = s.insertUser(ctx, c, encodeUser(id, u), insertOnce)
 	}
 	return result(u, err)
 }
@@ -47,12 +48,7 @@ func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a ada
 
 func (s *store) signUp(ctx context.Context, c *collections, id any, user bson.D, account bson.Raw) error {
 	for since := time.Now(); time.Since(since) < endurance; {
-		nonce := bson.NewObjectID()
-		signUp := bson.E{Key: stateField, Value: bson.D{{Key: "nonce", Value: nonce}, {Key: signUpField, Value: account}}}
-		if err := s.insertUser(ctx, c, c.soon, append(user, signUp)); err != nil {
-			return err
-		}
-		done, err := s.complete(ctx, c, id, nonce, account)
+		done, err := s.trySignUp(ctx, c, id, user, account)
 		if err != nil || done {
 			return err
 		}
@@ -62,6 +58,27 @@ func (s *store) signUp(ctx context.Context, c *collections, id any, user bson.D,
 		}
 	}
 	return raced()
+}
+
+// trySignUp takes the steps of a sign-up, and reports whether it took the last one.
+func (s *store) trySignUp(ctx context.Context, c *collections, id any, user bson.D, account bson.Raw) (bool, error) {
+	nonce, repeated := bson.NewObjectID(), false
+	unfinished := bson.E{Key: stateField, Value: bson.D{{Key: "nonce", Value: nonce}, {Key: signUpField, Value: account}}}
+	err := s.insertUser(ctx, c, append(user, unfinished), func(ctx context.Context, to *mongo.Collection, doc any) error {
+		again, err := insertRepeatably(ctx, to, writeconcern.W1(), doc)
+		repeated = repeated || again
+		return err
+	})
+	if repeated && errors.Is(err, adapter.ErrConflict) {
+		// With itself, if its account is there: the reply was lost, and another call finished it.
+		if there, failed := c.settle(ctx, id, nonce, account.Lookup("_id")); there || failed != nil {
+			return false, failed
+		}
+	}
+	if err != nil {
+		return false, err
+	}
+	return s.complete(ctx, c, id, nonce, account)
 }
 
 // user returns the document of a user who is there.
@@ -194,7 +211,7 @@ func (c *collections) beginDeletion(ctx context.Context, id any, nonce bson.Obje
 
 // deleteMany deletes all documents that a filter finds.
 func deleteMany(ctx context.Context, from *mongo.Collection, filter bson.D) (n int, err error) {
-	err = repeatable(ctx, func() error {
+	_, err = repeatable(ctx, func() error {
 		done, err := from.DeleteMany(ctx, filter)
 		if err == nil {
 			n = int(done.DeletedCount)
