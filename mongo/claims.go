@@ -299,14 +299,11 @@ func (s *store) settled(ctx context.Context, c *collections, read func() (doc, u
 // settle takes the last step of a sign-up whose account is there, and reports whether it
 // is.
 func (c *collections) settle(ctx context.Context, id, nonce, accountID any) (bool, error) {
-	err := c.accounts.FindOne(ctx, bson.D{{Key: "_id", Value: accountID}, {Key: "userId", Value: id}}).Err()
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return false, nil
-	}
-	if err == nil {
+	there, err := has(ctx, c.accounts, bson.D{{Key: "_id", Value: accountID}, {Key: "userId", Value: id}})
+	if there {
 		_, err = c.becomeUser(ctx, c.users, id, nonce)
 	}
-	return err == nil, err
+	return there && err == nil, err
 }
 
 // withUser returns one document of what belongs to users, with its user, who is there.

@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,7 +70,15 @@ type twin struct {
 	UserID bson.RawValue `bson:"userId"`
 }
 
-func (t twin) filter() bson.D { return bson.D{{Key: "_id", Value: t.ID}} }
+// group is the documents that have one unique key.
+type group struct {
+	Key   bson.D `bson:"_id"`
+	Twins []twin
+	IDs   bson.RawValue
+}
+
+// filter matches one of them, as long as it has the key.
+func (g group) filter(t twin) bson.D { return append(byID(t.ID), g.Key...) }
 
 // duplicates returns the groups of documents that have one unique key.
 func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]repair.Finding, error) {
@@ -91,16 +100,13 @@ func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]repa
 	if err != nil {
 		return nil, err
 	}
-	var groups []struct {
-		Twins []twin
-		IDs   bson.RawValue
-	}
+	var groups []group
 	if err := cursor.All(ctx, &groups); err != nil {
 		return nil, err
 	}
 	var all []repair.Finding
 	for _, g := range groups {
-		f, err := s.duplicate(ctx, c, i, g.Twins, g.IDs)
+		f, err := s.duplicate(ctx, c, i, g)
 		if err != nil {
 			return nil, err
 		}
@@ -110,17 +116,17 @@ func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]repa
 }
 
 // duplicate says which one of the documents with one unique key can stay.
-func (s *store) duplicate(ctx context.Context, c *collections, i index, twins []twin, ids bson.RawValue) (repair.Finding, error) {
+func (s *store) duplicate(ctx context.Context, c *collections, i index, g group) (repair.Finding, error) {
 	stays := c.oneOwner
 	if i.collection == c.users {
 		stays = c.oneUsed
 	}
-	_, action, err := stays(ctx, twins)
+	_, action, err := stays(ctx, g.Twins)
 	if err != nil {
 		return repair.Finding{}, err
 	}
-	detail := fmt.Sprintf("cannot be unique: the documents with these _id have the same %s: %s", strings.Join(i.fields, " and "), ids)
-	if owners := ownersOf(twins); owners != "" {
+	detail := fmt.Sprintf("cannot be unique: the documents with these _id have the same %s: %s", strings.Join(i.fields, " and "), g.IDs)
+	if owners := ownersOf(g.Twins); owners != "" {
 		detail += ", of the users " + owners
 	}
 	if action == "" {
@@ -128,21 +134,56 @@ func (s *store) duplicate(ctx context.Context, c *collections, i index, twins []
 	}
 	f := repair.New(i.object(), detail+". Keep one of them, or Repair", action, nil)
 	f.Mend = func(ctx context.Context) error {
-		keep, action, err := stays(ctx, twins) // as it is now
+		keep, action, err := stays(ctx, g.Twins) // as it is now
 		if err != nil || action == "" {
 			return err
 		}
-		for _, t := range twins {
+		for _, t := range g.Twins {
 			if t.ID.Equal(keep.ID) {
 				continue
 			}
-			if _, err := i.collection.DeleteOne(ctx, t.filter()); err != nil {
+			if err := c.removeTwin(ctx, i.collection, g.filter(t), g.filter(keep)); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	return f, nil
+}
+
+// removeTwin deletes a document beside which another one stays. It puts it back if that
+// one has gone meanwhile, or something belongs to what was deleted: without a unique index
+// nothing keeps others from that.
+func (c *collections) removeTwin(ctx context.Context, from *mongo.Collection, twin, stays bson.D) error {
+	doc, err := from.FindOneAndDelete(ctx, twin).Raw()
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return nil // gone, or changed
+	}
+	if err != nil {
+		return err
+	}
+	parent, cancel := context.WithTimeout(context.WithoutCancel(ctx), endurance)
+	defer cancel()
+	ctx = undated{parent} // what was begun is finished
+	stands, err := has(ctx, from, stays)
+	if stands && from == c.users {
+		used, failed := c.inUse(ctx, doc.Lookup("_id"))
+		stands, err = !used, failed
+	}
+	if stands && err == nil {
+		return nil
+	}
+	_, failed := from.InsertOne(ctx, doc)
+	return cmp.Or(err, failed)
+}
+
+// has reports whether a collection has a document that a filter finds.
+func has(ctx context.Context, c *mongo.Collection, filter bson.D) (bool, error) {
+	err := c.FindOne(ctx, filter).Err()
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // ownersOf lists the users that documents belong to.
@@ -179,9 +220,8 @@ func (c *collections) oneUsed(ctx context.Context, users []twin) (twin, string, 
 // inUse reports whether anything belongs to a user.
 func (c *collections) inUse(ctx context.Context, id any) (bool, error) {
 	for _, of := range c.ofUsers() {
-		err := of.FindOne(ctx, bson.D{{Key: "userId", Value: id}}).Err()
-		if !errors.Is(err, mongo.ErrNoDocuments) {
-			return err == nil, err
+		if used, err := has(ctx, of, bson.D{{Key: "userId", Value: id}}); used || err != nil {
+			return used, err
 		}
 	}
 	return false, nil
@@ -199,8 +239,8 @@ func (c *collections) oneOwner(ctx context.Context, docs []twin) (twin, string, 
 	for _, d := range docs {
 		there := true
 		if !d.UserID.IsZero() { // else a verification token
-			err := c.users.FindOne(ctx, bson.D{{Key: "_id", Value: d.UserID}}).Err()
-			if there = err == nil; err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+			var err error
+			if there, err = has(ctx, c.users, byID(d.UserID)); err != nil {
 				return twin{}, "", err
 			}
 		}
@@ -232,7 +272,7 @@ func (s *store) strangeEmails(ctx context.Context, c *collections) ([]repair.Fin
 		if !ok || adapter.NormalizeEmail(email) == email {
 			continue
 		}
-		f, err := c.strangeEmail(ctx, twin{ID: clone(cursor.Current.Lookup("_id"))}, email)
+		f, err := c.strangeEmail(ctx, clone(cursor.Current.Lookup("_id")), email)
 		if err != nil {
 			return nil, err
 		}
@@ -247,14 +287,19 @@ func clone(v bson.RawValue) bson.RawValue {
 	return v
 }
 
-func (c *collections) strangeEmail(ctx context.Context, u twin, email string) (repair.Finding, error) {
+// withEmail matches a user as long as it has an address.
+func withEmail(id any, email string) bson.D {
+	return append(byID(id), bson.E{Key: "email", Value: email})
+}
+
+func (c *collections) strangeEmail(ctx context.Context, id bson.RawValue, email string) (repair.Finding, error) {
 	f := repair.New(c.users.Name(), fmt.Sprintf("the user with the _id %s has an e-mail address that is not in lower case, which GetUserByEmail does not find: "+
-		"write it as adapter.NormalizeEmail gives it, or Repair", u.ID), "written in lower case", nil)
+		"write it as adapter.NormalizeEmail gives it, or Repair", id), "written in lower case", nil)
 	other, err := c.users.FindOne(ctx, bson.D{{Key: "email", Value: adapter.NormalizeEmail(email)}}).Raw()
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
 		f.Mend = func(ctx context.Context) error {
-			_, err := c.users.UpdateOne(ctx, append(u.filter(), bson.E{Key: "email", Value: email}),
+			_, err := c.users.UpdateOne(ctx, withEmail(id, email),
 				bson.D{{Key: "$set", Value: bson.D{{Key: "email", Value: adapter.NormalizeEmail(email)}}}})
 			if mongo.IsDuplicateKeyError(err) {
 				return nil // somebody has it by now: the next CheckSchema says so
@@ -265,21 +310,24 @@ func (c *collections) strangeEmail(ctx context.Context, u twin, email string) (r
 	case err != nil:
 		return f, err
 	}
-	f.Detail = fmt.Sprintf("the user with the _id %s has the e-mail address of the one with the _id %s, but not in lower case: keep one of them", u.ID, other.Lookup("_id"))
+	f.Detail = fmt.Sprintf("the user with the _id %s has the e-mail address of the one with the _id %s, but not in lower case: keep one of them", id, other.Lookup("_id"))
 	f.Action = ""
-	used, err := c.inUse(ctx, u.ID)
+	used, err := c.inUse(ctx, id)
 	if err == nil && !used {
 		f.Action = "deleted, since nothing belongs to it"
 		f.Mend = func(ctx context.Context) error {
-			used, err := c.inUse(ctx, u.ID)
+			used, err := c.inUse(ctx, id)
 			if err == nil && !used {
-				_, err = c.users.DeleteOne(ctx, append(u.filter(), bson.E{Key: "email", Value: email}))
+				err = c.removeTwin(ctx, c.users, withEmail(id, email), withEmail(other.Lookup("_id"), adapter.NormalizeEmail(email)))
 			}
 			return err
 		}
 	}
 	return f, err
 }
+
+// named has the fields that a finding tells a document apart by.
+var named = bson.D{{Key: "userId", Value: 1}, {Key: "sessionToken", Value: 1}, {Key: "provider", Value: 1}, {Key: "providerAccountId", Value: 1}, {Key: "credentialID", Value: 1}}
 
 // orphans returns what belongs to users who are not there.
 func (s *store) orphans(ctx context.Context, c *collections) ([]repair.Finding, error) {
@@ -296,6 +344,7 @@ func (s *store) orphans(ctx context.Context, c *collections) ([]repair.Finding, 
 			}}},
 			bson.D{{Key: "$unwind", Value: "$doc"}},
 			bson.D{{Key: "$replaceRoot", Value: bson.D{{Key: "newRoot", Value: "$doc"}}}},
+			bson.D{{Key: "$project", Value: named}},
 		}, options.Aggregate().SetAllowDiskUse(true))
 		if err != nil {
 			return nil, err
@@ -316,8 +365,8 @@ func (s *store) orphan(c *collections, of *mongo.Collection, doc bson.Raw) repai
 	userID := doc.Lookup("userId")
 	return repair.New(fmt.Sprintf("%s, %s", of.Name(), s.nameOf(c, of, doc)), fmt.Sprintf("belongs to a user who is gone, whose _id was %s: delete it, or Repair", userID), "deleted",
 		func(ctx context.Context) error {
-			err := c.users.FindOne(ctx, bson.D{{Key: "_id", Value: userID}}).Err()
-			if errors.Is(err, mongo.ErrNoDocuments) {
+			there, err := has(ctx, c.users, byID(userID))
+			if err == nil && !there {
 				_, err = of.DeleteOne(ctx, bson.D{{Key: "_id", Value: doc.Lookup("_id")}, {Key: "userId", Value: userID}})
 			}
 			return err

@@ -1,13 +1,18 @@
 package mongo_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/mongo"
@@ -142,5 +147,98 @@ func TestRepairWhatWasCut(t *testing.T) {
 	check(t, err)
 	if n != 0 {
 		t.Errorf("%d sessions are left, want none", n)
+	}
+}
+
+// meddled returns an adapter whose commands of one name, on one collection, find what
+// meddle has done before them. It is called once.
+func meddled(t *testing.T, db *driver.Database, command, collection string, meddle func()) adapter.Adapter {
+	t.Helper()
+	var once sync.Once
+	client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(t).URL).SetMonitor(&event.CommandMonitor{
+		Started: func(_ context.Context, e *event.CommandStartedEvent) {
+			if e.CommandName == command && e.Command.Lookup(command).StringValue() == collection {
+				once.Do(meddle)
+			}
+		},
+	}))
+	check(t, err)
+	t.Cleanup(func() { check(t, client.Disconnect(context.Background())) })
+	return mongo.New(client.Database(db.Name()), mongo.Options{})
+}
+
+// Repair takes nothing from anybody who began to use it while Repair looked.
+func TestRepairIsRaced(t *testing.T) {
+	a, b := oid(t, "aa"), oid(t, "bb")
+	account := func(owner bson.ObjectID) bson.D {
+		return bson.D{{Key: "userId", Value: owner}, {Key: "provider", Value: "github"}, {Key: "providerAccountId", Value: owner.Hex()}, {Key: "type", Value: "oauth"}}
+	}
+	for name, second := range map[string]string{"one address": "ada@example.com", "one address in two cases": "Ada@example.com"} {
+		for change, meddle := range map[string]func(*driver.Database){
+			"linked": func(db *driver.Database) { insert(t, db.Collection("accounts"), account(b)) },
+			"given another address": func(db *driver.Database) {
+				_, err := db.Collection("users").UpdateByID(t.Context(), b, bson.D{{Key: "$set", Value: bson.D{{Key: "email", Value: "b@example.com"}}}})
+				check(t, err)
+			},
+			"the only one left": func(db *driver.Database) {
+				_, err := db.Collection("users").DeleteOne(t.Context(), bson.D{{Key: "_id", Value: a}})
+				check(t, err)
+			},
+		} {
+			t.Run(name+", "+change, func(t *testing.T) {
+				db := replicaSet.bare(t)
+				insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: a}, {Key: "email", Value: "ada@example.com"}})
+				insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: b}, {Key: "email", Value: second}, {Key: "plan", Value: "gold"}})
+				met := false
+				store := meddled(t, db, "findAndModify", "users", func() { met = true; meddle(db) })
+				r, _ := adapter.As[adapter.Repairer](store)
+				_, err := r.Repair(t.Context(), false)
+				check(t, err)
+				n, err := db.Collection("users").CountDocuments(t.Context(), bson.D{{Key: "_id", Value: b}, {Key: "plan", Value: "gold"}})
+				check(t, err)
+				if n != 1 || !met {
+					t.Errorf("there are %d of the user, want 1 (raced: %t)", n, met)
+				}
+			})
+		}
+	}
+}
+
+// Several Repairs at once do what one does.
+func TestRepairsAtOnce(t *testing.T) {
+	db := replicaSet.bare(t)
+	store := mongo.New(db, mongo.Options{})
+	const people, racers = 40, 4
+	for i := range people {
+		address := fmt.Sprintf("p%d@example.com", i)
+		for range 3 {
+			insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: bson.NewObjectID()}, {Key: "email", Value: address}})
+			insert(t, db.Collection("sessions"), bson.D{{Key: "userId", Value: bson.NewObjectID()}, {Key: "sessionToken", Value: bson.NewObjectID().Hex()}, {Key: "expires", Value: bson.NewDateTimeFromTime(noon)}})
+			insert(t, db.Collection("verification_tokens"), bson.D{{Key: "identifier", Value: address}, {Key: "token", Value: "t"}, {Key: "expires", Value: bson.NewDateTimeFromTime(noon)}})
+		}
+	}
+	r, _ := adapter.As[adapter.Repairer](store)
+	errs := make(chan error, racers)
+	for range racers {
+		go func() { _, err := r.Repair(t.Context(), false); errs <- err }()
+	}
+	for range racers {
+		check(t, <-errs)
+	}
+	left, err := r.Repair(t.Context(), false)
+	check(t, err)
+	if len(left) > 0 { // two may have put back what each had taken
+		left, err = r.Repair(t.Context(), true)
+		check(t, err)
+	}
+	if len(left) > 0 {
+		t.Errorf("after Repair: got %v, want nothing", left)
+	}
+	for name, want := range map[string]int64{"users": people, "verification_tokens": people, "sessions": 0} {
+		n, err := db.Collection(name).CountDocuments(t.Context(), bson.D{})
+		check(t, err)
+		if n != want {
+			t.Errorf("%d documents are left in %s, want %d", n, name, want)
+		}
 	}
 }
