@@ -388,4 +388,79 @@ var allBroken = []brokenCase{
 		w.repairs(u.ID)
 		w.same("passkeys that JavaScript lists", len(w.call("listAuthenticatorsByUserId", u.ID).([]any)), 2)
 	}, false},
+	{"people who sign up while it repairs", nil, func(w *wreck) {
+		stop := w.keepRepairing(2)
+		var accounts []adapter.Account
+		var sessions []adapter.Session
+		for range 4 {
+			a, se := w.signUps(20)
+			accounts, sessions = append(accounts, a...), append(sessions, se...)
+			w.call("deleteSession", sessions[0].SessionToken)
+			w.signedOut(sessions[0])
+			sessions = sessions[1:]
+		}
+		stop()
+		_, err := w.repairer.Repair(ctx(w.T), false) // the guards of the last ones
+		w.ok(err)
+		w.strict, w.repaired = true, true
+		w.problems()
+		for _, a := range accounts {
+			u, err := w.GetUserByAccount(ctx(w.T), a.Key())
+			w.ok(err)
+			w.same("the user of the account", u.ID, a.UserID)
+			w.one(u.Email)
+		}
+		for _, se := range sessions {
+			w.opens(se)
+		}
+	}, false},
+}
+
+// keepRepairing has several goroutines repair the store until the function that it returns
+// is called.
+func (w *wreck) keepRepairing(n int) (stop func()) {
+	done, errs := make(chan struct{}), make(chan error, n)
+	for range n {
+		go func() {
+			var err error
+			for err == nil {
+				select {
+				case <-done:
+					errs <- nil
+					return
+				default:
+					_, err = w.repairer.Repair(ctx(w.T), false)
+				}
+			}
+			errs <- err
+		}()
+	}
+	return func() {
+		w.Helper()
+		close(done)
+		for range n {
+			w.ok(<-errs)
+		}
+	}
+}
+
+// signUps has JavaScript sign up people at once, each with an account and a session.
+func (w *wreck) signUps(n int) (accounts []adapter.Account, sessions []adapter.Session) {
+	w.Helper()
+	var users, links, opens [][]any
+	for range n {
+		users = append(users, []any{object{"id": w.token(), "email": w.email(), "name": "Ada", "emailVerified": nil}})
+	}
+	for _, made := range w.racing(w.T, "createUser", users...) {
+		id := made.(object)["id"].(string)
+		js, a := w.account(id)
+		se := adapter.Session{SessionToken: w.token(), UserID: id, Expires: noon}
+		se.ID = adapter.SessionID(se.SessionToken)
+		links, accounts = append(links, []any{js}), append(accounts, a)
+		opens, sessions = append(opens, []any{object{"sessionToken": se.SessionToken, "userId": id, "expires": noon}}), append(sessions, se)
+	}
+	w.racing(w.T, "linkAccount", links...)
+	w.racing(w.T, "createSession", opens...)
+	w.same("people who signed up", len(sessions), n)
+	return accounts, sessions
 }
