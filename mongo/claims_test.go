@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/event"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/conformance/fault"
@@ -175,5 +177,36 @@ func TestSignUpWithAReplyLost(t *testing.T) {
 				t.Errorf("%s: with the reply of step %d lost, GetUserByAccount: %v", d.name, step, err)
 			}
 		}
+	}
+}
+
+// The steps of a sign-up have the write concerns that they say, although the package sends
+// them by itself.
+func TestWriteConcernsOfASignUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		option *writeconcern.WriteConcern
+		want   string // of the account
+	}{
+		"default":   {nil, `{"w": "majority"}`},
+		"journaled": {&writeconcern.WriteConcern{W: 1, Journal: new(true)}, `{"w": {"$numberInt":"1"},"j": true}`},
+		"none":      {writeconcern.Journaled(), `{"j": true}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, _, seen := replicaSet.monitored(t, mongo.Options{WriteConcern: c.option})
+			_, err := store.GetUser(t.Context(), newID(1)) // connects
+			if !errors.Is(err, adapter.ErrNotFound) {
+				t.Fatal(err)
+			}
+			seen.take()
+			_, _, err = store.CreateUserWithAccount(t.Context(), measure.TypicalUser("ada"), measure.TypicalAccount("1"))
+			check(t, err)
+			var got []string
+			for _, command := range seen.take() {
+				got = append(got, command.Lookup("writeConcern").String())
+			}
+			if want := []string{`{"w": {"$numberInt":"1"}}`, c.want, `{"w": {"$numberInt":"1"}}`}; !slices.Equal(got, want) {
+				t.Errorf("got the write concerns %v, want %v", got, want)
+			}
+		})
 	}
 }
