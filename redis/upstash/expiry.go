@@ -4,7 +4,10 @@ import (
 	"context"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
 )
 
 // PurgeExpired removes what has expired, in a walk through the store. It implements
@@ -16,7 +19,7 @@ func (s *store) PurgeExpired(ctx context.Context) (int, error) {
 		if !s.expired(key, value, now) {
 			return nil
 		}
-		removed, err := s.replace(ctx, []string{key}, value, "")
+		removed, err := s.applied(ctx, remove, []string{key}, value)
 		if removed {
 			n++
 		}
@@ -35,9 +38,9 @@ func (s *store) expired(key, value string, now time.Time) bool {
 	return err == nil && s.layout.link(t.Identifier, t.Token) == key && !now.Before(t.Expires)
 }
 
-// replace puts a value in the place of what was found at the first key, "" for nothing,
-// if that is as it was and the second key, if one is given, is not there.
-func (s *store) replace(ctx context.Context, keys []string, found, value string) (bool, error) {
-	n, err := s.run(ctx, replace, keys, found, value).Int()
-	return n == 1, err
+// applied runs a script that makes a change only if something is as it was, and reports
+// whether it was.
+func (s *store) applied(ctx context.Context, script *redis.Script, keys []string, args ...any) (bool, error) {
+	n, err := s.run(ctx, script, keys, args...).Int()
+	return n == 1, client.Failure(err)
 }

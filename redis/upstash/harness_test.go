@@ -79,11 +79,13 @@ func harness(t testing.TB) conformance.Harness {
 // them, and closes its client.
 func remove(client *goredis.Client, prefix string) error {
 	defer client.Close()
-	keys := client.Scan(context.Background(), 0, prefix+"*", 1000).Iterator()
-	for keys.Next(context.Background()) {
-		if err := client.Unlink(context.Background(), keys.Val()).Err(); err != nil {
+	for cursor := uint64(0); ; {
+		keys, next, err := client.Scan(context.Background(), cursor, prefix+"*", 1000).Result()
+		if err == nil && len(keys) > 0 {
+			err = client.Unlink(context.Background(), keys...).Err()
+		}
+		if cursor = next; err != nil || cursor == 0 {
 			return err
 		}
 	}
-	return keys.Err()
 }

@@ -25,6 +25,7 @@ const (
 	authenticatorList
 	replies   // of writes, for their own repetition: not known to JavaScript
 	deletions // that are not finished: not known to JavaScript
+	removals  // users that Repair removed, for a while: not known to JavaScript
 	kinds     // how many there are
 )
 
@@ -48,6 +49,7 @@ func newLayout(o Options) (layout, error) {
 		authenticatorList: cmp.Or(o.AuthenticatorUserKeyPrefix, "authenticator:by-user-id:"),
 		replies:           "authstore:reply:",
 		deletions:         "authstore:deletion:",
+		removals:          "authstore:removed:",
 	}}
 	for k := range l.prefix {
 		l.prefix[k] = l.base + l.prefix[k]

@@ -15,6 +15,7 @@ type walk struct {
 	value  string   // has this value; "": all
 	within string   // what the keys begin with, if it is more than a kind's prefix
 	while  string   // ends when this key is gone; with remove it is taken away at the end
+	unless string   // with while: ends when this key is there
 	remove bool     // removes what it comes by
 	leave  []string // but for these keys
 }
@@ -70,6 +71,9 @@ func (w walk) arguments(l layout) (keys []string, args []any, err error) {
 	}
 	if w.while != "" {
 		keys = []string{w.while}
+		if w.unless != "" {
+			keys = append(keys, w.unless)
+		}
 	}
 	return keys, args, nil
 }

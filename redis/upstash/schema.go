@@ -28,6 +28,11 @@ func (s *store) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, erro
 	if err != nil {
 		return nil, adapter.WrapError(ctx, backend, "Repair", err)
 	}
-	all, err := repair.All(ctx, found.findings(), dryRun)
+	var all []adapter.Repair
+	if dryRun {
+		all, err = repair.All(ctx, found.findings(), true)
+	} else {
+		all, err = found.mend(ctx)
+	}
 	return all, adapter.WrapError(ctx, backend, "Repair", err)
 }

@@ -28,7 +28,13 @@ var (
 	ownedUpdate = load("owned_update")
 	ownedDelete = load("owned_delete")
 	scanScript  = load("scan")
-	replace     = load("replace")
+	remove      = load("remove")
+
+	userRemove   = load("user_remove")
+	userReturn   = load("user_return")
+	orphanDelete = load("orphan_delete")
+	indexDelete  = load("index_delete")
+	listMend     = load("list_mend")
 )
 
 // load returns a script that begins with common.lua. It reads no file: the scripts are

@@ -186,6 +186,7 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 	}
 	err := s.run(ctx, userDelete, []string{
 		key, s.layout.key(deletions, id), s.layout.key(lastAccount, id), s.layout.key(lastSession, id), s.layout.key(authenticatorList, id),
+		s.layout.key(removals, id),
 	}, id, s.layout.prefix[emails]).Err()
 	if err != nil {
 		return client.Failure(err)
@@ -195,6 +196,10 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 
 // finishDeletion removes what belonged to a deleted user, and the mark of its deletion.
 func (s *store) finishDeletion(ctx context.Context, id string) error {
-	w := walk{member: "userId", value: id, kinds: []kind{accounts, sessions, authenticators}, while: s.layout.key(deletions, id), remove: true}
-	return s.scan(ctx, w, nil)
+	return s.scan(ctx, s.deletion(id), nil)
+}
+
+// deletion is the walk that removes them.
+func (s *store) deletion(id string) walk {
+	return walk{member: "userId", value: id, kinds: []kind{accounts, sessions, authenticators}, while: s.layout.key(deletions, id), remove: true}
 }

@@ -1,11 +1,13 @@
 -- Walks through a part of the store: the JSON objects whose keys begin with one of the
 -- prefixes and whose field has a value, or every string there if no field is named. It
 -- returns the cursor to go on from and each key with its value, or removes them. It ends
--- when KEYS[1] is gone: the user, or the mark of a deletion, which goes at its end.
+-- when KEYS[1] is gone: the user, or the mark of a deletion, which goes at its end; and
+-- when KEYS[2] is there.
 -- ARGV: 1 cursor, 2 pattern, 3 field or "", 4 value, 5 the field with its value in JSON,
 -- 6 "1" to remove, 7 number of prefixes, 8 prefixes, then keys to leave alone.
 local STEPS, COUNT = 10, 1000
 if KEYS[1] and redis.call('EXISTS', KEYS[1]) == 0 then return {'0'} end
+if KEYS[2] and redis.call('EXISTS', KEYS[2]) == 1 then return {'0'} end
 local prefixes, leave, found = {}, {}, {ARGV[1]}
 for i = 8, 7 + ARGV[7] do prefixes[#prefixes + 1] = ARGV[i] end
 for i = 8 + ARGV[7], #ARGV do leave[ARGV[i]] = true end
