@@ -37,17 +37,7 @@ var (
 	listMend     = load("list_mend")
 )
 
-// load returns a script that begins with common.lua. It reads no file: the scripts are
-// in the program.
-func load(name string) *redis.Script { return redis.NewScript(source("common") + source(name)) }
-
-func source(name string) string {
-	text, err := lua.ReadFile("lua/" + name + ".lua")
-	if err != nil {
-		panic(err) // the program was built without it
-	}
-	return string(text)
-}
+func load(name string) *redis.Script { return client.Script(lua, name) }
 
 // run runs a script. EVALSHA comes first; the text is sent only to a server that does
 // not have it.
