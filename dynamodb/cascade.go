@@ -112,11 +112,8 @@ func (s *store) tombstone(id string) step {
 // removeUser is a step that deletes a user whose address is still the one that was
 // read. Without a user, it makes sure that there is none.
 func (s *store) removeUser(id string, user item) step {
-	at := s.attributes(userKey(id))
 	if user == nil {
-		return step{types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
-			TableName: s.table, Key: at, ConditionExpression: isAbsent, ExpressionAttributeNames: s.pkNames,
-		}}, changed}
+		return s.absent(userKey(id))
 	}
 	names := map[string]string{"#pk": s.options.PartitionKey, "#e": userEmail}
 	condition, values := "attribute_exists(#pk) AND attribute_not_exists(#e)", item(nil)
@@ -125,7 +122,7 @@ func (s *store) removeUser(id string, user item) step {
 		delete(names, "#pk")
 	}
 	return step{types.TransactWriteItem{Delete: &types.Delete{
-		TableName: s.table, Key: at, ConditionExpression: &condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+		TableName: s.table, Key: s.attributes(userKey(id)), ConditionExpression: &condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 	}}, changed}
 }
 

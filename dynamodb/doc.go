@@ -203,7 +203,23 @@
 // CheckSchema lists, and Repair (adapter.Repairer) mends, what it has broken: records
 // without guards, guards of what is gone, users with one address, what is left of deleted
 // users, users that an update of nobody made, and addresses that the index does not have.
-// Both scan the table. An account that it gave to a second owner is left to a person.
+// An account that it gave to a second owner is left to a person.
+//
+// Repair may run while others write. Each mend is one transaction, on the condition that
+// what it relies on is still so; if it is not, the next Repair sees what it is. A user to
+// whom nothing belongs is put back if something does by the time that it is deleted. What
+// is written for it after that, by a program that read the user before, is an orphan, as
+// with DeleteUser.
+//
+// Both read all of the table, consistently, for a unit each 4 KB, and keep about 1.3 KB a
+// user with an account and a session, and 0.7 KB a problem. A mend costs Repair these:
+//
+//	a record of nobody         GetItem, TransactWriteItems
+//	a user to delete           Query, GetItem, TransactWriteItems, Query
+//	an address to be found by  TransactWriteItems
+//	an account without guard   GetItem, TransactWriteItems
+//	  either, where the guard leads elsewhere: GetItem, TransactWriteItems more
+//	a guard of what is gone    TransactWriteItems
 //
 // # Limits
 //

@@ -17,6 +17,7 @@ type claim struct {
 	// knows no guards.
 	leads func(ctx context.Context, guard item) (bool, error)
 	stale string // the stamp of such a guard, whose place is taken
+	owner string // whom it led to
 }
 
 // step returns the step that makes the guard.
@@ -26,7 +27,7 @@ func (c *claim) step(s *store) step {
 		if err != nil {
 			return err
 		}
-		if c.stale = stampOf(old); leads || c.stale == "" {
+		if c.stale, c.owner = stampOf(old), text(old[fieldUserID]); leads || c.stale == "" {
 			return adapter.Conflict(c.field)
 		}
 		return nil

@@ -79,6 +79,7 @@ func (s *store) findAccount(ctx context.Context, k adapter.AccountKey) (owned, e
 // after the change, or why there is none; it may be asked again.
 func (s *store) rewrite(ctx context.Context, found owned, kind kind, next func(item) (item, error)) (item, error) {
 	var after item
+	var claimed claim
 	stamp, guardStamp := stampOf(found.record), stampOf(found.record)
 	changed := func(_ context.Context, now item) error { // somebody else was first
 		if len(now) == 0 {
@@ -104,7 +105,10 @@ func (s *store) rewrite(ctx context.Context, found owned, kind kind, next func(i
 		if found.guarded {
 			return append(steps, s.replace(s.guardOf(record), guardStamp, guardChanged)), nil
 		}
-		return append(steps, s.claimRecord(record, kind.field).step(s)), nil
+		stale := claimed.stale
+		claimed = *s.claimRecord(record, kind.field)
+		claimed.stale = stale
+		return append(steps, claimed.step(s)), nil
 	})
 	return after, err
 }

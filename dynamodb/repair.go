@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/authstore/authstore/adapter"
@@ -42,74 +44,106 @@ func (s *store) unreadable(v *survey) (all []repair.Finding) {
 	return all
 }
 
-// name tells a record apart, without a token.
-func (s *store) name(b belonging) string {
-	switch {
-	case strings.HasPrefix(b.at.sort, prefixSession):
-		return "session " + s.sessionIDOf(b.item)
-	case strings.HasPrefix(b.at.sort, prefixAccount):
-		return "account " + text(b.item[accountProvider]) + " " + text(b.item[accountID])
-	}
-	return "authenticator " + text(b.item[credentialID])
-}
-
 // orphans are records of users who are not there.
 func (s *store) orphans(v *survey) (all []repair.Finding) {
-	for _, b := range v.owned {
-		if v.users[b.userID] == nil {
-			all = append(all, repair.New(s.name(b), "belongs to the user "+b.userID+", who is gone: call DeleteUser again, or Repair", "deleted",
-				func(ctx context.Context) error {
-					if _, err := s.get(ctx, userKey(b.userID)); !errors.Is(err, adapter.ErrNotFound) {
-						return err
-					}
-					if err := s.clear(ctx, b.userID, []item{b.item}); !errors.Is(err, errChanged) {
-						return err
-					}
-					return nil // the next Repair sees what it is now
-				}))
+	var orphans []key
+	for at := range v.owned {
+		if v.users[inPartitionOf(at)] == nil {
+			orphans = append(orphans, at)
 		}
 	}
+	slices.SortFunc(orphans, func(a, b key) int {
+		return cmp.Or(strings.Compare(a.partition, b.partition), strings.Compare(a.sort, b.sort))
+	})
+	for _, at := range orphans {
+		all = append(all, repair.New(v.owned[at], "belongs to the user "+inPartitionOf(at)+", who is gone: call DeleteUser again, or Repair", "deleted",
+			func(ctx context.Context) error { return s.removeOrphan(ctx, at) }))
+	}
 	return all
+}
+
+// inPartitionOf returns the user in whose partition a record is.
+func inPartitionOf(at key) string { return strings.TrimPrefix(at.partition, prefixUser) }
+
+// removeOrphan deletes a record, as it is now, and its guard, if its user is still not
+// there.
+func (s *store) removeOrphan(ctx context.Context, at key) error {
+	it, err := s.get(ctx, at)
+	if err != nil {
+		return absence(err)
+	}
+	id, skip := inPartitionOf(at), map[key]bool{}
+	return unlessChanged(s.transact(ctx, func() ([]step, error) {
+		steps := []step{s.absent(userKey(id)), s.removeRead(it)}
+		if isOwned(at) || it[fieldGuard] != nil {
+			steps = s.removeGuard(steps, id, recordGuard(at.sort), skip)
+		}
+		return steps, nil
+	}))
+}
+
+// unlessChanged returns the error of a mend, which is none if somebody changed meanwhile
+// what it relies on: the next Repair sees what it is now.
+func unlessChanged(err error) error {
+	if errors.Is(err, errChanged) || errors.Is(err, adapter.ErrConflict) {
+		return nil
+	}
+	return err
 }
 
 // ghosts are users who were never created: what an update of a user who is not there
 // makes.
 func (s *store) ghosts(v *survey) (all []repair.Finding) {
 	for _, id := range slices.Sorted(maps.Keys(v.users)) {
-		u := v.users[id]
 		switch {
-		case !u.ghost:
-		case u.owns > 0:
+		case !v.users[id].ghost:
+		case v.owns[id] > 0:
 			all = append(all, repair.New("user "+id, "was not created, but updated when it was not there, and something belongs to it: delete it, or set its attribute type to USER", "", nil))
 		default:
-			all = append(all, repair.New("user "+id, "was not created, but updated when it was not there: delete it, or Repair", "deleted", s.removal(u)))
+			all = append(all, repair.New("user "+id, "was not created, but updated when it was not there: delete it, or Repair", "deleted",
+				func(ctx context.Context) error { return s.removeUnused(ctx, id, isGhost) }))
 		}
 	}
 	return all
 }
 
-// removal returns a function that deletes a user to whom nothing belongs, as it was read,
-// and the guard of its address.
-func (s *store) removal(u *person) func(context.Context) error {
-	id, k := strings.TrimPrefix(s.keyOf(u.item).partition, prefixUser), s.keyOf(u.item)
-	return func(ctx context.Context) error {
-		rest, _, err := s.page(ctx, query{partition: k.partition})
-		if err != nil || len(rest) != 1 {
-			return err // something belongs to it by now
-		}
-		skip := map[key]bool{}
-		err = s.transact(ctx, func() ([]step, error) {
-			steps := []step{s.removeUser(id, u.item)}
-			if u.email != "" {
-				steps = s.removeGuard(steps, id, emailGuard(u.email), skip)
-			}
-			return steps, nil
-		})
-		if errors.Is(err, errChanged) {
-			return nil
-		}
+// removeUnused deletes a user, as it is now, if that is what it was taken for, nothing
+// belongs to it, and checks hold. The guard of its address stays: it leads nowhere, and is
+// taken over by found or deleted by removeStray.
+func (s *store) removeUnused(ctx context.Context, id string, still func(item) bool, checks ...step) error {
+	all, _, err := s.page(ctx, query{partition: userPartition(id)})
+	if err != nil || len(all) != 1 || s.keyOf(all[0]) != userKey(id) || !still(all[0]) {
 		return err
 	}
+	tombstone, err := s.get(ctx, tombstoneKey(id))
+	if absence(err) != nil {
+		return err
+	}
+	err = s.transact(ctx, func() ([]step, error) { return append(checks, s.removeRead(all[0])), nil })
+	if errors.Is(err, errChanged) {
+		return nil
+	}
+	// After any other error it may be done or not.
+	if lost := s.restore(ctx, all[0], s.unchanged(tombstoneKey(id), tombstone)); err == nil {
+		err = lost
+	}
+	return err
+}
+
+// restore puts a user back who was deleted, if something belongs to it by now: a writer
+// that knows no transactions looks for a user first, and then writes what belongs to it.
+// The address is the user's again, and the guard is where it was, unless another user who
+// has the address claimed it: both are twins then, as before. A user whom DeleteUser has
+// deleted meanwhile, which the check of its tombstone tells, stays deleted. The end of the
+// context is no reason to leave this half done.
+func (s *store) restore(ctx context.Context, user item, check step) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	all, _, err := s.page(ctx, query{partition: s.keyOf(user).partition})
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	return unlessChanged(s.transact(ctx, func() ([]step, error) { return []step{s.create(user, "", changed), check}, nil }))
 }
 
 // twins are users with one address, and those who are not found by theirs: without the
@@ -118,7 +152,7 @@ func (s *store) removal(u *person) func(context.Context) error {
 func (s *store) twins(v *survey) (all []repair.Finding) {
 	for _, email := range slices.Sorted(maps.Keys(v.emails)) {
 		ids := slices.DeleteFunc(slices.Sorted(slices.Values(v.emails[email])), func(id string) bool { return v.users[id].ghost })
-		used := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return v.users[id].owns == 0 })
+		used := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return v.owns[id] == 0 })
 		switch {
 		case len(ids) == 0:
 		case len(used) > 1:
@@ -130,7 +164,7 @@ func (s *store) twins(v *survey) (all []repair.Finding) {
 			stays := ids[0]
 			if len(used) == 1 {
 				stays = used[0]
-			} else if owner := text(v.guards[emailGuard(email)][fieldUserID]); slices.Contains(ids, owner) {
+			} else if owner := v.guards[emailGuard(email)].owner; slices.Contains(ids, owner) {
 				stays = owner
 			}
 			all = append(all, s.stay(v, email, stays, ids)...)
@@ -142,103 +176,117 @@ func (s *store) twins(v *survey) (all []repair.Finding) {
 // stay returns what to do so that of the users with an address one stays, and is found
 // by it.
 func (s *store) stay(v *survey, email, stays string, ids []string) (all []repair.Finding) {
+	u, others := v.users[stays], map[string]string{}
 	for _, id := range ids {
-		if id != stays {
-			all = append(all, repair.New("user "+id, "has the e-mail address of the user "+stays+", and nothing belongs to it: delete it, or Repair", "deleted",
-				s.removal(v.users[id])))
+		if id == stays {
+			continue
 		}
+		others[id] = v.users[id].email
+		all = append(all, repair.New("user "+id, "has the e-mail address of the user "+stays+", and nothing belongs to it: delete it, or Repair", "deleted",
+			func(ctx context.Context) error {
+				return s.removeUnused(ctx, id, func(it item) bool {
+					return !isGhost(it) && adapter.NormalizeEmail(text(it[userEmail])) == email
+				}, s.has(stays, u.email, email))
+			}))
 	}
-	u, indexed := v.users[stays], item{}
+	indexed := item{}
 	s.index(indexed, prefixUser+email, prefixUser+email)
 	detail := "has no guard, so that its e-mail address can be taken again"
 	switch {
 	case u.email != email:
 		detail = "has an e-mail address that is not in the form of adapter.NormalizeEmail, so that it is not found"
-	case !s.options.NoIndex && text(indexed[s.options.IndexPartitionKey]) != text(u.item[s.options.IndexPartitionKey]):
+	case !s.options.NoIndex && text(indexed[s.options.IndexPartitionKey]) != u.index:
 		detail = "has another e-mail address in the index, so that it is not found by its own"
-	case text(v.guards[emailGuard(email)][fieldUserID]) == stays:
+	case v.guards[emailGuard(email)].owner == stays:
 		return all
 	}
 	return append(all, repair.New("user "+stays, detail+": set the address again, or Repair", "is found by its address, and has a guard",
-		func(ctx context.Context) error { return s.found(ctx, stays, u.item, email, indexed) }))
+		func(ctx context.Context) error { return s.found(ctx, stays, u, email, indexed, others) }))
 }
 
-// found lets a user be found by its address, unless it was changed since it was read.
-func (s *store) found(ctx context.Context, id string, it item, email string, indexed item) error {
+// found lets a user be found by its address, unless it was changed since it was read, or
+// one of the others, whose addresses are given by their IDs, is not gone.
+func (s *store) found(ctx context.Context, id string, u *person, email string, indexed item, others map[string]string) error {
 	stamp := newStamp()
 	c := &changes{set: item{userEmail: str(email), fieldStamp: str(stamp)}}
 	maps.Copy(c.set, indexed)
 	claimed := s.claimEmail(email, id, stamp)
-	err := s.transact(ctx, func() ([]step, error) {
-		change := s.change(userKey(id), c, c.apply(it), stampOf(it), changed)
-		if up := change.write.Update; up != nil { // Auth.js leaves the stamp as it is
-			condition := *up.ConditionExpression + " AND #was=:was"
-			up.ConditionExpression, up.ExpressionAttributeNames["#was"], up.ExpressionAttributeValues[":was"] = &condition, userEmail, it[userEmail]
+	return unlessChanged(s.transact(ctx, func() ([]step, error) {
+		change := s.change(userKey(id), c, nil, u.stamp, changed)
+		up := change.write.Update // Auth.js leaves the stamp as it is
+		condition := *up.ConditionExpression + " AND #was=:was"
+		up.ConditionExpression, up.ExpressionAttributeNames["#was"], up.ExpressionAttributeValues[":was"] = &condition, userEmail, str(u.email)
+		steps := []step{change, claimed.step(s)}
+		if owner := claimed.owner; owner != "" && owner != id {
+			others[owner] = cmp.Or(others[owner], email)
 		}
-		return []step{change, claimed.step(s)}, nil
-	})
-	if errors.Is(err, errChanged) || errors.Is(err, adapter.ErrConflict) {
-		return nil // the next Repair sees what it is now
-	}
-	return err
+		for other, was := range others {
+			if len(steps) < maxSteps {
+				steps = append(steps, s.lacks(other, was, email))
+			}
+		}
+		return steps, nil
+	}))
 }
 
 // owners are accounts and authenticators that more than one user has, and those whose
 // guard is missing or leads to another one.
 func (s *store) owners(v *survey) (all []repair.Finding) {
 	for _, sort := range slices.Sorted(maps.Keys(v.accounts)) {
-		records := slices.DeleteFunc(v.accounts[sort], func(b belonging) bool { return v.users[b.userID] == nil })
-		switch {
-		case len(records) == 0:
-		case len(records) > 1:
-			for _, b := range records {
-				all = append(all, repair.New(s.name(b), fmt.Sprintf("belongs to the user %s and to %d others: unlink it from all but one", b.userID, len(records)-1), "", nil))
+		ids := slices.DeleteFunc(slices.Sorted(slices.Values(v.accounts[sort])), func(id string) bool { return v.users[id] == nil })
+		for _, id := range ids {
+			at := key{userPartition(id), sort}
+			if len(ids) > 1 {
+				all = append(all, repair.New(v.owned[at], fmt.Sprintf("belongs to the user %s and to %d others: unlink it from all but one", id, len(ids)-1), "", nil))
+			} else if v.guards[recordGuard(sort)].owner != id {
+				all = append(all, repair.New(v.owned[at], "of the user "+id+" has no guard, so that another user can have it too: link it again, or Repair", "has a guard",
+					func(ctx context.Context) error { return s.guard(ctx, at) }))
 			}
-		case text(v.guards[recordGuard(sort)][fieldUserID]) != records[0].userID:
-			b := records[0]
-			all = append(all, repair.New(s.name(b), "of the user "+b.userID+" has no guard, so that another user can have it too: link it again, or Repair", "has a guard",
-				func(ctx context.Context) error { return s.guard(ctx, b) }))
 		}
 	}
 	return all
 }
 
-// guard makes the guard of an account or an authenticator, unless it was changed since
-// it was read.
-func (s *store) guard(ctx context.Context, b belonging) error {
+// guard makes the guard of an account or an authenticator, as it is now. A guard that
+// leads to another user's is taken over, if that user still has no such record.
+func (s *store) guard(ctx context.Context, at key) error {
 	of := accounts
-	if strings.HasPrefix(b.at.sort, prefixAuthenticator) {
+	if strings.HasPrefix(at.sort, prefixAuthenticator) {
 		of = authenticators
 	}
-	_, err := s.rewrite(ctx, owned{record: b.item, at: b.at}, of, func(it item) (item, error) {
-		after := maps.Clone(it)
-		after[fieldStamp] = str(newStamp())
-		return after, nil
-	})
-	if errors.Is(err, adapter.ErrConflict) || errors.Is(err, adapter.ErrNotFound) {
-		return nil // the next Repair sees what it is now
+	read, err := s.get(ctx, at)
+	if err != nil {
+		return absence(err)
 	}
-	return err
+	record := s.recordOf(read, at, of)
+	record[fieldStamp] = str(newStamp())
+	if err := checkSize(of.name, record); err != nil {
+		return err
+	}
+	claimed := s.claimRecord(record, of.field)
+	return unlessChanged(s.transact(ctx, func() ([]step, error) {
+		steps := []step{s.replaceRead(record, read), claimed.step(s)}
+		if owner := claimed.owner; owner != "" && owner != inPartitionOf(at) {
+			steps = append(steps, s.absent(key{userPartition(owner), at.sort}))
+		}
+		return steps, nil
+	}))
 }
 
 // strayGuards are guards of what is not there any more.
 func (s *store) strayGuards(v *survey) (all []repair.Finding) {
-	there := map[key]bool{}
-	for _, b := range v.owned {
-		there[key{b.at.sort, b.userID}] = true
-	}
-	for k, guard := range v.guards {
-		owner, what := text(guard[fieldUserID]), "record"
-		leads := there[key{k.partition, owner}]
+	for k, g := range v.guards {
+		_, leads := v.owned[key{userPartition(g.owner), k.partition}]
+		what, gone := "record", s.absent(key{userPartition(g.owner), k.partition})
 		if email, ok := strings.CutPrefix(k.partition, prefixEmail); ok {
-			what = "e-mail address"
-			leads = len(v.emails[adapter.NormalizeEmail(email)]) > 0 // else see twins
+			leads = slices.ContainsFunc(v.emails[adapter.NormalizeEmail(email)], v.inUse) // see twins
+			what, gone = "e-mail address", s.lacks(g.owner, email, email)
 		}
 		if leads || v.isRecord(k) {
 			continue
 		}
-		all = append(all, repair.New("guard of the user "+owner, "leads to no "+what+" of the user any more: delete it, or Repair", "deleted",
-			func(ctx context.Context) error { return s.removeStray(ctx, k, guard) }))
+		all = append(all, repair.New("guard of the user "+g.owner, "leads to no "+what+" of the user any more: delete it, or Repair", "deleted",
+			func(ctx context.Context) error { return s.removeStray(ctx, k, g, gone) }))
 	}
 	return all
 }
@@ -246,19 +294,82 @@ func (s *store) strayGuards(v *survey) (all []repair.Finding) {
 // isRecord reports whether a guard is that of an account or an authenticator that a user
 // has: see owners.
 func (v *survey) isRecord(guard key) bool {
-	return slices.ContainsFunc(v.accounts[guard.partition], func(b belonging) bool { return v.users[b.userID] != nil })
+	return slices.ContainsFunc(v.accounts[guard.partition], func(id string) bool { return v.users[id] != nil })
 }
 
-// removeStray deletes a guard that is as it was read.
-func (s *store) removeStray(ctx context.Context, k key, guard item) error {
-	condition, names, values := s.stillStamped(stampOf(guard))
-	err := s.transact(ctx, func() ([]step, error) {
+// removeStray deletes a guard that is as it was read, if what it led to is still gone.
+func (s *store) removeStray(ctx context.Context, k key, g guard, gone step) error {
+	condition, names, values := s.stillStamped(g.stamp)
+	return unlessChanged(s.transact(ctx, func() ([]step, error) {
 		return []step{{types.TransactWriteItem{Delete: &types.Delete{
 			TableName: s.table, Key: s.attributes(k), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-		}}, changed}}, nil
-	})
-	if errors.Is(err, errChanged) {
-		return nil
+		}}, changed}, gone}, nil
+	}))
+}
+
+// The steps of a mend. What they rely on is a condition of the transaction that writes:
+// others write at any time, and the survey may be minutes old.
+
+// look is a step that changes nothing, and ends the mend if a condition of an item does not
+// hold.
+func (s *store) look(k key, condition *string, names map[string]string, values item) step {
+	return step{types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+		TableName: s.table, Key: s.attributes(k), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	}}, changed}
+}
+
+func (s *store) absent(k key) step { return s.look(k, isAbsent, s.pkNames, nil) }
+
+// has makes sure that a user has an address, as it was or in its right form.
+func (s *store) has(id, was, email string) step {
+	return s.look(userKey(id), aws.String("#e IN (:was,:e)"), map[string]string{"#e": userEmail}, item{":was": str(was), ":e": str(email)})
+}
+
+// lacks makes sure of the opposite: that a user is gone, or has another address.
+func (s *store) lacks(id, was, email string) step {
+	return s.look(userKey(id), aws.String("attribute_not_exists(#e) OR NOT #e IN (:was,:e)"),
+		map[string]string{"#e": userEmail}, item{":was": str(was), ":e": str(email)})
+}
+
+// removeRead is a step that deletes an item which is as it was read.
+func (s *store) removeRead(it item) step {
+	condition, names, values := s.asRead(it)
+	return step{types.TransactWriteItem{Delete: &types.Delete{
+		TableName: s.table, Key: s.attributes(s.keyOf(it)), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	}}, changed}
+}
+
+// replaceRead is a step that puts an item in the place of one which is as it was read.
+func (s *store) replaceRead(it, read item) step {
+	put := &types.Put{TableName: s.table, Item: it}
+	put.ConditionExpression, put.ExpressionAttributeNames, put.ExpressionAttributeValues = s.asRead(read)
+	return step{types.TransactWriteItem{Put: put}, changed}
+}
+
+// unchanged makes sure that an item is as it was read.
+func (s *store) unchanged(k key, read item) step {
+	condition, names, values := s.asRead(read)
+	return s.look(k, condition, names, values)
+}
+
+// maxConditions is how many attributes a condition compares. DynamoDB takes 300 operators.
+const maxConditions = 100
+
+// asRead is the condition that an item is as it was read, which is nil if it was not
+// there: the stamp says so only if the last write was of this package.
+func (s *store) asRead(it item) (*string, map[string]string, item) {
+	if it == nil {
+		return isAbsent, s.pkNames, nil
 	}
-	return err
+	e := expression{names: map[string]string{"#pk": s.options.PartitionKey}, values: item{}}
+	condition := *isThere
+	compared := append([]string{fieldStamp, fieldType, userEmail, userName}, slices.Sorted(maps.Keys(it))...)
+	for _, name := range compared[:min(len(compared), maxConditions)] {
+		if v := it[name]; v != nil {
+			condition += " AND " + e.name(name) + "=" + e.value(v)
+		} else {
+			condition += " AND attribute_not_exists(" + e.name(name) + ")"
+		}
+	}
+	return &condition, e.names, e.values
 }
