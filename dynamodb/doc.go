@@ -209,7 +209,7 @@
 // what it relies on is still so; if it is not, the next Repair sees what it is. A user to
 // whom nothing belongs is put back if something does by the time that it is deleted. What
 // is written for it after that, by a program that read the user before, is an orphan, as
-// with DeleteUser.
+// with DeleteUser; so is what was written right before, if Repair dies between the two.
 //
 // Both read all of the table, consistently, for a unit each 4 KB, and keep about 1.3 KB a
 // user with an account and a session, and 0.7 KB a problem. A mend costs Repair these:

@@ -54,7 +54,8 @@
 // who are gone. Both read whole collections: half a million users with an account and a
 // session in half a minute, on two processors. What is in memory is what they find. Repair
 // takes about a millisecond a finding more, and looks again at what it took: a user is put
-// back to whom somebody linked an account meanwhile.
+// back to whom somebody linked an account meanwhile. If it dies between the two, that account
+// leads nowhere.
 //
 // # Promises
 //
