@@ -74,8 +74,8 @@ func byID(id any) bson.D { return bson.D{{Key: "_id", Value: id}} }
 // inserter inserts a document.
 type inserter func(ctx context.Context, to *mongo.Collection, doc any) error
 
-// insertOnce lets the driver repeat the command if its reply is lost, of which the server
-// keeps a record to know a repetition by.
+// insertOnce inserts by a retryable write: the driver repeats the command if its reply is
+// lost, and the server knows it by the record that it keeps of each.
 func insertOnce(ctx context.Context, to *mongo.Collection, doc any) error {
 	_, err := to.InsertOne(ctx, doc)
 	return err

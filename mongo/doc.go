@@ -68,7 +68,8 @@
 // out everywhere is one command, which removes all sessions that were made before it.
 //
 // No transactions are used: one whose process died would hold up every write to the same
-// user for a minute.
+// user for a minute. A call takes no part in a transaction of the caller's, whose session
+// its context may have.
 //
 // A reply that was lost does not change an answer where the driver repeats writes by itself:
 // on replica sets and sharded clusters, unless retryWrites=false. On a standalone server,

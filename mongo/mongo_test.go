@@ -66,6 +66,31 @@ func TestLostReplies(t *testing.T) {
 	}
 }
 
+// What a call has answered is there, whatever becomes of a transaction of the caller's.
+func TestCallsTakeNoPartInATransaction(t *testing.T) {
+	db := replicaSet.bare(t)
+	store := open(t, db, mongo.Options{})
+	session, err := db.Client().StartSession()
+	check(t, err)
+	defer session.EndSession(t.Context())
+	check(t, session.StartTransaction())
+	ctx := driver.NewSessionContext(t.Context(), session)
+	insert(t, db.Collection("orders"), bson.D{})
+	_, err = db.Collection("orders").DeleteMany(ctx, bson.D{}) // the transaction has begun
+	check(t, err)
+	for _, op := range measure.Operations(t, store, "alone") {
+		if err := op.Call(ctx); err != nil {
+			t.Errorf("%s: %v", op.Name, err)
+		}
+	}
+	u, _, err := store.CreateUserWithAccount(ctx, measure.TypicalUser("ada"), measure.TypicalAccount("1"))
+	check(t, err)
+	check(t, session.AbortTransaction(ctx))
+	if _, err = store.GetUser(t.Context(), u.ID); err != nil {
+		t.Errorf("after the transaction was aborted: %v", err)
+	}
+}
+
 // Documents go when their time has passed, without any call.
 func TestTheServerRemovesWhatHasExpired(t *testing.T) {
 	for _, d := range []deployment{replicaSet, standalone} {

@@ -225,7 +225,7 @@ func (s *store) open() (*collections, error) {
 // begin is what every operation begins with: it returns the context for the driver and
 // the collections, whose indexes the first call checks.
 func (s *store) begin(ctx context.Context) (context.Context, *collections, error) {
-	ctx = undated{ctx}
+	ctx = alone(ctx)
 	if c := s.checked.Load(); c != nil {
 		return ctx, c, nil
 	}
@@ -247,6 +247,16 @@ func (s *store) begin(ctx context.Context) (context.Context, *collections, error
 	}
 	s.checked.Store(c)
 	return ctx, c, nil
+}
+
+// alone returns the context of a call for the driver: without its deadline, see undated,
+// and without the driver's session that it may have. In a transaction of the caller's an
+// answer would promise nothing, and a conflict would end the transaction.
+func alone(ctx context.Context) context.Context {
+	if mongo.SessionFromContext(ctx) != nil {
+		ctx = mongo.NewSessionContext(ctx, nil)
+	}
+	return undated{ctx}
 }
 
 // undated is a context that ends when its parent does, without saying when that will
@@ -286,7 +296,7 @@ func (s *store) Close() error {
 func (s *store) Ping(ctx context.Context) error {
 	c, err := s.open()
 	if err == nil {
-		err = c.users.Database().Client().Ping(undated{ctx}, readpref.Primary())
+		err = c.users.Database().Client().Ping(alone(ctx), readpref.Primary())
 	}
 	return adapter.WrapError(ctx, backend, "Ping", failure(err))
 }

@@ -20,7 +20,7 @@ import (
 // Repair implements adapter.Repairer. It needs no indexes, and makes none: ApplySchema
 // comes after it.
 func (s *store) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, error) {
-	all, err := s.repair(undated{ctx}, dryRun)
+	all, err := s.repair(alone(ctx), dryRun)
 	return all, adapter.WrapError(ctx, backend, "Repair", failure(err))
 }
 
@@ -164,7 +164,7 @@ func (c *collections) removeTwin(ctx context.Context, from *mongo.Collection, tw
 	}
 	parent, cancel := context.WithTimeout(context.WithoutCancel(ctx), endurance)
 	defer cancel()
-	ctx = undated{parent} // what was begun is finished
+	ctx = alone(parent) // what was begun is finished
 	stands, err := has(ctx, from, stays)
 	if stands && from == c.users {
 		used, failed := c.inUse(ctx, doc.Lookup("_id"))

@@ -181,7 +181,7 @@ func (s *store) checkIndexes(ctx context.Context, c *collections) error {
 // differs, and the documents that break a rule: see findings. It reads all collections
 // but the verification tokens, and these too if their index is missing.
 func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
-	problems, err := s.problems(undated{ctx})
+	problems, err := s.problems(alone(ctx))
 	return problems, adapter.WrapError(ctx, backend, "CheckSchema", failure(err))
 }
 
@@ -213,7 +213,7 @@ func (m missing) problem() adapter.SchemaProblem {
 // ApplySchema implements adapter.Schema: it creates the collections and indexes that
 // are missing. It drops and changes nothing; what stands in the way is the error.
 func (s *store) ApplySchema(ctx context.Context) error {
-	return adapter.WrapError(ctx, backend, "ApplySchema", failure(s.apply(undated{ctx})))
+	return adapter.WrapError(ctx, backend, "ApplySchema", failure(s.apply(alone(ctx))))
 }
 
 func (s *store) apply(ctx context.Context) error {
