@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -46,13 +47,21 @@ const (
 
 // reserved are the stored names of each record's fields, in the layouts of the
 // Auth.js adapters, and under "" the names that stores need in every record.
-var reserved = map[Record][]string{
-	"": {"id", "_id", "userId", "createdAt", "updatedAt", "expires", "type",
-		"pk", "sk", "GSI1PK", "GSI1SK", "coll", "data", "ts", "ttl"},
-	UserRecord: {"name", "email", "emailVerified", "image"},
-	AccountRecord: {"provider", "providerAccountId", "refresh_token", "access_token", "expires_at",
-		"token_type", "scope", "id_token", "session_state"},
-	SessionRecord: {"sessionToken"},
+var reserved = map[Record]map[string]bool{
+	"": setOf("id", "_id", "userId", "createdAt", "updatedAt", "expires", "type",
+		"pk", "sk", "GSI1PK", "GSI1SK", "coll", "data", "ts", "ttl"),
+	UserRecord: setOf("name", "email", "emailVerified", "image"),
+	AccountRecord: setOf("provider", "providerAccountId", "refresh_token", "access_token", "expires_at",
+		"token_type", "scope", "id_token", "session_state"),
+	SessionRecord: setOf("sessionToken"),
+}
+
+func setOf(names ...string) map[string]bool {
+	all := make(map[string]bool, len(names))
+	for _, n := range names {
+		all[n] = true
+	}
+	return all
 }
 
 // reservedPrefix begins the names that backends add for themselves.
@@ -62,15 +71,59 @@ const reservedPrefix = "authstore"
 // name: it is the stored name of a field, a name that some store needs, or begins
 // with "authstore".
 func ReservedAttribute(r Record, name string) bool {
-	if strings.HasPrefix(name, reservedPrefix) {
-		return true
-	}
-	for _, n := range append(reserved[""][:len(reserved[""]):len(reserved[""])], reserved[r]...) {
-		if n == name {
-			return true
+	return strings.HasPrefix(name, reservedPrefix) || reserved[""][name] || reserved[r][name]
+}
+
+// Writable removes from a, and returns it, what an update of the record would refuse:
+// reserved names, names and values that an attribute cannot have, at any depth. Backends
+// call it on what another program may have written, so that what is read can be written
+// back. No attributes are nil.
+func (a Attributes) Writable(r Record) Attributes {
+	for name, v := range a {
+		n := normalizer{left: maxAttributeBytes}
+		if ReservedAttribute(r, name) || n.check(name, v, 1) != nil {
+			delete(a, name)
 		}
 	}
-	return false
+	if len(a) == 0 {
+		return nil
+	}
+	return a
+}
+
+// check is member without the copy.
+func (n *normalizer) check(name string, v any, depth int) error {
+	if err := errors.Join(checkAttributeName(name), n.take(len(name))); err != nil {
+		return err
+	}
+	return n.checkValue(v, depth)
+}
+
+func (n *normalizer) checkValue(v any, depth int) error {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			if err := n.take(1); err != nil {
+				return err
+			}
+			if err := n.checkValue(e, depth+1); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for name, e := range v {
+			if err := n.check(name, e, depth+1); err != nil {
+				return err
+			}
+		}
+	default:
+		_, err := n.value(v, depth)
+		return err
+	}
+	if depth > maxAttributeDepth {
+		return errDepth
+	}
+	return nil
 }
 
 // Clone returns a deep copy.
@@ -146,6 +199,8 @@ func checkAttributeName(name string) error {
 	return nil
 }
 
+var errDepth = fmt.Errorf("must be nested at most %d deep", maxAttributeDepth)
+
 func (n *normalizer) take(bytes int) error {
 	if n.left -= bytes; n.left < 0 {
 		return fmt.Errorf("must be at most %d bytes together", maxAttributeBytes)
@@ -156,7 +211,7 @@ func (n *normalizer) take(bytes int) error {
 // value returns v in normal form. Scalars count as 8 bytes.
 func (n *normalizer) value(v any, depth int) (any, error) {
 	if depth > maxAttributeDepth {
-		return nil, fmt.Errorf("must be nested at most %d deep", maxAttributeDepth)
+		return nil, errDepth
 	}
 	switch v := v.(type) {
 	case string:

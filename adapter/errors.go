@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // The kinds of errors, for [errors.Is].
@@ -22,6 +23,15 @@ var (
 	// ErrUnavailable: the store did not answer, or answered that it cannot now.
 	// The call is worth a retry; whether a write was applied is not known.
 	ErrUnavailable = errors.New("store unavailable, try again")
+	// ErrSetup: the store cannot serve as it is set up, and a retry changes nothing:
+	// wrong credentials, a missing privilege, table or index, TLS against plain, a name
+	// that does not exist, memory that is full. What is wrong and what a person can do
+	// about it is in [*SetupError].
+	ErrSetup = errors.New("store not set up")
+	// ErrUnreadable: a stored record has something in a field that the contract needs
+	// which that field cannot have; another program wrote it. Which record is in
+	// [*RecordError]. Nothing was written.
+	ErrUnreadable = errors.New("unreadable record")
 	// ErrClosed: the adapter was closed.
 	ErrClosed = errors.New("adapter is closed")
 )
@@ -90,15 +100,64 @@ func (e *InvalidError) Error() string { return "invalid: " + e.Field + " " + e.R
 // Is makes the error an [ErrInvalid].
 func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
 
+// SetupError is an [ErrSetup]: what keeps the store from serving, for an operator.
+// Neither text holds a secret, or a name that is not the operator's own.
+type SetupError struct {
+	Problem string // what is wrong: "authentication failed"
+	Remedy  string // what to do about it: "check the user name and the password"
+}
+
+// Setup returns the error for what a person has to mend.
+func Setup(problem, remedy string) error { return &SetupError{Problem: problem, Remedy: remedy} }
+
+// Error says what is wrong and what to do.
+func (e *SetupError) Error() string { return e.Problem + ": " + e.Remedy }
+
+// Is makes the error an [ErrSetup].
+func (e *SetupError) Is(target error) bool { return target == ErrSetup }
+
+// RecordError is an [ErrUnreadable] with the record that cannot be read.
+type RecordError struct {
+	// Place is where the record is, without a token or an e-mail address: collection
+	// and _id, or the key in the store, a session by its [Session.ID].
+	Place  string
+	UserID string // whose it is; "" if that is not known
+	Field  string // its stored name: "expires"
+	Want   string // what it should be: "a date"
+	Got    string // what it is, not its value: "string"
+}
+
+// Error names the record and the field, not the value.
+func (e *RecordError) Error() string {
+	owner := ""
+	if e.UserID != "" {
+		owner = " of the user " + strconv.Quote(e.UserID)
+	}
+	return fmt.Sprintf("unreadable record %s%s: the field %s should be %s, not %s: correct the record", e.Place, owner, e.Field, e.Want, e.Got)
+}
+
+// Is makes the error an [ErrUnreadable].
+func (e *RecordError) Is(target error) bool { return target == ErrUnreadable }
+
 // Caused returns kind with a driver's error behind it, which errors.Is and
 // errors.As find. The cause's text is not printed, since it may quote data; its
-// type is. A kind of the backend's own says what a person can do about it.
+// type is. A kind of the backend's own says what a person can do about it. The kind
+// alone says whether a context has ended: drivers call any end of waiting a context's.
 func Caused(kind, cause error) error { return &causedError{kind: kind, cause: cause} }
 
 type causedError struct{ kind, cause error }
 
 func (e *causedError) Error() string   { return fmt.Sprintf("%v (%T)", e.kind, e.cause) }
-func (e *causedError) Unwrap() []error { return []error{e.kind, e.cause} }
+func (e *causedError) Unwrap() []error { return []error{e.kind, behind{e.cause}} }
+
+// behind is a cause without the context's errors in it.
+type behind struct{ err error }
+
+func (b behind) Error() string      { return b.err.Error() }
+func (b behind) As(target any) bool { return errors.As(b.err, target) }
+func (b behind) Is(target error) bool {
+	return target != context.Canceled && target != context.DeadlineExceeded && errors.Is(b.err, target)
+}
 
 // WrapError returns err as the [*Error] of an operation, and nil for nil. An error
 // that is of no kind is the context's if the context has ended, since drivers name
@@ -115,7 +174,7 @@ func WrapError(ctx context.Context, backend, op string, err error) error {
 }
 
 // answers are the kinds that hold even if the context ended meanwhile.
-var answers = []error{ErrNotFound, ErrConflict, ErrInvalid, ErrClosed}
+var answers = []error{ErrNotFound, ErrConflict, ErrInvalid, ErrUnreadable, ErrClosed}
 
 func classify(ctx context.Context, err error) error {
 	for _, kind := range answers {
@@ -127,10 +186,13 @@ func classify(ctx context.Context, err error) error {
 		if err == ended {
 			return err
 		}
+		if errors.Is(err, ErrSetup) {
+			return &causedError{kind: fmt.Errorf("%w: %w", ended, err), cause: err} // the reason why it took so long
+		}
 		return Caused(ended, err)
 	}
 	switch {
-	case errors.Is(err, ErrUnavailable):
+	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrSetup):
 		return err
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return Caused(ErrUnavailable, err) // a limit of the driver's own

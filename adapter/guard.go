@@ -12,6 +12,8 @@ import (
 //   - input is checked and brought into its stored form: times in milliseconds,
 //     e-mail addresses normalised, attributes copied, IDs, session tokens and
 //     CreatedAt and UpdatedAt filled in; what breaks a rule is [ErrInvalid];
+//   - a verification token that is not hashed is: the store has its hash, the caller
+//     what was handed in;
 //   - a key that no record can have is absent, without asking the store;
 //   - calls with an ended context or after Close do not reach the store;
 //   - errors are wrapped as [*Error] and classified.
@@ -281,7 +283,10 @@ func (g *guard) CreateVerificationToken(ctx context.Context, t VerificationToken
 	if err := g.enter(ctx, op, err); err != nil {
 		return VerificationToken{}, err
 	}
+	token := t.Token
+	t.Token = verificationKey(token)
 	t, err = g.inner.CreateVerificationToken(ctx, t)
+	t.Token = token
 	return result(ctx, g, op, t, err)
 }
 
@@ -291,7 +296,8 @@ func (g *guard) UseVerificationToken(ctx context.Context, identifier, token stri
 	if err := g.enter(ctx, op, input); err != nil {
 		return VerificationToken{}, err
 	}
-	t, err := g.inner.UseVerificationToken(ctx, identifier, token)
+	t, err := g.inner.UseVerificationToken(ctx, identifier, verificationKey(token))
+	t.Token = token
 	return result(ctx, g, op, t, err)
 }
 

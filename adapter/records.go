@@ -73,7 +73,7 @@ type Session struct {
 // VerificationToken is a one-time token that was sent to somebody.
 type VerificationToken struct {
 	Identifier string    // whom it was sent to, compared exactly
-	Token      string    // as [HashVerificationToken] gives it
+	Token      string    // stored as a hash, see [Links] and [HashVerificationToken]
 	Expires    time.Time // live strictly before it; required
 	CreatedAt  time.Time // now when zero
 }

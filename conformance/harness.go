@@ -43,6 +43,7 @@ const (
 	SetUp      Feature = "adapter.Schema"
 	Mend       Feature = "adapter.Repairer"
 	Digests    Feature = "session tokens stored as digests"
+	Foreign    Feature = "records of other programs"
 
 	// Live is a store that answers whatever it is asked. A harness that answers from
 	// what was recorded of a store leaves it out: tests whose calls differ from run to
@@ -71,8 +72,32 @@ type Namespace struct {
 	// PlainTokens: the layout has session tokens as they are, whatever the options say.
 	PlainTokens bool
 
+	// Foreign writes what another program on the same store does. Optional.
+	Foreign *ForeignWriter
+
 	// Close removes the namespace. Optional.
 	Close func() error
+}
+
+// ForeignWriter is another program on the store, which does not keep the contract: it
+// writes in the layout that the adapter reads, without a look at what is there.
+type ForeignWriter struct {
+	// Put stores a record with just these members; one that is there is replaced.
+	// errors.ErrUnsupported: the layout has no such record, or the store no such value.
+	Put func(ctx context.Context, r ForeignRecord) error
+	// Has reports whether the record is stored.
+	Has func(ctx context.Context, r ForeignRecord) (bool, error)
+}
+
+// ForeignRecord is a record by the names of Auth.js: id, userId, sessionToken, provider,
+// providerAccountId, access_token, … A session's sessionToken is a plain token, which is
+// stored as it is.
+type ForeignRecord struct {
+	Kind string // "User", "Account", "Session", "VerificationToken" or "Authenticator"
+	// Members has values of the types of adapter.Attributes, NaN too. A time.Time is
+	// stored as the Auth.js adapter of the store has times, nil as null. An id or userId
+	// that is text in the form of the store's IDs is stored as one.
+	Members map[string]any
 }
 
 type testIDKey struct{}
@@ -100,6 +125,8 @@ func (n Namespace) provides(f Feature) bool {
 		return n.RoundTrips != nil
 	case Digests:
 		return !n.PlainTokens
+	case Foreign:
+		return n.Foreign != nil
 	}
 	return f == Live // as the harness is
 }

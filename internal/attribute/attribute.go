@@ -1,0 +1,38 @@
+// Package attribute has what the layouts that JavaScript reads do with the names of
+// attributes.
+package attribute
+
+import "strings"
+
+// proto is the name by which JavaScript sets the prototype of an object. A program that
+// copies the properties of a record, as the Auth.js adapters do, would make other
+// properties of what is stored under it.
+const proto = "__proto__"
+
+// escape begins the stored form of such a name. At the top of a record no attribute
+// begins with it (adapter.ReservedAttribute).
+const escape = "authstore"
+
+// Stored returns the name that an attribute has in the store, at any depth.
+func Stored(name string) string {
+	if escapes(name) {
+		return escape + name
+	}
+	return name
+}
+
+// Name returns the name of an attribute by its stored name: what [Stored] was given.
+func Name(stored string) string {
+	if stored != proto && escapes(stored) {
+		return strings.TrimPrefix(stored, escape)
+	}
+	return stored
+}
+
+// escapes reports whether a name is proto, or what was made of it.
+func escapes(name string) bool {
+	for strings.HasPrefix(name, escape) {
+		name = name[len(escape):]
+	}
+	return name == proto
+}
