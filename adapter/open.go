@@ -6,12 +6,15 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 )
 
-// Opener opens a store by URL. It connects lazily, and closes what it opened
-// when the adapter is closed. No error of it may hold the URL's password.
-type Opener func(ctx context.Context, u *url.URL, o Options) (Adapter, error)
+// Opener opens a store by URL, which it gets as it was given: several hosts, the path
+// of a socket or a ";" are not what net/url takes, or not what every version of it does.
+// [ParseURL] serves where a URL is what net/url says. It connects lazily, and closes what
+// it opened when the adapter is closed. No error of it may hold the URL's password.
+type Opener func(ctx context.Context, rawURL string, o Options) (Adapter, error)
 
 var openers = struct {
 	sync.RWMutex
@@ -34,7 +37,7 @@ func Register(scheme string, open Opener) {
 // must be imported. At most one Options may be given; without, the defaults hold.
 // What else a URL can say is in the backend's package comment.
 func Open(ctx context.Context, rawURL string, options ...Options) (Adapter, error) {
-	u, opener, err := find(rawURL)
+	scheme, opener, err := find(rawURL)
 	if err != nil {
 		return nil, WrapError(ctx, "adapter", "Open", err)
 	}
@@ -44,28 +47,51 @@ func Open(ctx context.Context, rawURL string, options ...Options) (Adapter, erro
 	case 1:
 		o = options[0]
 	default:
-		return nil, WrapError(ctx, u.Scheme, "Open", Invalid("Options", "must be given at most once"))
+		return nil, WrapError(ctx, scheme, "Open", Invalid("Options", "must be given at most once"))
 	}
-	a, err := opener(ctx, u, o)
+	a, err := opener(ctx, rawURL, o)
 	if err != nil {
-		return nil, WrapError(ctx, u.Scheme, "Open", err)
+		return nil, WrapError(ctx, scheme, "Open", err)
 	}
 	return a, nil
 }
 
-// find returns the opener for a URL. Its errors do not quote the URL, which may
+// ParseURL parses a URL for an [Opener]. Its error does not quote the URL, which may
 // hold a password.
-func find(rawURL string) (*url.URL, Opener, error) {
+func ParseURL(rawURL string) (*url.URL, error) {
 	u, err := url.Parse(rawURL)
-	if err != nil || u.Scheme == "" {
-		return nil, nil, Invalid("URL", "must be a URL such as memory:")
+	if err != nil {
+		return nil, Invalid("URL", "must be a URL, in which special characters of a user name or password are percent-encoded")
+	}
+	return u, nil
+}
+
+// find returns a URL's scheme and the opener for it. Its errors do not quote the URL,
+// which may hold a password.
+func find(rawURL string) (string, Opener, error) {
+	scheme, ok := schemeOf(rawURL)
+	if !ok {
+		return "", nil, Invalid("URL", "must be a URL such as memory:")
 	}
 	openers.RLock()
 	defer openers.RUnlock()
-	opener, ok := openers.byScheme[u.Scheme]
+	opener, ok := openers.byScheme[scheme]
 	if !ok {
-		return nil, nil, Invalid("URL", fmt.Sprintf(
+		return "", nil, Invalid("URL", fmt.Sprintf(
 			"must have the scheme of an imported backend, which are %q: import the backend's package", slices.Sorted(maps.Keys(openers.byScheme))))
 	}
-	return u, opener, nil
+	return scheme, opener, nil
+}
+
+// schemeOf returns a URL's scheme in lower case (RFC 3986, section 3.1).
+func schemeOf(rawURL string) (string, bool) {
+	scheme, _, found := strings.Cut(rawURL, ":")
+	scheme = strings.ToLower(scheme)
+	for i, c := range []byte(scheme) {
+		isLetter := 'a' <= c && c <= 'z'
+		if !isLetter && (i == 0 || !strings.ContainsRune("0123456789+-.", rune(c))) {
+			return "", false
+		}
+	}
+	return scheme, found && scheme != ""
 }

@@ -3,7 +3,6 @@ package adapter
 import (
 	"context"
 	"errors"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -15,22 +14,23 @@ type nothing struct{ Adapter }
 func (nothing) Close() error { return nil }
 
 func TestOpen(t *testing.T) {
-	var gotURL *url.URL
+	var gotURL string
 	var gotOptions Options
-	Register("open-test", func(_ context.Context, u *url.URL, o Options) (Adapter, error) {
-		gotURL, gotOptions = u, o
-		if u.Host == "fails" {
+	Register("open-test", func(_ context.Context, rawURL string, o Options) (Adapter, error) {
+		gotURL, gotOptions = rawURL, o
+		if strings.Contains(rawURL, "fails") {
 			return nil, errors.New("cannot log in with hunter2")
 		}
 		return nothing{}, nil
 	})
 
 	at := time.Now()
-	a, err := Open(t.Context(), "open-test://host/table?region=x", Options{Clock: func() time.Time { return at }})
+	const given = "Open-Test://u:p%@a:1,[::1],%2Ftmp%2Fs.sock/db?a=1;b=%zz&a=+"
+	a, err := Open(t.Context(), given, Options{Clock: func() time.Time { return at }})
 	if err != nil || a == nil {
 		t.Fatalf("got %v, %v, want an adapter", a, err)
 	}
-	if gotURL.Host != "host" || gotURL.Query().Get("region") != "x" || !gotOptions.Clock().Equal(at) {
+	if gotURL != given || !gotOptions.Clock().Equal(at) {
 		t.Errorf("the opener got %v and %+v", gotURL, gotOptions)
 	}
 
@@ -41,7 +41,8 @@ func TestOpen(t *testing.T) {
 	}{
 		"unknown scheme":     {"mango://u:hunter2@host", nil, "import the backend's package"},
 		"no scheme":          {"hunter2", nil, "must be a URL"},
-		"not a URL":          {"open-test://u:hunter2@host\x00", nil, "must be a URL"},
+		"not a scheme":       {"u/hunter2:open-test://host", nil, "must be a URL"},
+		"no letter first":    {"1u://hunter2@host", nil, "must be a URL"},
 		"options twice":      {"open-test:", []Options{{}, {}}, "at most once"},
 		"the opener's error": {"open-test://fails", nil, "open-test: Open"},
 	} {
@@ -59,8 +60,19 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+func TestParseURLQuotesNothing(t *testing.T) {
+	for _, url := range []string{"open-test://u:hunter2@host\x00", "open-test://u:%hunter2@host", "open-test://u:p@host:hunter2"} {
+		if u, err := ParseURL(url); !errors.Is(err, ErrInvalid) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("ParseURL of %q = %v, %v", url, u, err)
+		}
+	}
+	if u, err := ParseURL("open-test://host/table"); err != nil || u.Host != "host" {
+		t.Errorf("got %v, %v", u, err)
+	}
+}
+
 func TestRegisterTwicePanics(t *testing.T) {
-	open := func(context.Context, *url.URL, Options) (Adapter, error) { return nil, nil }
+	open := func(context.Context, string, Options) (Adapter, error) { return nil, nil }
 	Register("register-test", open)
 	defer func() {
 		if recover() == nil {

@@ -115,7 +115,11 @@ func newStore(client Client, o Options) (*store, error) {
 
 // openURL opens dynamodb://table. It reads the SDK's configuration, and connects to
 // nothing.
-func openURL(ctx context.Context, u *url.URL, o adapter.Options) (adapter.Adapter, error) {
+func openURL(ctx context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
+	u, err := adapter.ParseURL(rawURL)
+	if err != nil {
+		return nil, err
+	}
 	options, load, err := parseURL(u, o)
 	if err != nil {
 		return nil, err

@@ -94,7 +94,11 @@ func settle(client *fauna.Client) {
 }
 
 // openURL opens a store by URL: fauna is https, fauna+http is not encrypted.
-func openURL(_ context.Context, u *url.URL, o adapter.Options) (adapter.Adapter, error) {
+func openURL(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
+	u, err := adapter.ParseURL(rawURL)
+	if err != nil {
+		return nil, err
+	}
 	if u.User != nil {
 		return nil, adapter.Invalid("URL", "must not hold the secret, which is read from the environment")
 	}

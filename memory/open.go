@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"net/url"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -30,7 +29,11 @@ func New(o Options) adapter.Adapter {
 }
 
 // open serves URLs of the form "memory:", which say nothing else.
-func open(_ context.Context, u *url.URL, o adapter.Options) (adapter.Adapter, error) {
+func open(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
+	u, err := adapter.ParseURL(rawURL)
+	if err != nil {
+		return nil, err
+	}
 	if u.Opaque != "" || u.Host != "" || u.Path != "" || u.RawQuery != "" {
 		return nil, adapter.Invalid("URL", "must be memory: and nothing more")
 	}

@@ -244,9 +244,9 @@ func TestStringIDs(t *testing.T) {
 }
 
 func TestOpenByURL(t *testing.T) {
+	server := replicaSet.server(t).URL
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	ctx := t.Context()
-	server := replicaSet.server(t).URL
 	name := fmt.Sprintf("t%d_%d", os.Getpid(), numbers.Add(1))
 	url := strings.Replace(server, "/?", "/"+name+"?", 1)
 	store, err := adapter.Open(ctx, url+"&stringIDs=true")

@@ -153,7 +153,11 @@ const (
 )
 
 // openURL makes an adapter whose client connects with the first call.
-func openURL(_ context.Context, u *url.URL, o adapter.Options) (adapter.Adapter, error) {
+func openURL(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
+	u, err := adapter.ParseURL(rawURL)
+	if err != nil {
+		return nil, err
+	}
 	database := strings.TrimPrefix(u.Path, "/")
 	if database == "" {
 		return nil, adapter.Invalid("URL", "must name the database: mongodb://host/DATABASE")

@@ -21,7 +21,11 @@ func init() {
 	for scheme, open := range map[string]func(*url.URL) (redis.UniversalClient, error){
 		"redis": openSingle, "rediss": openSingle, "redis+cluster": openCluster, "redis+sentinel": openSentinel,
 	} {
-		adapter.Register(scheme, func(_ context.Context, u *url.URL, o adapter.Options) (adapter.Adapter, error) {
+		adapter.Register(scheme, func(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
+			u, err := adapter.ParseURL(rawURL)
+			if err != nil {
+				return nil, err
+			}
 			return openURL(u, o, open)
 		})
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -117,7 +116,7 @@ func TestStoreIsSetUp(t *testing.T) {
 	var applied int
 	var fails error
 	scheme := fmt.Sprintf("planned%d", schemes.Add(1))
-	adapter.Register(scheme, func(context.Context, *url.URL, adapter.Options) (adapter.Adapter, error) {
+	adapter.Register(scheme, func(context.Context, string, adapter.Options) (adapter.Adapter, error) {
 		return planned{memory.New(memory.Options{}), &applied, fails}, nil
 	})
 	store, err := openStore(t.Context(), scheme+":")

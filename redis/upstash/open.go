@@ -17,7 +17,11 @@ const backend = "upstash"
 
 func init() {
 	for _, scheme := range []string{"redis+upstash", "rediss+upstash"} {
-		adapter.Register(scheme, func(_ context.Context, u *url.URL, o adapter.Options) (adapter.Adapter, error) {
+		adapter.Register(scheme, func(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
+			u, err := adapter.ParseURL(rawURL)
+			if err != nil {
+				return nil, err
+			}
 			return openURL(u, o)
 		})
 	}
