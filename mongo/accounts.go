@@ -102,7 +102,8 @@ func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up ad
 
 // update changes one document and returns it as it is then.
 func update(ctx context.Context, in *mongo.Collection, filter, change bson.D) (bson.Raw, error) {
-	return in.FindOneAndUpdate(ctx, filter, change, options.FindOneAndUpdate().SetReturnDocument(options.After)).Raw()
+	doc, err := in.FindOneAndUpdate(ctx, filter, change, options.FindOneAndUpdate().SetReturnDocument(options.After)).Raw()
+	return doc, at(in, err)
 }
 
 func (s *store) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error {

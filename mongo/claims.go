@@ -19,14 +19,18 @@ import (
 // take the last step of a sign-up: see settle.
 //
 //   - authstore.signUp holds the account of a sign-up. The user is written with it,
-//     then the account, then the field is removed: that last step is the sign-up. Who
-//     meets an unfinished one, because it wants the same e-mail address, ID or account,
-//     finishes it first: each step can be taken by anybody, and twice. If the account
-//     is another user's, the unfinished user is removed instead.
+//     then the account, then the field is removed: that last step is the sign-up, and
+//     anybody can take it. The account is written by the call alone that it is of:
+//     whoever wrote it later could not know whether it has been unlinked meanwhile. Who
+//     meets a user without it, wanting the same e-mail address, ID or account, gives the
+//     call some time, and removes the user then: that call begins again, if it lives.
 //   - authstore.deleted is all that is left of a user once its deletion has begun.
 //     Then everything of the user is removed, and this last.
 //
 // A nonce beside them tells one sign-up or deletion from the next one.
+//
+// A collection may have unique indexes and a validator of the application's, which stand
+// in the way of the document that a deletion leaves. Then the deletion goes without it.
 //
 // Not every step waits for the write concern, which is most of what a step costs. When
 // the account of a sign-up is safe so is the user written before it, unless a new
@@ -45,6 +49,10 @@ const (
 // endurance is how long a call goes on trying while others win the races for the same
 // key: each of them gets its own work done.
 const endurance = 6 * time.Second
+
+// fleeting is how often in a row a key may be taken by a document that is gone when one
+// looks for it. An index that compares otherwise than queries do would never end.
+const fleeting = 10
 
 // racedError says that a call kept losing races. Trying again is right.
 type racedError struct{}
@@ -78,25 +86,29 @@ type inserter func(ctx context.Context, to *mongo.Collection, doc any) error
 // lost, and the server knows it by the record that it keeps of each.
 func insertOnce(ctx context.Context, to *mongo.Collection, doc any) error {
 	_, err := to.InsertOne(ctx, doc)
-	return err
+	return at(to, err)
 }
 
-// insertUser inserts a user, after finishing what stands in the way unfinished.
+// insertUser inserts a user, after settling what stands in the way unfinished.
 func (s *store) insertUser(ctx context.Context, c *collections, user bson.D, insert inserter) error {
-	for since := time.Now(); time.Since(since) < endurance; {
+	p := newPatience()
+	for p.lasts() {
 		err := insert(ctx, c.users, user)
-		field, taken := isDuplicate(err)
-		if !taken {
+		taken, isDuplicate := duplicateOf(err)
+		if !isDuplicate {
 			return err
 		}
-		if err := s.yields(ctx, c, field, value(user, field)); err != nil {
+		if err := s.yields(ctx, c, p, taken, err, user); err != nil {
+			if errors.Is(err, errMine) {
+				return nil
+			}
 			return err
 		}
 	}
 	return raced()
 }
 
-// value returns a field of a document.
+// value returns a field of a document: nil if it has none.
 func value(doc bson.D, field string) any {
 	for _, e := range doc {
 		if e.Key == field {
@@ -109,37 +121,113 @@ func value(doc bson.D, field string) any {
 // userConflicts has the fields of the users' unique indexes.
 var userConflicts = map[string]string{"_id": adapter.FieldUserID, "email": adapter.FieldUserEmail}
 
-// yields returns nil if an ID or e-mail address that was taken may be free now, and
-// the conflict if it is not.
-func (s *store) yields(ctx context.Context, c *collections, field string, v any) error {
-	holder, err := c.users.FindOne(ctx, bson.D{{Key: field, Value: v}}).Raw()
-	switch {
-	case errors.Is(err, mongo.ErrNoDocuments):
-		return nil
-	case err != nil:
-		return err
-	case isSigningUp(holder):
-		return s.finish(ctx, c, holder)
+// errMine says that a key is taken by the same document, which an earlier attempt wrote.
+var errMine = errors.New("mongo: the document is there")
+
+// yields returns nil if an ID or e-mail address that was taken may be free now, and the
+// conflict if it is not. What refused the write if that is another index, or a document
+// that is of no such value.
+func (s *store) yields(ctx context.Context, c *collections, p *patience, taken duplicate, refused error, user bson.D) error {
+	for field, conflict := range userConflicts {
+		v := value(user, field)
+		if v == nil || !taken.covers(field) {
+			continue
+		}
+		holder, err := c.users.FindOne(ctx, bson.D{{Key: field, Value: v}}).Raw()
+		switch {
+		case errors.Is(err, mongo.ErrNoDocuments):
+			return p.missed()
+		case err != nil:
+			return err
+		case isOfSignUp(holder, user):
+			return errMine
+		case isSigningUp(holder):
+			return s.resolve(ctx, c, p, holder)
+		}
+		return adapter.Conflict(conflict)
 	}
-	return adapter.Conflict(userConflicts[field])
+	return refused
 }
 
-// finish takes what is left of the steps of a sign-up: it is one then, or gone.
-func (s *store) finish(ctx context.Context, c *collections, user bson.Raw) error {
-	unfinished := state(user)
-	_, err := s.complete(ctx, c, user.Lookup("_id"), unfinished.Lookup("nonce"), unfinished.Lookup(signUpField).Document())
-	if errors.Is(err, adapter.ErrConflict) {
+// isOfSignUp reports whether a stored user is the one that a sign-up is about to write.
+func isOfSignUp(holder bson.Raw, user bson.D) bool {
+	doc, _ := value(user, stateField).(bson.D)
+	nonce, ok := state(holder).Lookup("nonce").ObjectIDOK()
+	return ok && value(doc, "nonce") == nonce
+}
+
+// grace is how long a sign-up that is met may go on without its account.
+const grace = 100 * time.Millisecond
+
+// patience is that of one call which others stand in the way of.
+type patience struct {
+	began time.Time
+	gone  int // how often in a row what had the key was gone
+}
+
+func newPatience() *patience { return &patience{began: time.Now()} }
+
+func (p *patience) lasts() bool { return time.Since(p.began) < endurance && p.gone < fleeting }
+
+// missed notes that what had the key is gone.
+func (p *patience) missed() error {
+	p.gone++
+	return nil
+}
+
+// pause waits for a step of another call.
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(5 * time.Millisecond):
 		return nil
 	}
+}
+
+// resolve brings a sign-up that is met to an end, for which it gives the call that it is
+// of some time. The longer a call has been at it, the longer it waits, so that two cannot
+// go on removing each other's.
+func (s *store) resolve(ctx context.Context, c *collections, p *patience, user bson.Raw) error {
+	id, nonce, account := signUpOf(user)
+	for since, wait := time.Now(), grace+time.Since(p.began); time.Since(since) < wait; {
+		if there, err := c.settle(ctx, id, nonce, account); there || err != nil {
+			return err
+		}
+		if err := pause(ctx); err != nil {
+			return err
+		}
+		if there, err := has(ctx, c.users, unfinished(id, nonce)); !there || err != nil {
+			return err
+		}
+	}
+	return s.finish(ctx, c, user)
+}
+
+// finish ends a sign-up whose call is gone: it is one if its account is there, else the
+// user is removed, whom nobody has seen.
+func (s *store) finish(ctx context.Context, c *collections, user bson.Raw) error {
+	id, nonce, account := signUpOf(user)
+	if there, err := c.settle(ctx, id, nonce, account); there || err != nil {
+		return err
+	}
+	_, err := c.users.DeleteOne(ctx, unfinished(id, nonce))
 	return err
 }
 
+// signUpOf returns the user's ID, the nonce and the account's _id of an unfinished sign-up.
+func signUpOf(user bson.Raw) (id, nonce, account bson.RawValue) {
+	unfinished := state(user)
+	return user.Lookup("_id"), unfinished.Lookup("nonce"), unfinished.Lookup(signUpField, "_id")
+}
+
 // complete takes the steps of a sign-up after the first one: the account is written and
-// the user becomes one, or the account is another user's, the user is removed, and the
-// conflict returned. It reports whether this call took the last step.
+// the user becomes one. If the account is another user's, or the server refuses it, the
+// user is removed, and the reason returned. It reports whether this call took the last
+// step.
 func (s *store) complete(ctx context.Context, c *collections, id, nonce any, account bson.Raw) (bool, error) {
-	inserted, err := s.claim(ctx, c, c.uniqueAccounts(), account, s.insertAccount)
-	if errors.Is(err, adapter.ErrConflict) {
+	inserted, err := s.claim(ctx, c, c.uniqueAccounts(), account, s.accountInserter(c, id, nonce))
+	if errors.Is(err, adapter.ErrConflict) || isRefused(err) {
 		_, failed := c.users.DeleteOne(ctx, unfinished(id, nonce))
 		return false, cmp.Or(failed, err)
 	}
@@ -147,7 +235,7 @@ func (s *store) complete(ctx context.Context, c *collections, id, nonce any, acc
 		return false, err
 	}
 	users := c.soon
-	if !inserted { // by another call, which may be waiting for the write concern
+	if !inserted { // by an earlier attempt, which may not be safe yet
 		users = c.users
 	}
 	return c.becomeUser(ctx, users, id, nonce)
@@ -158,39 +246,58 @@ func unfinished(id, nonce any) bson.D {
 	return bson.D{{Key: "_id", Value: id}, {Key: nonceField, Value: nonce}}
 }
 
-// insertAccount takes the second step of a sign-up.
-func (s *store) insertAccount(ctx context.Context, to *mongo.Collection, account any) error {
-	_, err := insertRepeatably(ctx, to, s.writeConcern, account)
-	return err
+// accountInserter takes the second step of a sign-up. If the reply is lost it is taken
+// again only for a user who still needs it: the account of one who has become a user may
+// have been unlinked since.
+func (s *store) accountInserter(c *collections, id, nonce any) inserter {
+	return func(ctx context.Context, to *mongo.Collection, account any) error {
+		insert := insertCommand(to, s.writeConcern, account)
+		err := insert(ctx)
+		if !isRepeatable(err) || ctx.Err() != nil {
+			return at(to, err)
+		}
+		if needed, err := has(ctx, c.users, unfinished(id, nonce)); !needed || err != nil {
+			return err
+		}
+		return at(to, insert(ctx))
+	}
 }
 
 // becomeUser takes the last step of a sign-up, and reports whether there was one to take.
 // The driver has no retryable writes for commands on many documents, see repeatable.
 func (c *collections) becomeUser(ctx context.Context, users *mongo.Collection, id, nonce any) (done bool, err error) {
-	_, err = repeatable(ctx, func() error {
+	err = repeatable(ctx, func() error {
 		result, err := users.UpdateMany(ctx, unfinished(id, nonce), bson.D{{Key: "$unset", Value: bson.D{{Key: stateField, Value: ""}}}})
 		done = err == nil && result.MatchedCount > 0
 		return err
 	})
-	return done, err
+	return done, at(users, err)
 }
 
 // repeatable makes a call that may be made twice, and makes it again if the connection or
-// the primary is lost. It reports whether it did. The driver would do that too, but for its
-// retryable writes the server keeps a record of each, which is a write of its own.
-func repeatable(ctx context.Context, call func() error) (repeated bool, err error) {
-	err = call()
+// the primary is lost. The driver would do that too, but for its retryable writes the server
+// keeps a record of each, which is a write of its own.
+func repeatable(ctx context.Context, call func() error) error {
+	err := call()
 	if !isRepeatable(err) || ctx.Err() != nil {
-		return false, err
+		return err
 	}
-	return true, call()
+	return call()
 }
 
-// insertRepeatably inserts a document that may be there already, if it reports that the
-// command was repeated. For InsertOne the driver would use its retryable writes.
-func insertRepeatably(ctx context.Context, to *mongo.Collection, concern *writeconcern.WriteConcern, doc any) (repeated bool, err error) {
+// insertRepeatably inserts a document that knows its own by its nonce. For InsertOne the
+// driver would use its retryable writes.
+func insertRepeatably(concern *writeconcern.WriteConcern) inserter {
+	return func(ctx context.Context, to *mongo.Collection, doc any) error {
+		insert := insertCommand(to, concern, doc)
+		return at(to, repeatable(ctx, func() error { return insert(ctx) }))
+	}
+}
+
+// insertCommand returns the insertion of a document, which the driver does not repeat.
+func insertCommand(to *mongo.Collection, concern *writeconcern.WriteConcern, doc any) func(context.Context) error {
 	insert := bson.D{{Key: "insert", Value: to.Name()}, {Key: "documents", Value: bson.A{doc}}, {Key: "writeConcern", Value: encodeConcern(concern)}}
-	return repeatable(ctx, func() error { return to.Database().RunCommand(ctx, insert).Err() })
+	return func(ctx context.Context) error { return to.Database().RunCommand(ctx, insert).Err() }
 }
 
 // encodeConcern returns a write concern as commands have it. What it does not say is the
@@ -229,21 +336,23 @@ func (c *collections) uniqueAuthenticators() unique {
 // document is there. What has the key and belongs to nobody gives way; the conflict if
 // it belongs to somebody.
 func (s *store) claim(ctx context.Context, c *collections, u unique, doc bson.Raw, insert inserter) (bool, error) {
-	for since := time.Now(); time.Since(since) < endurance; {
-		err := insert(ctx, u.Collection, doc)
-		if _, taken := isDuplicate(err); !taken {
-			return err == nil, err
+	p := newPatience()
+	for p.lasts() {
+		refused := insert(ctx, u.Collection, doc)
+		taken, isDuplicate := duplicateOf(refused)
+		if !isDuplicate || !taken.covers(u.key...) && !taken.covers("_id") {
+			return refused == nil, refused
 		}
 		holder, err := c.holder(ctx, u, doc)
 		switch {
 		case errors.Is(err, adapter.ErrNotFound):
-			continue
-		case err != nil:
-			return false, err
-		case holder.Lookup("_id").Equal(doc.Lookup("_id")):
-			return false, nil // inserted before: see finish
+			err = p.missed()
+		case err == nil && holder.Lookup("_id").Equal(doc.Lookup("_id")):
+			return false, nil // inserted before
+		case err == nil:
+			err = s.evict(ctx, c, p, u, holder, doc.Lookup("userId"))
 		}
-		if err := s.evict(ctx, c, u, holder, doc.Lookup("userId")); err != nil {
+		if err != nil {
 			return false, err
 		}
 	}
@@ -259,16 +368,16 @@ func (c *collections) holder(ctx context.Context, u unique, doc bson.Raw) (bson.
 	return c.joined(ctx, u.Collection, match)
 }
 
-// evict removes a document that belongs to nobody, finishes the sign-up that it may be
-// a part of, or returns the conflict. by is the user who wants its place.
-func (s *store) evict(ctx context.Context, c *collections, u unique, holder bson.Raw, by bson.RawValue) error {
+// evict removes a document that belongs to nobody, settles the sign-up that it may be a
+// part of, or returns the conflict. by is the user who wants its place.
+func (s *store) evict(ctx context.Context, c *collections, p *patience, u unique, holder bson.Raw, by bson.RawValue) error {
 	user := joinedUser(holder)
 	owner := holder.Lookup("userId")
 	switch {
 	case isSomebody(user) && !s.hasExpired(holder):
 		return adapter.Conflict(u.conflict)
 	case isSigningUp(user) && !owner.Equal(by):
-		return s.finish(ctx, c, user)
+		return s.resolve(ctx, c, p, user)
 	}
 	_, err := u.DeleteOne(ctx, bson.D{{Key: "_id", Value: holder.Lookup("_id")}, {Key: "userId", Value: owner}})
 	return err
@@ -285,8 +394,8 @@ func (s *store) hasExpired(doc bson.Raw) bool {
 func (s *store) settled(ctx context.Context, c *collections, read func() (doc, user bson.Raw, err error)) (doc, user bson.Raw, err error) {
 	doc, user, err = read()
 	if err == nil && isSigningUp(user) {
-		unfinished := state(user)
-		if _, err = c.settle(ctx, user.Lookup("_id"), unfinished.Lookup("nonce"), unfinished.Lookup(signUpField, "_id")); err == nil {
+		id, nonce, account := signUpOf(user)
+		if _, err = c.settle(ctx, id, nonce, account); err == nil {
 			doc, user, err = read()
 		}
 	}

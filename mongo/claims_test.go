@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -128,7 +130,7 @@ func TestSignUpWhoseFirstStepIsRepeated(t *testing.T) {
 		meanwhile error // of another one with the same e-mail address
 		want      error
 	}{
-		{"done, and finished by another call", fault.LoseReply, adapter.ErrConflict, nil},
+		{"done, and removed by another call", fault.LoseReply, nil, adapter.ErrConflict},
 		{"not done, and somebody else has the address", fault.LoseCommand, nil, adapter.ErrConflict},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -158,6 +160,73 @@ func TestSignUpWhoseFirstStepIsRepeated(t *testing.T) {
 				t.Errorf("there are %d users, and GetUserByAccount = %v", users, err)
 			}
 		})
+	}
+}
+
+// A sign-up whose call is gone before the account was written keeps nobody from its e-mail
+// address, ID or account, and an account that is there is not written again.
+func TestWhoeverMeetsASignUpWithoutItsAccount(t *testing.T) {
+	db := replicaSet.bare(t)
+	store := open(t, db, mongo.Options{})
+	ctx := t.Context()
+	for name, call := range map[string]func(id, email string, key adapter.AccountKey) error{
+		"the address": func(_, email string, _ adapter.AccountKey) error {
+			_, err := store.CreateUser(ctx, adapter.User{Email: email})
+			return err
+		},
+		"the address, by an update": func(_, email string, _ adapter.AccountKey) error {
+			u, err := store.CreateUser(ctx, adapter.User{})
+			check(t, err)
+			_, err = store.UpdateUser(ctx, u.ID, adapter.UserUpdate{Email: &email})
+			return err
+		},
+		"the ID": func(id, _ string, _ adapter.AccountKey) error {
+			_, err := store.CreateUser(ctx, adapter.User{ID: id})
+			return err
+		},
+		"all": func(id, email string, key adapter.AccountKey) error {
+			_, _, err := store.CreateUserWithAccount(ctx, adapter.User{ID: id, Email: email}, adapter.Account{Type: "oauth", Provider: key.Provider, ProviderAccountID: key.ProviderAccountID})
+			return err
+		},
+	} {
+		id, email, key := bson.NewObjectID(), strings.ReplaceAll(name, " ", "")+"@example.com", adapter.AccountKey{Provider: "github", ProviderAccountID: name}
+		account := bson.D{{Key: "_id", Value: bson.NewObjectID()}, {Key: "userId", Value: id}, {Key: "provider", Value: key.Provider}, {Key: "providerAccountId", Value: key.ProviderAccountID}}
+		insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: id}, {Key: "email", Value: email}, {Key: "authstore", Value: bson.D{
+			{Key: "nonce", Value: bson.NewObjectID()}, {Key: "signUp", Value: account},
+		}}})
+		if err := call(id.Hex(), email, key); err != nil {
+			t.Errorf("who wants %s: %v", name, err)
+		}
+		if owner, err := store.GetUserByAccount(ctx, key); name != "all" && !errors.Is(err, adapter.ErrNotFound) {
+			t.Errorf("who wants %s: the account leads to the user %q, %v", name, owner.ID, err)
+		}
+	}
+}
+
+// An account that was unlinked does not come back by calls that met its sign-up half-way.
+func TestUnlinkedAmidSignUps(t *testing.T) {
+	store := open(t, replicaSet.bare(t), mongo.Options{})
+	ctx := t.Context()
+	for round := range 60 {
+		key := adapter.AccountKey{Provider: "github", ProviderAccountID: fmt.Sprint(round)}
+		account := adapter.Account{Type: "oauth", Provider: key.Provider, ProviderAccountID: key.ProviderAccountID}
+		var linking sync.WaitGroup
+		for range 4 {
+			linking.Go(func() {
+				a := account
+				a.UserID = bson.NewObjectID().Hex() // who is not there
+				if _, err := store.LinkAccount(ctx, a); err != nil && !errors.Is(err, adapter.ErrConflict) {
+					t.Error(err)
+				}
+			})
+		}
+		_, _, err := store.CreateUserWithAccount(ctx, adapter.User{}, account)
+		check(t, err)
+		check(t, store.UnlinkAccount(ctx, key))
+		linking.Wait()
+		if owner, err := store.GetUserByAccount(ctx, key); !errors.Is(err, adapter.ErrNotFound) {
+			t.Errorf("round %d: the account that was unlinked leads to the user %q, %v", round, owner.ID, err)
+		}
 	}
 }
 

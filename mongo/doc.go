@@ -37,7 +37,10 @@
 //
 // [adapter.Schema] makes and checks them. Without them nothing is unique and nothing
 // expires, so the first call looks for them (five round trips) and every call is a
-// [*SchemaError] until they are there; see [Options.SkipSchemaCheck].
+// [*SchemaError] until they are there; see [Options.SkipSchemaCheck]. An index that does as
+// much serves, whatever its name and whoever made it: unique and sparse, or unique without a
+// condition as long as no user lacks an e-mail address. ApplySchema makes all that it can,
+// and its error lists the rest with what to do about it.
 //
 //	users                email, unique, of those that have one
 //	accounts             provider and providerAccountId, unique; userId
@@ -48,6 +51,13 @@
 // E-mail addresses are stored in the form of adapter.NormalizeEmail, which is in lower case,
 // as Auth.js lower-cases them; the index compares them byte by byte. An address that another
 // program stored in mixed case is not found: CheckSchema names its user.
+//
+// An application may have other unique indexes and validators on the same collections. They
+// refuse what this package writes unless they have only documents with fields of the
+// application's own, and take those that lack them: a call that meets one is an
+// adapter.ErrSetup that names index or validator and fields, nothing is left half done, and
+// CheckSchema lists it beforehand, as it does views, capped and time-series collections, and
+// collections with a collation. DeleteUser works whatever there is.
 //
 // CheckSchema also lists, and Repair (adapter.Repairer) removes or mends, what a writer
 // without the indexes has left: documents with one unique key, and what belongs to users
@@ -131,6 +141,11 @@
 // and GetAuthenticator still show what is left; no session opens and no account leads to
 // the user. A user's ID is taken until its deletion is finished; if a failover undoes its last
 // step, which the majority is not waited for, until DeleteUser is called again, or Repair.
+// Where an index or a validator of the application's refuses the mark of a deletion that has
+// begun, the ID is free at once, and a deletion that is cut leaves what leads nowhere.
+//
+// A sign-up with an account that dies before it has written the account holds up whoever
+// wants the same e-mail address, ID or account next, for a tenth of a second.
 //
 // The TTL monitor runs once a minute by the server's clock; reads compare with the
 // adapter's, to the millisecond. A date in text never expires by itself.

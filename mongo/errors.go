@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -38,28 +39,33 @@ var passing = []int{
 	64, // the write was applied, but the majority has not confirmed it in time
 }
 
+// kinds are those of the contract, in which an error needs no translation.
+var kinds = []error{
+	adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrSetup,
+	adapter.ErrUnreadable, adapter.ErrClosed,
+}
+
 // failure returns an error of the driver as one of the contract's kinds.
 func failure(err error) error {
-	var (
-		field   *FieldError
-		schema  *SchemaError
-		blocked *blockedError
-	)
+	var field *FieldError
 	switch {
-	case err == nil, errors.Is(err, adapter.ErrNotFound), errors.Is(err, adapter.ErrConflict), errors.Is(err, adapter.ErrInvalid),
-		errors.Is(err, adapter.ErrUnavailable), errors.Is(err, adapter.ErrClosed), errors.Is(err, errURL),
-		errors.As(err, &schema), errors.As(err, &blocked):
+	case err == nil, slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) }):
 		return err
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return adapter.ErrNotFound
 	case errors.As(err, &field):
 		return adapter.Caused(field, field)
-	case errors.Is(err, context.Canceled):
-		return err
 	case errors.Is(err, mongo.ErrClientDisconnected):
 		return adapter.Caused(adapter.ErrClosed, err)
+	}
+	if mend := diagnose(err); mend != nil {
+		return adapter.Caused(mend, err)
+	}
+	switch {
 	case isPassing(err):
-		return adapter.Caused(adapter.ErrUnavailable, err)
+		return adapter.Caused(unavailable(err), err)
+	case errors.Is(err, context.Canceled):
+		return err
 	}
 	return adapter.Caused(refusal(err), err)
 }
@@ -81,31 +87,166 @@ func isRepeatable(err error) bool {
 		errors.As(err, &server) && (slices.ContainsFunc(passing, server.HasErrorCode) || server.HasErrorLabel("RetryableWriteError"))
 }
 
+// reply is what the server says of a command or a write that failed.
+type reply struct {
+	code    int
+	name    string
+	message string // may quote data
+	raw     bson.Raw
+	ofWrite bool // of the document to be written, not of the command
+}
+
+// replyOf returns what the server says in an error.
+func replyOf(err error) (reply, bool) {
+	if write := (mongo.WriteException{}); errors.As(err, &write) && len(write.WriteErrors) > 0 {
+		e := write.WriteErrors[0]
+		return reply{code: e.Code, message: e.Message, raw: e.Raw, ofWrite: true}, true
+	}
+	if command := (mongo.CommandError{}); errors.As(err, &command) {
+		return reply{code: int(command.Code), name: command.Name, message: command.Message, raw: command.Raw}, true
+	}
+	return reply{}, false
+}
+
+// Codes of answers about a document.
+const (
+	codeInvalidDocument = 121 // by the collection's validator
+	codeDuplicate       = 11000
+)
+
+// isRefused reports whether the server will not write a document for what is in it: a
+// unique index or a validator is against it, or it is too large.
+func isRefused(err error) bool {
+	r, ok := replyOf(err)
+	return ok && !isRepeatable(err) && (r.ofWrite || r.code == codeInvalidDocument || r.code == codeDuplicate)
+}
+
 // refusal says what the server refused with, in a text that holds no data.
 func refusal(err error) error {
-	if command := (mongo.CommandError{}); errors.As(err, &command) {
-		return fmt.Errorf("the server refuses with %s (%d)", command.Name, command.Code)
-	}
-	if write := (mongo.WriteException{}); errors.As(err, &write) && len(write.WriteErrors) > 0 {
-		return fmt.Errorf("the server refuses the write with the code %d", write.WriteErrors[0].Code)
+	switch r, ok := replyOf(err); {
+	case ok && r.name != "":
+		return fmt.Errorf("the server refuses with %s (%d)", r.name, r.code)
+	case ok:
+		return fmt.Errorf("the server refuses the write with the code %d", r.code)
 	}
 	return errors.New("unexpected error of the MongoDB driver")
 }
 
-// isDuplicate reports whether a unique index has refused a write, and the first field
-// of the index.
-func isDuplicate(err error) (field string, ok bool) {
+// duplicate is a unique index that has refused a write.
+type duplicate struct {
+	collection, index string
+	fields            []string
+	collated          bool // it compares texts by other rules than byte by byte
+}
+
+// duplicateOf returns the unique index that has refused a write.
+func duplicateOf(err error) (duplicate, bool) {
 	if !mongo.IsDuplicateKeyError(err) {
-		return "", false
+		return duplicate{}, false
 	}
-	var raw bson.Raw
-	if command := (mongo.CommandError{}); errors.As(err, &command) {
-		raw = command.Raw
+	r, _ := replyOf(err)
+	_, place, _ := strings.Cut(r.message, " collection: ")
+	place, _, _ = strings.Cut(place, " dup key: ")
+	place, _, collated := strings.Cut(place, " collation: ")
+	namespace, index, _ := strings.Cut(place, " index: ")
+	_, collection, _ := strings.Cut(namespace, ".")
+	d := duplicate{collection: collection, index: index, collated: collated}
+	if _, err := r.raw.LookupErr("collation"); err == nil {
+		d.collated = true
 	}
-	if write := (mongo.WriteException{}); errors.As(err, &write) && len(write.WriteErrors) > 0 {
-		raw = write.WriteErrors[0].Raw
+	pattern, _ := r.raw.Lookup("keyPattern").DocumentOK()
+	elements, _ := pattern.Elements()
+	for _, e := range elements {
+		d.fields = append(d.fields, e.Key())
 	}
-	pattern, _ := raw.Lookup("keyPattern").DocumentOK()
-	first, err := pattern.IndexErr(0)
-	return first.Key(), err == nil
+	return d, true
+}
+
+// covers reports whether documents that the index finds alike are so in these fields.
+func (d duplicate) covers(fields ...string) bool {
+	for _, field := range fields {
+		if !slices.Contains(d.fields, field) {
+			return false
+		}
+	}
+	return !d.collated
+}
+
+// setup says what to do about an index that is none of this package's.
+func (d duplicate) setup() error {
+	how := ""
+	if d.collated {
+		how = ", which compares by a collation,"
+	}
+	return adapter.Setup(
+		fmt.Sprintf("the unique index %q of the collection %s on %s%s refuses a document", d.index, d.collection, strings.Join(d.fields, ", "), how),
+		"it is not one of those that the package needs: drop it, or let it have only documents that have the field (partialFilterExpression)")
+}
+
+// invalidDocument is a document that the validator of a collection refuses. The server
+// does not say of which one.
+type invalidDocument struct {
+	collection string
+	err        error
+}
+
+func (e *invalidDocument) Error() string { return e.err.Error() }
+func (e *invalidDocument) Unwrap() error { return e.err }
+
+// at adds the collection's name to an error in which the server leaves it out.
+func at(c *mongo.Collection, err error) error {
+	if r, ok := replyOf(err); ok && r.code == codeInvalidDocument {
+		return &invalidDocument{c.Name(), err}
+	}
+	return err
+}
+
+// setup says what to do about a validator.
+func (e *invalidDocument) setup() error {
+	of := ""
+	if e.collection != "" {
+		of = " of the collection " + e.collection
+	}
+	which := ""
+	if r, ok := replyOf(e.err); ok {
+		if names := unsatisfied(r.raw.Lookup("errInfo")); len(names) > 0 {
+			which = ", for " + strings.Join(names, ", ")
+		}
+	}
+	return adapter.Setup("the validator"+of+" refuses a document"+which,
+		"let it take the fields that the package comment lists, and documents that lack some of them")
+}
+
+// unsatisfied returns the names of the fields for which a validator refuses a document:
+// the schema has a list of each kind. Their values are there too, and are left.
+func unsatisfied(v bson.RawValue) (names []string) {
+	elements := func(v bson.RawValue) []bson.RawElement {
+		switch v.Type {
+		case bson.TypeEmbeddedDocument:
+			all, _ := v.Document().Elements()
+			return all
+		case bson.TypeArray:
+			all, _ := bson.Raw(v.Array()).Elements()
+			return all
+		}
+		return nil
+	}
+	for _, e := range elements(v) {
+		switch e.Key() {
+		case "consideredValue", "consideredValues", "specifiedAs":
+		case "missingProperties", "additionalProperties":
+			for _, name := range elements(e.Value()) {
+				if s, ok := name.Value().StringValueOK(); ok {
+					names = append(names, s)
+				}
+			}
+		case "propertyName":
+			if s, ok := e.Value().StringValueOK(); ok {
+				names = append(names, s)
+			}
+		default:
+			names = append(names, unsatisfied(e.Value())...)
+		}
+	}
+	return names
 }

@@ -131,7 +131,7 @@ func TestRefusesToWorkWithoutIndexes(t *testing.T) {
 	store := mongo.New(db, mongo.Options{})
 	_, err := store.CreateUser(ctx, adapter.User{Email: "ada@example.com"})
 	var missing *mongo.SchemaError
-	if !errors.As(err, &missing) || len(missing.Missing) != 10 || !strings.Contains(err.Error(), "ApplySchema") {
+	if !errors.As(err, &missing) || len(missing.Problems) != 10 || !strings.Contains(err.Error(), "ApplySchema") {
 		t.Fatalf("CreateUser without indexes: %v", err)
 	}
 	unchecked := mongo.New(db, mongo.Options{SkipSchemaCheck: true})
@@ -168,7 +168,7 @@ func TestCheckSchema(t *testing.T) {
 		{"index of users on email", "is missing", false},
 		{"index of users on email", `["first","second"]`, true},
 		{"users", `"mixed"`, true},
-		{"index of sessions on sessionToken", "with other options", true},
+		{"index of sessions on sessionToken", "is not unique", false},
 		{"index of verification_tokens on expires", "is missing", false},
 	} {
 		found := false
@@ -198,7 +198,6 @@ func TestCheckSchema(t *testing.T) {
 	}
 	_, err = users.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: bson.A{"second", "mixed"}}}}})
 	check(t, err)
-	check(t, db.Collection("sessions").Indexes().DropAll(ctx))
 	check(t, schema.ApplySchema(ctx))
 	if problems, err := schema.CheckSchema(ctx); err != nil || len(problems) != 0 {
 		t.Errorf("CheckSchema after all was mended: %+v, %v", problems, err)

@@ -409,7 +409,7 @@ func (s *store) unfinished(ctx context.Context, c *collections) ([]repair.Findin
 	for _, user := range users {
 		id := user.Lookup("_id")
 		if isSigningUp(user) {
-			all = append(all, repair.New(c.users.Name(), fmt.Sprintf("the sign-up of the user with the _id %s was cut: sign up again, or Repair", id), "finished",
+			all = append(all, repair.New(c.users.Name(), fmt.Sprintf("the sign-up of the user with the _id %s was cut: sign up again, or Repair", id), "finished if its account is there, else removed",
 				func(ctx context.Context) error { return s.finish(ctx, c, user) }))
 			continue
 		}

@@ -136,6 +136,7 @@ func TestRepairWhatWasCut(t *testing.T) {
 	insert(t, db.Collection("users"), bson.D{
 		{Key: "_id", Value: oid(t, "cc")}, {Key: "authstore", Value: bson.D{{Key: "nonce", Value: long}, {Key: "signUp", Value: account}}},
 	})
+	insert(t, db.Collection("accounts"), account)
 	insert(t, db.Collection("sessions"), bson.D{{Key: "userId", Value: oid(t, "dd")}, {Key: "sessionToken", Value: "orphan"}, {Key: "expires", Value: bson.NewDateTimeFromTime(noon)}})
 	repairs(t, db, store, []string{"the deletion of the user with the _id " + `{"$oid":"` + oid(t, "aa").Hex(), "the sign-up of the user", "sessions, orphan"}, nil)
 	u, err := store.GetUserByAccount(t.Context(), adapter.AccountKey{Provider: "github", ProviderAccountID: "1"})

@@ -2,7 +2,6 @@ package mongo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +19,8 @@ type index struct {
 	collection *mongo.Collection
 	fields     []string
 	unique     bool
+	// anyOrder: the fields may have another order, since every query names all.
+	anyOrder bool
 	// texts: only documents whose first field is a text that is not empty are in it.
 	texts bool
 	// ttl: documents go when the date in the field has passed.
@@ -30,7 +31,7 @@ type index struct {
 func (c *collections) indexes() []index {
 	return []index{
 		{collection: c.users, fields: []string{"email"}, unique: true, texts: true},
-		{collection: c.accounts, fields: []string{"provider", "providerAccountId"}, unique: true},
+		{collection: c.accounts, fields: []string{"provider", "providerAccountId"}, unique: true, anyOrder: true},
 		{collection: c.accounts, fields: []string{"userId"}},
 		{collection: c.sessions, fields: []string{"sessionToken"}, unique: true},
 		{collection: c.sessions, fields: []string{"userId"}},
@@ -54,13 +55,25 @@ func (i index) keys() bson.D {
 	return keys
 }
 
-func (i index) model() mongo.IndexModel {
+// partial is the condition of documents that are in the index: nil for none.
+func (i index) partial() bson.D {
+	if !i.texts {
+		return nil
+	}
+	return bson.D{{Key: i.fields[0], Value: isText}}
+}
+
+// model describes the index to the server. The name "" is the usual one.
+func (i index) model(name string) mongo.IndexModel {
 	o := options.Index()
+	if name != "" {
+		o.SetName(name)
+	}
 	if i.unique {
 		o.SetUnique(true)
 	}
 	if i.texts {
-		o.SetPartialFilterExpression(bson.D{{Key: i.fields[0], Value: isText}})
+		o.SetPartialFilterExpression(i.partial())
 	}
 	if i.ttl {
 		o.SetExpireAfterSeconds(0)
@@ -90,96 +103,290 @@ func (i index) ask() string {
 
 // specification is an index as the server describes it.
 type specification struct {
+	Name    string
 	Key     bson.D
 	Unique  bool
 	Partial bson.Raw `bson:"partialFilterExpression"`
 	TTL     *float64 `bson:"expireAfterSeconds"`
 	Sparse  bool
+	Hidden  bool // from queries
 	// Collation compares texts by other rules than byte by byte.
 	Collation bson.Raw
 }
 
-// isOn reports whether an index is on the same fields, in the same order.
-func (i index) isOn(s specification) bool {
-	return slices.EqualFunc(s.Key, i.fields, func(e bson.E, field string) bool {
-		direction, _ := bson.Marshal(bson.D{{Key: "", Value: e.Value}})
-		n, ok := whole(bson.Raw(direction).Lookup(""))
-		return e.Key == field && ok && n == 1
+func (s specification) has(field string) bool {
+	return slices.ContainsFunc(s.Key, func(e bson.E) bool { return e.Key == field })
+}
+
+func (s specification) fields() string {
+	var all []string
+	for _, e := range s.Key {
+		all = append(all, e.Key)
+	}
+	return strings.Join(all, ", ")
+}
+
+// isOrdered reports whether all fields of an index are sorted, up or down.
+func (s specification) isOrdered() bool {
+	return !slices.ContainsFunc(s.Key, func(e bson.E) bool {
+		return !isNumber(e.Value)
 	})
 }
 
-// serves reports whether an index on the same fields does what is asked of it.
-func (i index) serves(s specification) bool {
-	var partial bson.Raw
-	if i.texts {
-		partial, _ = bson.Marshal(bson.D{{Key: i.fields[0], Value: isText}})
+func isNumber(v any) bool {
+	switch v.(type) {
+	case int32, int64, float64:
+		return true
 	}
-	return s.Unique == i.unique && slices.Equal(s.Partial, partial) && !s.Sparse && s.Collation == nil &&
-		(s.TTL != nil) == i.ttl && (s.TTL == nil || *s.TTL == 0)
+	return false
 }
 
-// missing is an index that is not there, or is another one.
+// isOn reports whether an index is on the same fields.
+func (i index) isOn(s specification) bool {
+	return len(s.Key) == len(i.fields) && !slices.ContainsFunc(i.fields, func(field string) bool { return !s.has(field) })
+}
+
+// serves reports whether an index does what is asked of it, whatever its name and whoever
+// made it.
+func (i index) serves(s specification) bool {
+	switch {
+	case s.Hidden || s.Collation != nil || len(s.Key) == 0:
+		return false
+	case i.unique:
+		return s.Unique && s.isOrdered() && i.isOn(s) && (i.anyOrder || s.Key[0].Key == i.fields[0]) && i.hasTexts(s.Partial)
+	case i.ttl:
+		return i.isOn(s) && s.Partial == nil && s.TTL != nil && *s.TTL == 0
+	}
+	return s.Key[0].Key == i.fields[0] && s.Partial == nil && (isNumber(s.Key[0].Value) || s.Key[0].Value == "hashed")
+}
+
+// hasTexts reports whether an index has at least the documents whose fields are texts
+// that are not empty, and the server uses it for a query of such a text.
+func (i index) hasTexts(partial bson.Raw) bool {
+	all, err := partial.Elements()
+	if partial == nil || err != nil {
+		return partial == nil
+	}
+	for _, e := range all {
+		condition, _ := e.Value().DocumentOK()
+		operator, err := condition.IndexErr(0)
+		if err != nil || !slices.Contains(i.fields, e.Key()) {
+			return false
+		}
+		other, err := condition.IndexErr(1)
+		if err == nil && other.Key() != "" {
+			return false
+		}
+		text, isText := operator.Value().StringValueOK()
+		flag, isFlag := operator.Value().BooleanOK()
+		switch operator.Key() {
+		case "$exists":
+			if !isFlag || !flag {
+				return false
+			}
+		case "$gt", "$gte":
+			if !isText || text != "" {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// isWhole reports whether an index has documents without its fields too, of which a
+// unique one takes one alone.
+func (s specification) isWhole() bool { return s.Partial == nil && !s.Sparse }
+
+// displaces reports whether the server takes an index for the same as the one that is
+// asked for, so that both cannot be there.
+func (i index) displaces(s specification) bool {
+	partial, _ := bson.Marshal(i.partial())
+	if i.partial() == nil {
+		partial = nil
+	}
+	return i.isOn(s) && s.isOrdered() && s.Collation == nil && slices.Equal(s.Partial, partial) && s.Unique == i.unique && !s.Sparse
+}
+
+// missing is an index that is not there. detail says why, if an index of the same fields
+// is there.
 type missing struct {
 	index
-	differs bool
+	detail  string
+	blocked bool
 }
 
-// missing compares the indexes of the database with those that the package needs, in
+// stock is what a database has: the indexes of each collection, and what is wrong with
+// collections.
+type stock struct {
+	indexes  map[*mongo.Collection][]specification
+	lacks    []missing
+	problems []adapter.SchemaProblem
+}
+
+// all returns the collections.
+func (c *collections) all() []*mongo.Collection {
+	return []*mongo.Collection{c.users, c.accounts, c.sessions, c.tokens, c.authenticators}
+}
+
+// missing returns the indexes that the package needs and the database lacks.
+func (c *collections) missing(ctx context.Context) ([]missing, error) {
+	there, err := c.stock(ctx)
+	return there.lacks, err
+}
+
+// stock compares the indexes of the database with those that the package needs, in
 // one round trip for each collection. They come one after the other: five connections
 // would cost a cold start more.
-func (c *collections) missing(ctx context.Context) ([]missing, error) {
-	there := map[*mongo.Collection][]specification{}
-	for _, of := range []*mongo.Collection{c.users, c.accounts, c.sessions, c.tokens, c.authenticators} {
-		cursor, err := of.Indexes().List(ctx)
+func (c *collections) stock(ctx context.Context) (stock, error) {
+	there := stock{indexes: map[*mongo.Collection][]specification{}}
+	var usable []*mongo.Collection
+	for _, of := range c.all() {
+		specifications, err := listIndexes(ctx, of)
+		if r, ok := replyOf(err); ok && r.code == codeView {
+			there.problems = append(there.problems, problem(of, "is a view, which takes no index: name another collection in Options.Collections, or drop it and run ApplySchema"))
+			continue
+		}
 		if err != nil {
-			return nil, err
+			return there, err
 		}
-		var all []specification
-		if err := cursor.All(ctx, &all); err != nil {
-			return nil, err
+		if slices.ContainsFunc(specifications, func(s specification) bool { return s.Name == "_id_" && s.Collation != nil }) {
+			there.problems = append(there.problems, problem(of, "has a default collation, by which texts are compared: tokens and addresses that differ could be taken for the same. "+
+				"Make the collection anew without one, and copy its documents"))
+			continue
 		}
-		there[of] = all
+		there.indexes[of], usable = specifications, append(usable, of)
 	}
-	var lacks []missing
 	for _, i := range c.indexes() {
-		on := slices.IndexFunc(there[i.collection], i.isOn)
-		switch {
-		case on < 0:
-			lacks = append(lacks, missing{index: i})
-		case !i.serves(there[i.collection][on]):
-			lacks = append(lacks, missing{index: i, differs: true})
+		if !slices.Contains(usable, i.collection) {
+			continue
+		}
+		lack, err := i.lack(ctx, there.indexes[i.collection])
+		if err != nil {
+			return there, err
+		}
+		if lack != nil {
+			there.lacks = append(there.lacks, *lack)
 		}
 	}
-	return lacks, nil
+	return there, nil
 }
 
-// SchemaError is the answer of every call while indexes are missing without which the
-// contract does not hold.
+// codeView is that of a command which views do not take.
+const codeView = 166
+
+func problem(of *mongo.Collection, detail string) adapter.SchemaProblem {
+	return adapter.SchemaProblem{Object: "collection " + of.Name(), Detail: detail, Blocking: true}
+}
+
+func listIndexes(ctx context.Context, of *mongo.Collection) ([]specification, error) {
+	cursor, err := of.Indexes().List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []specification
+	err = cursor.All(ctx, &all)
+	return all, err
+}
+
+// lack returns what is missing if no index serves: nil if one does.
+func (i index) lack(ctx context.Context, there []specification) (*missing, error) {
+	lack := &missing{index: i}
+	for _, s := range there {
+		if i.serves(s) {
+			if !i.texts || !s.isWhole() {
+				return nil, nil
+			}
+			without, err := has(ctx, i.collection, bson.D{{Key: i.fields[0], Value: nil}})
+			if err != nil || !without {
+				return nil, err
+			}
+		}
+		if i.isOn(s) {
+			lack.detail, lack.blocked = i.differs(s), lack.blocked || i.displaces(s)
+		}
+	}
+	return lack, nil
+}
+
+// differs says how an index on the same fields is another one than is asked for.
+func (i index) differs(s specification) string {
+	var all []string
+	if i.unique && !s.Unique {
+		all = append(all, "is not unique")
+	}
+	if s.Collation != nil {
+		all = append(all, "compares by a collation")
+	}
+	if s.Hidden {
+		all = append(all, "is hidden")
+	}
+	if i.ttl && (s.TTL == nil || *s.TTL != 0) {
+		all = append(all, "has not expireAfterSeconds 0")
+	}
+	if s.Partial != nil {
+		all = append(all, "is partial")
+	}
+	if i.texts && s.isWhole() {
+		all = append(all, "takes only one document without the field, and there are some")
+	}
+	if len(all) == 0 {
+		all = append(all, "has other options")
+	}
+	return fmt.Sprintf("the index %q of the same fields %s", s.Name, strings.Join(all, ", "))
+}
+
+// SchemaError is an adapter.ErrSetup: the answer of every call while indexes are missing
+// without which the contract does not hold, and of an ApplySchema that could not make all.
 type SchemaError struct {
-	Missing []string // the indexes: "index of users on email"
+	Problems []adapter.SchemaProblem
 }
 
 // Error says what to do.
 func (e *SchemaError) Error() string {
-	return "the database lacks or has another " + strings.Join(e.Missing, ", another ") +
-		": run ApplySchema once (or see Options.SkipSchemaCheck)"
+	var missing, said []string
+	for _, p := range e.Problems {
+		if p.Blocking {
+			said = append(said, "the "+p.Object+" "+p.Detail)
+		} else {
+			missing = append(missing, p.Object)
+		}
+	}
+	if len(missing) > 0 {
+		said = append([]string{"the database lacks the " + strings.Join(missing, ", the ") + ": run ApplySchema once (or see Options.SkipSchemaCheck)"}, said...)
+	}
+	return strings.Join(said, "; ")
 }
 
+// Is makes the error an adapter.ErrSetup.
+func (e *SchemaError) Is(target error) bool { return target == adapter.ErrSetup }
+
+// schemaError returns the error for problems: nil if there are none.
+func schemaError(problems []adapter.SchemaProblem) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return &SchemaError{problems}
+}
+
+// checkIndexes is what the first call begins with.
 func (s *store) checkIndexes(ctx context.Context, c *collections) error {
-	lacks, err := c.missing(ctx)
-	if err != nil || len(lacks) == 0 {
+	there, err := c.stock(ctx)
+	if err != nil {
 		return err
 	}
-	e := &SchemaError{}
-	for _, m := range lacks {
-		e.Missing = append(e.Missing, m.object())
+	problems := there.problems
+	for _, m := range there.lacks {
+		problems = append(problems, m.problem())
 	}
-	return adapter.Caused(e, e)
+	return schemaError(problems)
 }
 
 // CheckSchema implements adapter.Schema. It reports each index that is missing or
-// differs, and the documents that break a rule: see findings. It reads all collections
-// but the verification tokens, and these too if their index is missing.
+// differs, what else of collections, indexes and validators stands in the way, and the
+// documents that break a rule: see findings. It reads all collections but the verification
+// tokens, and these too if their index is missing.
 func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
 	problems, err := s.problems(alone(ctx))
 	return problems, adapter.WrapError(ctx, backend, "CheckSchema", failure(err))
@@ -190,28 +397,39 @@ func (s *store) problems(ctx context.Context) ([]adapter.SchemaProblem, error) {
 	if err != nil {
 		return nil, err
 	}
-	lacks, err := c.missing(ctx)
+	there, err := c.stock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var all []adapter.SchemaProblem
-	for _, m := range lacks {
+	all := there.problems
+	for _, m := range there.lacks {
 		all = append(all, m.problem())
 	}
-	found, err := s.findings(ctx, c, lacks)
-	return append(all, repair.Problems(found)...), err
+	all = append(all, c.foreignIndexes(there)...)
+	more, err := s.foreignOptions(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.findings(ctx, c, there.lacks)
+	return append(append(all, more...), repair.Problems(found)...), err
 }
 
 func (m missing) problem() adapter.SchemaProblem {
-	if m.differs {
-		return adapter.SchemaProblem{Object: m.object(), Blocking: true, Detail: strings.TrimSpace(
-			"is there with other options: drop it, after looking who needs it, and run ApplySchema, which makes it " + m.ask())}
+	p := adapter.SchemaProblem{Object: m.object(), Blocking: m.blocked}
+	switch {
+	case m.blocked:
+		p.Detail = strings.TrimSpace("cannot be made, since " + m.detail + ": drop that one, after looking who needs it, and run ApplySchema, which makes it " + m.ask())
+	case m.detail != "":
+		p.Detail = "is missing, since " + m.detail + ": run ApplySchema, which makes another one beside it"
+	default:
+		p.Detail = "is missing: run ApplySchema"
 	}
-	return adapter.SchemaProblem{Object: m.object(), Detail: "is missing: run ApplySchema"}
+	return p
 }
 
 // ApplySchema implements adapter.Schema: it creates the collections and indexes that
-// are missing. It drops and changes nothing; what stands in the way is the error.
+// are missing. It drops and changes nothing; what stands in the way is the error, a
+// [*SchemaError], after all else has been made.
 func (s *store) ApplySchema(ctx context.Context) error {
 	return adapter.WrapError(ctx, backend, "ApplySchema", failure(s.apply(alone(ctx))))
 }
@@ -221,32 +439,76 @@ func (s *store) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lacks, err := c.missing(ctx)
+	there, err := c.stock(ctx)
 	if err != nil {
 		return err
 	}
-	for _, m := range lacks {
-		if m.differs {
-			return blocked(m.object(), errors.New("an index on the same fields has other options"))
-		}
-		_, err := m.collection.Indexes().CreateOne(ctx, m.model())
-		if mongo.IsDuplicateKeyError(err) {
-			return blocked(m.object(), err)
-		}
+	problems := there.problems
+	for _, m := range there.lacks {
+		problem, err := m.make(ctx)
 		if err != nil {
 			return err
 		}
+		if problem != nil {
+			problems = append(problems, *problem)
+		}
 	}
-	return nil
+	return schemaError(problems)
 }
 
-// blockedError is what somebody has to mend before ApplySchema can do its work.
-type blockedError struct{ object string }
+// Codes of answers to the creation of an index.
+const (
+	codeSameIndex = 85 // there is one that the server takes for the same
+	codeSameName  = 86
+)
 
-func (e *blockedError) Error() string {
-	return "the " + e.object + " cannot be made: CheckSchema names what stands in the way"
+// make creates an index, and returns what stands in the way.
+func (m missing) make(ctx context.Context) (*adapter.SchemaProblem, error) {
+	p := m.problem()
+	if m.blocked {
+		return &p, nil
+	}
+	_, err := m.collection.Indexes().CreateOne(ctx, m.model(""))
+	if r, ok := replyOf(err); ok && (r.code == codeSameIndex || r.code == codeSameName) {
+		_, err = m.collection.Indexes().CreateOne(ctx, m.model(backendPrefix+strings.Join(m.fields, "_"))) // the usual name is taken
+	}
+	if err == nil || isPassing(err) || ctx.Err() != nil {
+		return nil, err
+	}
+	p.Blocking, p.Detail = true, "cannot be made: "+m.obstacle(err)
+	return &p, nil
 }
 
-func blocked(object string, cause error) error {
-	return adapter.Caused(&blockedError{object}, cause)
+// backendPrefix begins the names of indexes whose usual names are taken.
+const backendPrefix = "authstore_"
+
+// obstacle says why an index cannot be made, and what to do about it.
+func (m missing) obstacle(err error) string {
+	r, _ := replyOf(err)
+	switch {
+	case mongo.IsDuplicateKeyError(err):
+		return "there are documents that have the same " + strings.Join(m.fields, " and ") + ": CheckSchema lists them"
+	case r.code == codeSameIndex || r.code == codeSameName:
+		of := m.detail
+		if of == "" {
+			of = fmt.Sprintf("the names %q and %q are those of other indexes", strings.Join(m.fields, "_1_")+"_1", backendPrefix+strings.Join(m.fields, "_"))
+		}
+		return of + ": drop it, after looking who needs it, and run ApplySchema again"
+	case r.code == codeCannotCreate && m.ttl:
+		return "the collection does not take an index by which documents go, as a capped one does not: copy its documents into another one, which has its name then"
+	case r.code == codeCannotCreate:
+		return "the collection does not take it. If it is sharded, its key must begin the index: see the package comment, section Limits"
+	case r.code == codeInvalidOptions:
+		return "the collection does not take it. A time-series collection takes no unique index: name another one in Options.Collections"
+	}
+	if mend := diagnose(err); mend != nil {
+		return mend.Error()
+	}
+	return refusal(err).Error()
 }
+
+// More codes of answers to the creation of an index.
+const (
+	codeCannotCreate   = 67
+	codeInvalidOptions = 72
+)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -53,29 +54,31 @@ func (s *store) signUp(ctx context.Context, c *collections, id any, user bson.D,
 			return err
 		}
 		// Another call finished or removed the user, or a new primary never had it.
-		if _, err = s.user(ctx, c, byID(id)); !errors.Is(err, adapter.ErrNotFound) {
+		if done, err = s.hasSignedUp(ctx, c, id, account); err != nil || done {
 			return err
 		}
 	}
 	return raced()
 }
 
+// hasSignedUp reports whether a user is there by this sign-up. An ID that was made for
+// it is of no other; one that the application gave may be, unless its account is there.
+func (s *store) hasSignedUp(ctx context.Context, c *collections, id any, account bson.Raw) (bool, error) {
+	_, err := s.user(ctx, c, byID(id))
+	switch {
+	case errors.Is(err, adapter.ErrNotFound):
+		return false, nil
+	case err != nil || adapter.IsNewID(ctx):
+		return err == nil, err
+	}
+	return has(ctx, c.accounts, byID(account.Lookup("_id")))
+}
+
 // trySignUp takes the steps of a sign-up, and reports whether it took the last one.
 func (s *store) trySignUp(ctx context.Context, c *collections, id any, user bson.D, account bson.Raw) (bool, error) {
-	nonce, repeated := bson.NewObjectID(), false
+	nonce := bson.NewObjectID()
 	unfinished := bson.E{Key: stateField, Value: bson.D{{Key: "nonce", Value: nonce}, {Key: signUpField, Value: account}}}
-	err := s.insertUser(ctx, c, append(user, unfinished), func(ctx context.Context, to *mongo.Collection, doc any) error {
-		again, err := insertRepeatably(ctx, to, writeconcern.W1(), doc)
-		repeated = repeated || again
-		return err
-	})
-	if repeated && errors.Is(err, adapter.ErrConflict) {
-		// With itself, if its account is there: the reply was lost, and another call finished it.
-		if there, failed := c.settle(ctx, id, nonce, account.Lookup("_id")); there || failed != nil {
-			return false, failed
-		}
-	}
-	if err != nil {
+	if err := s.insertUser(ctx, c, append(slices.Clip(user), unfinished), insertRepeatably(writeconcern.W1())); err != nil {
 		return false, err
 	}
 	return s.complete(ctx, c, id, nonce, account)
@@ -133,10 +136,14 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 	}
 	filter := append(byID(stored), bson.E{Key: stateField, Value: nil}) // nil: there is no such field
 	changes := userUpdate(up, s.options.Now())
-	for since := time.Now(); time.Since(since) < endurance; {
+	var wanted bson.D
+	if up.Email != nil && *up.Email != "" {
+		wanted = bson.D{{Key: "email", Value: *up.Email}}
+	}
+	for p := newPatience(); p.lasts(); {
 		doc, err := update(ctx, c.users, filter, changes)
-		if field, taken := isDuplicate(err); taken {
-			if err := s.yields(ctx, c, field, *up.Email); err != nil {
+		if taken, isDuplicate := duplicateOf(err); isDuplicate {
+			if err := s.yields(ctx, c, p, taken, err, wanted); err != nil {
 				return adapter.User{}, failure(err)
 			}
 			continue
@@ -170,17 +177,38 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 
 func (c *collections) delete(ctx context.Context, id any) error {
 	nonce := bson.NewObjectID()
-	if err := c.beginDeletion(ctx, id, nonce); err != nil {
+	switch err := c.beginDeletion(ctx, id, nonce); {
+	case isRefused(err):
+		return c.deleteUnmarked(ctx, id)
+	case err != nil:
 		return err
 	}
-	if err := each(c.ofUsers(), func(of *mongo.Collection) error {
-		_, err := deleteMany(ctx, of, bson.D{{Key: "userId", Value: id}})
-		return err
-	}); err != nil {
+	if err := c.deleteOwned(ctx, id); err != nil {
 		return err
 	}
 	_, err := deleteMany(ctx, c.soon, unfinished(id, nonce))
 	return err
+}
+
+// deleteUnmarked deletes a user in whose place the server takes no mark, since an index or
+// a validator is against it. The sessions go first: if it is cut, none may open for
+// another user of that ID.
+func (c *collections) deleteUnmarked(ctx context.Context, id any) error {
+	if _, err := deleteMany(ctx, c.sessions, bson.D{{Key: "userId", Value: id}}); err != nil {
+		return err
+	}
+	if _, err := deleteMany(ctx, c.users, byID(id)); err != nil {
+		return err
+	}
+	return c.deleteOwned(ctx, id)
+}
+
+// deleteOwned deletes what belongs to a user.
+func (c *collections) deleteOwned(ctx context.Context, id any) error {
+	return each(c.ofUsers(), func(of *mongo.Collection) error {
+		_, err := deleteMany(ctx, of, bson.D{{Key: "userId", Value: id}})
+		return err
+	})
 }
 
 // each calls f for all collections at once, and returns the first error.
@@ -202,7 +230,7 @@ func (c *collections) beginDeletion(ctx context.Context, id any, nonce bson.Obje
 	mark := bson.D{{Key: stateField, Value: bson.D{{Key: "nonce", Value: nonce}, {Key: "deleted", Value: true}}}}
 	for since := time.Now(); time.Since(since) < endurance; {
 		_, err := c.users.ReplaceOne(ctx, byID(id), mark, options.Replace().SetUpsert(true))
-		if _, taken := isDuplicate(err); !taken {
+		if taken, isDuplicate := duplicateOf(err); !isDuplicate || !taken.covers("_id") {
 			return err
 		} // two made the mark at once
 	}
@@ -211,7 +239,7 @@ func (c *collections) beginDeletion(ctx context.Context, id any, nonce bson.Obje
 
 // deleteMany deletes all documents that a filter finds.
 func deleteMany(ctx context.Context, from *mongo.Collection, filter bson.D) (n int, err error) {
-	_, err = repeatable(ctx, func() error {
+	err = repeatable(ctx, func() error {
 		done, err := from.DeleteMany(ctx, filter)
 		if err == nil {
 			n = int(done.DeletedCount)

@@ -11,9 +11,9 @@ import (
 func (s *store) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
 	ctx, c, err := s.begin(ctx)
 	if err == nil {
-		_, err = c.tokens.InsertOne(ctx, encodeToken(t))
+		err = insertOnce(ctx, c.tokens, encodeToken(t))
 	}
-	if _, taken := isDuplicate(err); taken {
+	if taken, isDuplicate := duplicateOf(err); isDuplicate && taken.covers("token") {
 		err = adapter.Conflict(adapter.FieldVerificationToken)
 	}
 	return result(t, err)
