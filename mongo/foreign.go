@@ -22,7 +22,7 @@ func (c *collections) foreignIndexes(there stock) []adapter.SchemaProblem {
 	var all []adapter.SchemaProblem
 	for _, of := range c.all() {
 		for _, s := range there.indexes[of] {
-			if s.Unique && s.Name != "_id_" && !c.isOurs(of, s, there.lacks) && !c.isImplied(of, s) && !c.isOptional(of, s) {
+			if s.Unique && s.Name != "_id_" && !there.isOurs(c, of, s) && !c.isImplied(of, s) && !c.isOptional(of, s) {
 				all = append(all, adapter.SchemaProblem{
 					Object: fmt.Sprintf("index %s of %s", s.Name, of.Name()), Blocking: true,
 					Detail: fmt.Sprintf("is unique on %s, for which it can refuse what this package writes: drop it, after looking who needs it, "+
@@ -35,14 +35,10 @@ func (c *collections) foreignIndexes(there stock) []adapter.SchemaProblem {
 }
 
 // isOurs reports whether an index is one that this package needs, and makes do with.
-func (c *collections) isOurs(of *mongo.Collection, s specification, lacks []missing) bool {
-	for _, i := range c.indexes() {
-		if i.collection == of && i.unique && i.serves(s) {
-			lacking := slices.ContainsFunc(lacks, func(m missing) bool { return m.collection == of && m.unique })
-			return !i.texts || !s.isWhole() || !lacking
-		}
-	}
-	return false
+func (there stock) isOurs(c *collections, of *mongo.Collection, s specification) bool {
+	return slices.ContainsFunc(c.indexes(), func(i index) bool {
+		return i.collection == of && i.unique && i.serves(s) && !(i.texts && s.isWhole() && there.addressless)
+	})
 }
 
 // isImplied reports whether an index refuses nothing that this package's own do not refuse:

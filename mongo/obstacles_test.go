@@ -1,0 +1,447 @@
+package mongo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/measure"
+	"github.com/authstore/authstore/mongo"
+)
+
+func ascending(fields ...string) bson.D {
+	var keys bson.D
+	for _, field := range fields {
+		keys = append(keys, bson.E{Key: field, Value: 1})
+	}
+	return keys
+}
+
+func makeIndex(t *testing.T, c *driver.Collection, keys bson.D, o *options.IndexOptionsBuilder) {
+	t.Helper()
+	_, err := c.Indexes().CreateOne(t.Context(), driver.IndexModel{Keys: keys, Options: o})
+	check(t, err)
+}
+
+// calls makes every call that writes, for one user with everything, whose values but for the
+// keys are those of all others. What a refused call was to make is not there for later ones.
+func calls(ctx context.Context, store adapter.Adapter, n int) []measure.Operation {
+	key := adapter.AccountKey{Provider: "github", ProviderAccountID: fmt.Sprint(n)}
+	account := adapter.Account{
+		UserID: newID(uint64(1000 + n)), Type: "oauth", Provider: key.Provider, ProviderAccountID: key.ProviderAccountID, AccessToken: "a", ExpiresAt: 1, Scope: "user",
+	}
+	signUp := account
+	signUp.UserID, signUp.ProviderAccountID = "", fmt.Sprint("signed up ", n)
+	user := adapter.User{ID: account.UserID, Name: "Ada", Email: fmt.Sprintf("ada%d@example.com", n), Image: "https://example.com/ada.png"}
+	token := fmt.Sprint("session", n)
+	passkey := fmt.Sprint("passkey", n)
+	call := func(name string, f func(context.Context) error) measure.Operation {
+		return measure.Operation{Name: name, Call: f}
+	}
+	return []measure.Operation{
+		call("CreateUser", func(ctx context.Context) error { _, err := store.CreateUser(ctx, user); return err }),
+		call("CreateUser without an address", func(ctx context.Context) error { _, err := store.CreateUser(ctx, adapter.User{}); return err }),
+		call("CreateUserWithAccount", func(ctx context.Context) error {
+			_, _, err := store.CreateUserWithAccount(ctx, adapter.User{Name: "Ada", Email: "signedup" + user.Email, Image: user.Image}, signUp)
+			return err
+		}),
+		call("UpdateUser", func(ctx context.Context) error {
+			_, err := store.UpdateUser(ctx, user.ID, adapter.UserUpdate{Name: new("Bob")})
+			return err
+		}),
+		call("UpdateUser (e-mail)", func(ctx context.Context) error {
+			_, err := store.UpdateUser(ctx, user.ID, adapter.UserUpdate{Email: new("new" + user.Email)})
+			return err
+		}),
+		call("UpdateUser (no e-mail)", func(ctx context.Context) error {
+			_, err := store.UpdateUser(ctx, user.ID, adapter.UserUpdate{Email: new("")})
+			return err
+		}),
+		call("LinkAccount", func(ctx context.Context) error { _, err := store.LinkAccount(ctx, account); return err }),
+		call("LinkAccount, the second one", func(ctx context.Context) error {
+			second := account
+			second.Provider = "google"
+			_, err := store.LinkAccount(ctx, second)
+			return err
+		}),
+		call("UpdateAccount", func(ctx context.Context) error {
+			_, err := store.UpdateAccount(ctx, key, adapter.AccountUpdate{AccessToken: new("b")})
+			return err
+		}),
+		call("CreateSession", func(ctx context.Context) error {
+			_, err := store.CreateSession(ctx, adapter.Session{SessionToken: token, UserID: user.ID, Expires: noon})
+			return err
+		}),
+		call("CreateSession, the second one", func(ctx context.Context) error {
+			_, err := store.CreateSession(ctx, adapter.Session{UserID: user.ID, Expires: noon})
+			return err
+		}),
+		call("UpdateSession", func(ctx context.Context) error {
+			_, err := store.UpdateSession(ctx, token, adapter.SessionUpdate{Expires: new(noon.Add(time.Hour))})
+			return err
+		}),
+		call("CreateVerificationToken", func(ctx context.Context) error {
+			_, err := store.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada@example.com", Token: fmt.Sprint("token", n), Expires: noon})
+			return err
+		}),
+		call("CreateAuthenticator", func(ctx context.Context) error {
+			_, err := store.CreateAuthenticator(ctx, adapter.Authenticator{CredentialID: passkey, UserID: user.ID, ProviderAccountID: passkey, CredentialPublicKey: "k", CredentialDeviceType: "singleDevice"})
+			return err
+		}),
+		call("CreateAuthenticator, another user's", func(ctx context.Context) error {
+			_, err := store.CreateAuthenticator(ctx, adapter.Authenticator{CredentialID: passkey + "b", UserID: newID(uint64(9000 + n)), ProviderAccountID: passkey, CredentialPublicKey: "k", CredentialDeviceType: "singleDevice"})
+			return err
+		}),
+		call("UpdateAuthenticatorCounter", func(ctx context.Context) error {
+			_, err := store.UpdateAuthenticatorCounter(ctx, passkey, 5)
+			return err
+		}),
+		call("UnlinkAccount", func(ctx context.Context) error { return store.UnlinkAccount(ctx, key) }),
+		call("DeleteUser, who is not there", func(ctx context.Context) error { return store.DeleteUser(ctx, newID(uint64(5000+n))) }),
+		call("DeleteUser", func(ctx context.Context) error { return store.DeleteUser(ctx, user.ID) }),
+	}
+}
+
+// unbothered fails the test unless every operation is nil or an ErrSetup with the texts,
+// after a few commands, and users can be deleted. It returns how many were refused.
+func unbothered(t *testing.T, store adapter.Adapter, seen *commands, n int, texts ...string) (refused int) {
+	t.Helper()
+	for _, op := range calls(t.Context(), store, n) {
+		seen.take()
+		err := op.Call(t.Context())
+		if n := len(seen.take()); n > 8 {
+			t.Errorf("%s: %d commands", op.Name, n)
+		}
+		if err == nil || refused > 0 && errors.Is(err, adapter.ErrNotFound) {
+			continue
+		}
+		refused++
+		saysSetup(t, op.Name, err, texts...)
+		if strings.HasPrefix(op.Name, "DeleteUser") {
+			t.Errorf("%s: %v", op.Name, err)
+		}
+	}
+	return refused
+}
+
+func saysSetup(t *testing.T, what string, err error, texts ...string) {
+	t.Helper()
+	if !errors.Is(err, adapter.ErrSetup) || errors.Is(err, adapter.ErrUnavailable) || errors.Is(err, adapter.ErrConflict) {
+		t.Errorf("%s: %v, want an ErrSetup alone", what, err)
+		return
+	}
+	for _, text := range texts {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("%s: %v, want it to say %q", what, err, text)
+		}
+	}
+}
+
+func listed(t *testing.T, store adapter.Adapter, texts ...string) (there bool, all []adapter.SchemaProblem) {
+	t.Helper()
+	all, err := schemaOf(t, store).CheckSchema(t.Context())
+	check(t, err)
+	for _, p := range all {
+		has := p.Blocking
+		for _, text := range texts {
+			has = has && strings.Contains(p.Object+" "+p.Detail, text)
+		}
+		there = there || has
+	}
+	return there, all
+}
+
+var caseless = options.Collation{Locale: "en", Strength: 2}
+
+// A unique index of the application's that refuses what this package writes: the call says
+// which one, at once; nothing spins or panics, and a user can be deleted under any.
+func TestUniqueIndexesOfOthers(t *testing.T) {
+	unique := func() *options.IndexOptionsBuilder { return options.Index().SetUnique(true) }
+	for _, test := range []struct {
+		name       string
+		collection string
+		keys       bson.D
+		options    *options.IndexOptionsBuilder
+		harmless   bool
+	}{
+		{name: "username", collection: "users", keys: ascending("username"), options: unique()},
+		{name: "id", collection: "users", keys: ascending("id"), options: unique()},
+		{name: "down", collection: "users", keys: bson.D{{Key: "username", Value: -1}}, options: unique()},
+		{name: "nested", collection: "users", keys: ascending("profile.nick"), options: unique()},
+		{name: "compound", collection: "users", keys: ascending("tenant", "username"), options: unique()},
+		{name: "compound with the address", collection: "users", keys: ascending("email", "tenant"), options: unique()},
+		{name: "name", collection: "users", keys: ascending("name"), options: unique()},
+		{name: "image", collection: "users", keys: ascending("image"), options: unique().SetSparse(true)},
+		{name: "a plain second one on the address", collection: "users", keys: ascending("email"), options: unique().SetName("old")},
+		{name: "without case", collection: "users", keys: ascending("name"), options: unique().SetCollation(&caseless)},
+		{name: "partial on our own, without case", collection: "users", keys: ascending("name"), options: unique().SetCollation(&caseless).SetPartialFilterExpression(bson.D{{Key: "name", Value: bson.D{{Key: "$exists", Value: true}}}})},
+		{name: "partial on what is missing", collection: "users", keys: ascending("username"), options: unique().SetPartialFilterExpression(bson.D{{Key: "createdAt", Value: bson.D{{Key: "$exists", Value: true}}}})},
+		{name: "compoundId of version 3", collection: "accounts", keys: ascending("compoundId"), options: unique()},
+		{name: "one account each", collection: "accounts", keys: ascending("userId"), options: unique().SetName("one")},
+		{name: "provider", collection: "accounts", keys: ascending("provider"), options: unique()},
+		{name: "access_token", collection: "accounts", keys: ascending("access_token"), options: unique()},
+		{name: "accessToken of version 3", collection: "sessions", keys: ascending("accessToken"), options: unique()},
+		{name: "one session each", collection: "sessions", keys: ascending("userId"), options: unique().SetName("one")},
+		{name: "expiry", collection: "sessions", keys: ascending("expires", "ip"), options: unique()},
+		{name: "identifier", collection: "verification_tokens", keys: ascending("identifier"), options: unique()},
+		{name: "id of a passkey", collection: "authenticators", keys: ascending("id"), options: unique()},
+		{name: "counter", collection: "authenticators", keys: ascending("counter"), options: unique()},
+
+		{name: "partial", collection: "users", keys: ascending("username"), options: unique().SetPartialFilterExpression(bson.D{{Key: "username", Value: bson.D{{Key: "$exists", Value: true}}}}), harmless: true},
+		{name: "partial by type", collection: "users", keys: ascending("username"), options: unique().SetPartialFilterExpression(bson.D{{Key: "username", Value: bson.D{{Key: "$type", Value: "string"}}}}), harmless: true},
+		{name: "sparse", collection: "users", keys: ascending("username"), options: unique().SetSparse(true), harmless: true},
+		{name: "more than ours", collection: "accounts", keys: ascending("userId", "provider", "providerAccountId"), options: unique(), harmless: true},
+		{name: "token alone", collection: "verification_tokens", keys: ascending("token"), options: unique(), harmless: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			store, db, seen := replicaSet.monitored(t, mongo.Options{})
+			makeIndex(t, db.Collection(test.collection), test.keys, test.options)
+			if test.name != "name" { // which another user has
+				_, err := store.CreateUser(t.Context(), adapter.User{ID: newID(1), Name: "Eve"})
+				check(t, err)
+			}
+			there, problems := listed(t, store, "of "+test.collection, "unique on", test.keys[0].Key)
+			if there == test.harmless {
+				t.Errorf("CheckSchema before: listed %t: %+v", there, problems)
+			}
+			refused := 0
+			for i := range 3 {
+				refused += unbothered(t, store, seen, i, "unique index", test.collection, test.keys[0].Key)
+			}
+			if test.harmless != (refused == 0) {
+				t.Errorf("%d calls were refused", refused)
+			}
+		})
+	}
+}
+
+// A value of the application's own that is taken is none of the contract's conflicts.
+func TestUniqueAttributes(t *testing.T) {
+	store, db, seen := replicaSet.monitored(t, mongo.Options{})
+	ctx := t.Context()
+	makeIndex(t, db.Collection("users"), ascending("username"), options.Index().SetUnique(true).SetSparse(true))
+	taken := adapter.Attributes{"username": "ada"}
+	_, err := store.CreateUser(ctx, adapter.User{Attributes: taken})
+	check(t, err)
+	u, err := store.CreateUser(ctx, adapter.User{Email: "bob@example.com"})
+	check(t, err)
+	seen.take()
+	_, err = store.CreateUser(ctx, adapter.User{Attributes: taken})
+	saysSetup(t, "CreateUser", err, "username_1", "users")
+	_, err = store.UpdateUser(ctx, u.ID, adapter.UserUpdate{Attributes: taken})
+	saysSetup(t, "UpdateUser", err, "username_1", "users")
+	_, err = store.UpdateUser(ctx, u.ID, adapter.UserUpdate{Attributes: taken, Email: new("b@example.com")})
+	saysSetup(t, "UpdateUser with an address", err, "username_1")
+	_, _, err = store.CreateUserWithAccount(ctx, adapter.User{Attributes: taken}, measure.TypicalAccount("1"))
+	saysSetup(t, "CreateUserWithAccount", err, "username_1")
+	if n := len(seen.take()); n != 4 {
+		t.Errorf("%d commands, want 4", n)
+	}
+}
+
+// An address that an index takes for another one, by a collation, is refused by that index;
+// nobody has it.
+func TestAddressesAlikeByCollation(t *testing.T) {
+	store, db, seen := replicaSet.monitored(t, mongo.Options{})
+	ctx := t.Context()
+	insert(t, db.Collection("users"), bson.D{{Key: "email", Value: "Ada@Example.com"}})
+	makeIndex(t, db.Collection("users"), ascending("email"), options.Index().SetName("caseless").SetUnique(true).SetCollation(&caseless).
+		SetPartialFilterExpression(bson.D{{Key: "email", Value: bson.D{{Key: "$exists", Value: true}}}}))
+	u, err := store.CreateUser(ctx, adapter.User{})
+	check(t, err)
+	seen.take()
+	_, err = store.CreateUser(ctx, adapter.User{Email: "ada@example.com"})
+	saysSetup(t, "CreateUser", err, `"caseless"`, "email", "collation")
+	_, _, err = store.CreateUserWithAccount(ctx, adapter.User{Email: "ada@example.com"}, measure.TypicalAccount("1"))
+	saysSetup(t, "CreateUserWithAccount", err, `"caseless"`)
+	_, err = store.UpdateUser(ctx, u.ID, adapter.UserUpdate{Email: new("ada@example.com")})
+	saysSetup(t, "UpdateUser", err, `"caseless"`)
+	if strings.Contains(err.Error(), "@example.com") {
+		t.Errorf("the error has an address in it: %v", err)
+	}
+	if n := len(seen.take()); n != 3 {
+		t.Errorf("%d commands, want 3", n)
+	}
+	if there, all := listed(t, store, "caseless"); !there {
+		t.Errorf("CheckSchema does not list it: %+v", all)
+	}
+}
+
+// A validator that refuses what this package writes is named with its collection and the
+// fields. Nothing is left half done, and a user can be deleted all the same.
+func TestValidatorsOfOthers(t *testing.T) {
+	schema := func(rest ...bson.E) bson.D {
+		return bson.D{{Key: "$jsonSchema", Value: append(bson.D{{Key: "bsonType", Value: "object"}}, rest...)}}
+	}
+	field := func(name string, kind string) bson.E {
+		return bson.E{Key: "properties", Value: bson.D{{Key: name, Value: bson.D{{Key: "bsonType", Value: kind}}}}}
+	}
+	for _, test := range []struct {
+		name, collection, field string
+		validator               bson.D
+	}{
+		{"required", "users", "username", schema(bson.E{Key: "required", Value: bson.A{"username"}})},
+		{"no more fields", "users", "authstore", schema(bson.E{Key: "additionalProperties", Value: false}, bson.E{Key: "properties", Value: bson.D{
+			{Key: "_id", Value: bson.D{}}, {Key: "name", Value: bson.D{}}, {Key: "email", Value: bson.D{}}, {Key: "emailVerified", Value: bson.D{}}, {Key: "image", Value: bson.D{}},
+			{Key: "createdAt", Value: bson.D{}}, {Key: "updatedAt", Value: bson.D{}}, {Key: "age", Value: bson.D{}}, {Key: "admin", Value: bson.D{}}, {Key: "tags", Value: bson.D{}},
+		}})},
+		{"an account's type", "accounts", "expires_at", schema(field("expires_at", "string"))},
+		{"an account's field", "accounts", "compoundId", schema(bson.E{Key: "required", Value: bson.A{"compoundId"}})},
+		{"a session's field", "sessions", "ip", schema(bson.E{Key: "required", Value: bson.A{"ip"}})},
+		{"a token's expiry", "verification_tokens", "expires", schema(field("expires", "string"))},
+		{"a passkey's counter", "authenticators", "counter", schema(field("counter", "string"))},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			store, db, seen := replicaSet.monitored(t, mongo.Options{})
+			before, err := store.CreateUser(t.Context(), adapter.User{Email: "before@example.com"})
+			check(t, err)
+			expires := bson.NewDateTimeFromTime(time.Now().Add(time.Hour))
+			insert(t, db.Collection("sessions"), bson.D{{Key: "userId", Value: oid(t, before.ID)}, {Key: "sessionToken", Value: "s"}, {Key: "expires", Value: expires}})
+			check(t, db.RunCommand(t.Context(), bson.D{{Key: "collMod", Value: test.collection}, {Key: "validator", Value: test.validator}}).Err())
+			if there, all := listed(t, store, "collection "+test.collection, "validator"); !there {
+				t.Errorf("CheckSchema does not list it: %+v", all)
+			}
+			if unbothered(t, store, seen, 1, "validator of the collection "+test.collection, test.field) == 0 {
+				t.Error("no call was refused")
+			}
+			check(t, store.DeleteUser(t.Context(), before.ID))
+			if n, err := db.Collection("sessions").CountDocuments(t.Context(), bson.D{{Key: "userId", Value: oid(t, before.ID)}}); n != 0 || err != nil {
+				t.Errorf("%d sessions of a deleted user are left, %v", n, err)
+			}
+			_, _, err = store.CreateUserWithAccount(t.Context(), measure.TypicalUser("half"), measure.TypicalAccount("half"))
+			if n, failed := db.Collection("users").CountDocuments(t.Context(), bson.D{{Key: "email", Value: measure.TypicalUser("half").Email}}); failed != nil || (err == nil) != (n == 1) {
+				t.Errorf("CreateUserWithAccount: %v, and there are %d such users, %v", err, n, failed)
+			}
+		})
+	}
+}
+
+// An index that does as much is as good, whatever its name.
+func TestIndexesThatDoAsMuch(t *testing.T) {
+	for _, test := range []struct {
+		name, collection string
+		keys             bson.D
+		options          *options.IndexOptionsBuilder
+		with             bson.D // a document
+		bad              string // what CheckSchema says; "": it serves
+	}{
+		{name: "Prisma's", collection: "users", keys: ascending("email"), options: options.Index().SetUnique(true).SetName("User_email_key"), with: bson.D{{Key: "email", Value: "a@example.com"}}},
+		{name: "plain, where somebody has no address", collection: "users", keys: ascending("email"), options: options.Index().SetUnique(true), with: bson.D{{Key: "name", Value: "Ada"}}, bad: "takes only one document without the field"},
+		{name: "sparse", collection: "users", keys: ascending("email"), options: options.Index().SetUnique(true).SetSparse(true), with: bson.D{{Key: "name", Value: "Ada"}}},
+		{name: "down", collection: "users", keys: bson.D{{Key: "email", Value: -1}}, options: options.Index().SetUnique(true).SetSparse(true)},
+		{name: "of those that have it", collection: "users", keys: ascending("email"), options: options.Index().SetUnique(true).SetPartialFilterExpression(bson.D{{Key: "email", Value: bson.D{{Key: "$exists", Value: true}}}})},
+		{name: "TypeORM's", collection: "accounts", keys: ascending("providerAccountId", "provider"), options: options.Index().SetUnique(true).SetName("IDX_0e3e0f5a7b")},
+		{name: "prefix", collection: "sessions", keys: ascending("userId", "expires"), options: options.Index()},
+		{name: "hashed", collection: "accounts", keys: bson.D{{Key: "userId", Value: "hashed"}}, options: options.Index()},
+		{name: "tokens the other way round", collection: "verification_tokens", keys: ascending("token", "identifier"), options: options.Index().SetUnique(true), bad: "index of verification_tokens on identifier, token"},
+		{name: "not unique", collection: "users", keys: ascending("email"), options: options.Index(), bad: "is not unique"},
+		{name: "by a collation", collection: "users", keys: ascending("email"), options: options.Index().SetUnique(true).SetSparse(true).SetCollation(&caseless), bad: "compares by a collation"},
+		{name: "of some", collection: "sessions", keys: ascending("sessionToken"), options: options.Index().SetUnique(true).SetPartialFilterExpression(bson.D{{Key: "ip", Value: "::1"}}), bad: "is partial"},
+		{name: "hidden", collection: "sessions", keys: ascending("userId"), options: options.Index().SetHidden(true), bad: "is hidden"},
+		{name: "later", collection: "sessions", keys: ascending("expires"), options: options.Index().SetExpireAfterSeconds(3600), bad: "expireAfterSeconds"},
+		{name: "no expiry", collection: "sessions", keys: ascending("expires"), options: options.Index(), bad: "expireAfterSeconds"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			db := replicaSet.bare(t)
+			c := db.Collection(test.collection)
+			makeIndex(t, c, test.keys, test.options)
+			if test.with != nil {
+				insert(t, c, test.with)
+			}
+			store := mongo.New(db, mongo.Options{})
+			applied := schemaOf(t, store).ApplySchema(t.Context())
+			after, err := c.Indexes().ListSpecifications(t.Context())
+			check(t, err)
+			_, problems := listed(t, store)
+			_, called := store.GetUser(t.Context(), newID(1))
+			if test.bad == "" {
+				if applied != nil || len(problems) > 0 || !errors.Is(called, adapter.ErrNotFound) {
+					t.Errorf("ApplySchema: %v, CheckSchema: %+v, GetUser: %v", applied, problems, called)
+				}
+				for _, s := range after {
+					if s.Name == test.keys[0].Key+"_1" && s.Name != "email_1" {
+						t.Errorf("another index was made: %s", s.Name)
+					}
+				}
+				return
+			}
+			// Either another one was made beside it, or the error says what to do, and not to run
+			// ApplySchema alone.
+			if applied == nil {
+				if !errors.Is(called, adapter.ErrNotFound) {
+					t.Errorf("after ApplySchema was nil, GetUser: %v", called)
+				}
+				return
+			}
+			saysSetup(t, "ApplySchema", applied, test.bad, "drop")
+			saysSetup(t, "GetUser", called, test.bad)
+			check(t, c.Indexes().DropAll(t.Context()))
+			check(t, schemaOf(t, store).ApplySchema(t.Context()))
+		})
+	}
+}
+
+// ApplySchema makes what it can, and says all the rest.
+func TestApplySchemaGoesOn(t *testing.T) {
+	db := replicaSet.bare(t)
+	ctx := t.Context()
+	check(t, db.CreateView(ctx, "authenticators", "passkeys", bson.A{}))
+	check(t, db.CreateCollection(ctx, "accounts", options.CreateCollection().SetCollation(&caseless)))
+	check(t, db.CreateCollection(ctx, "verification_tokens", options.CreateCollection().SetCapped(true).SetSizeInBytes(1<<20)))
+	for range 2 {
+		insert(t, db.Collection("users"), bson.D{{Key: "email", Value: "twice@example.com"}})
+	}
+	makeIndex(t, db.Collection("sessions"), ascending("expires"), options.Index().SetExpireAfterSeconds(60))
+	makeIndex(t, db.Collection("sessions"), ascending("ip"), options.Index().SetName("userId_1"))
+	store := mongo.New(db, mongo.Options{})
+	err := schemaOf(t, store).ApplySchema(ctx)
+	saysSetup(t, "ApplySchema", err, "collection authenticators is a view", "collection accounts has a default collation",
+		"index of users on email cannot be made: there are documents", "index of sessions on expires cannot be made", "index of verification_tokens on expires cannot be made", "capped")
+	if strings.Contains(err.Error(), "lacks") || strings.Contains(err.Error(), "@") {
+		t.Errorf("ApplySchema: %v", err)
+	}
+	for collection, n := range map[string]int{"sessions": 5, "verification_tokens": 2} {
+		specs, err := db.Collection(collection).Indexes().ListSpecifications(ctx)
+		check(t, err)
+		if len(specs) != n {
+			t.Errorf("%s has %d indexes, want %d", collection, len(specs), n)
+		}
+	}
+	for _, object := range []string{"collection authenticators", "collection accounts", "collection verification_tokens", "index of sessions on expires", "index of users on email"} {
+		if there, all := listed(t, store, object); !there {
+			t.Errorf("CheckSchema does not list the %s: %+v", object, all)
+		}
+	}
+	_, err = store.GetUser(ctx, newID(1))
+	saysSetup(t, "GetUser", err, "is a view", "default collation", "index of users on email", "ApplySchema")
+}
+
+func TestTimeSeriesCollections(t *testing.T) {
+	db := replicaSet.bare(t)
+	check(t, db.CreateCollection(t.Context(), "sessions", options.CreateCollection().SetTimeSeriesOptions(options.TimeSeries().SetTimeField("expires"))))
+	store := mongo.New(db, mongo.Options{})
+	saysSetup(t, "ApplySchema", schemaOf(t, store).ApplySchema(t.Context()), "index of sessions on sessionToken", "time-series")
+	if there, all := listed(t, store, "collection sessions", "time-series"); !there {
+		t.Errorf("CheckSchema does not list it: %+v", all)
+	}
+}
+
+// A second index on the same field is in nobody's way.
+func TestAnOlderIndexBeside(t *testing.T) {
+	db := replicaSet.bare(t)
+	makeIndex(t, db.Collection("users"), ascending("email"), options.Index().SetName("a"))
+	store := open(t, db, mongo.Options{})
+	if _, all := listed(t, store); len(all) > 0 {
+		t.Errorf("CheckSchema: %+v", all)
+	}
+	_, err := store.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
+	check(t, err)
+}
