@@ -115,12 +115,12 @@ func (s *store) foreignOptions(ctx context.Context, c *collections) ([]adapter.S
 	if err != nil {
 		return nil, err
 	}
-	var described []description
-	if err := cursor.All(ctx, &described); err != nil {
+	var found []described
+	if err := cursor.All(ctx, &found); err != nil {
 		return nil, err
 	}
 	var all []adapter.SchemaProblem
-	for _, d := range described {
+	for _, d := range found {
 		of := c.all()[slices.Index(names, d.Name)]
 		switch {
 		case d.Type == "timeseries":
@@ -140,8 +140,8 @@ func (s *store) foreignOptions(ctx context.Context, c *collections) ([]adapter.S
 	return all, nil
 }
 
-// description is what the server says of a collection.
-type description struct {
+// described is what the server says of a collection.
+type described struct {
 	Name    string
 	Type    string
 	Options collectionOptions

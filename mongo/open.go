@@ -1,10 +1,8 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/attempt"
 )
 
 // backend is the name in errors.
@@ -49,6 +48,15 @@ type Options struct {
 	// survives a failover. With less, an answered write can be lost, also the use of a
 	// one-time token.
 	WriteConcern *writeconcern.WriteConcern
+
+	// RequestTimeout is how long a call takes at most if its context has no deadline, and
+	// one that deletes all of a user, sixfold. 0 is ten seconds.
+	RequestTimeout time.Duration
+
+	// LinearizableReads has a read confirmed by the majority: a primary that was replaced,
+	// and does not know yet, then answers nothing, where it otherwise still shows what has
+	// been changed elsewhere for as long. A read costs about as much as a write then.
+	LinearizableReads bool
 }
 
 // Collections are the names of the collections. An empty one is the default, which is
@@ -72,7 +80,7 @@ func New(db *mongo.Database, o Options) adapter.Adapter {
 		panic(err)
 	}
 	s.connect = func() (*mongo.Database, error) { return db, nil }
-	return adapter.Guard(s, backend, s.options)
+	return s.guarded()
 }
 
 // store is the contract on MongoDB, for valid input (see adapter.Guard).
@@ -83,11 +91,18 @@ type store struct {
 	skipCheck    bool
 	writeConcern *writeconcern.WriteConcern
 
-	connect func() (*mongo.Database, error)
-	owned   *mongo.Client // to close; nil before the first call and for a client that was handed in
-	mu      sync.Mutex    // of connect and owned
-	gate    chan struct{} // of the first check
-	checked atomic.Pointer[collections]
+	readConcern    *readconcern.ReadConcern
+	requestTimeout time.Duration
+
+	mu         sync.Mutex // of the next two
+	connect    func() (*mongo.Database, error)
+	connecting *connection   // nil before the first call
+	owned      *mongo.Client // to close; nil before the first call and for a client that was handed in
+	lines      lines         // its connections
+	health     health        // of its servers
+	gate       chan struct{} // of the first check
+	checked    atomic.Pointer[collections]
+	running    sync.WaitGroup // calls
 }
 
 // collections are those of a database, with the concerns that the contract needs.
@@ -108,12 +123,20 @@ func newStore(o Options) (*store, error) {
 	if o.WriteConcern == nil {
 		o.WriteConcern = writeconcern.Majority()
 	}
+	if o.RequestTimeout < 0 {
+		return nil, adapter.Invalid("Options.RequestTimeout", "must not be negative")
+	}
+	concern := readconcern.Local()
+	if o.LinearizableReads {
+		concern = readconcern.Linearizable()
+	}
 	if !o.WriteConcern.Acknowledged() {
 		return nil, adapter.Invalid("Options.WriteConcern", "must be one that is acknowledged")
 	}
 	return &store{
 		options: o.WithDefaults(), names: o.Collections, stringIDs: o.StringIDs, skipCheck: o.SkipSchemaCheck,
-		writeConcern: o.WriteConcern, gate: make(chan struct{}, 1),
+		writeConcern: o.WriteConcern, readConcern: concern, requestTimeout: cmp.Or(o.RequestTimeout, attempt.Default),
+		gate: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -154,76 +177,89 @@ const (
 
 // openURL makes an adapter whose client connects with the first call.
 func openURL(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
-	u, err := adapter.ParseURL(rawURL)
+	own := Options{Options: o}
+	uri, database, err := parseURL(rawURL, &own)
 	if err != nil {
 		return nil, err
 	}
-	database := strings.TrimPrefix(u.Path, "/")
-	if database == "" {
-		return nil, adapter.Invalid("URL", "must name the database: mongodb://host/DATABASE")
-	}
-	rest := *u
-	query := rest.Query()
-	own := Options{Options: o}
-	for name, option := range map[string]*bool{"stringIDs": &own.StringIDs, "skipSchemaCheck": &own.SkipSchemaCheck} {
-		if err := take(query, name, option); err != nil {
-			return nil, err
-		}
-	}
-	rest.RawQuery = query.Encode()
 	s, err := newStore(own)
 	if err != nil {
 		return nil, err
 	}
-	s.connect = func() (*mongo.Database, error) { return s.dial(rest.String(), database) }
-	return adapter.Guard(s, backend, s.options), nil
+	s.connect = func() (*mongo.Database, error) { return s.dial(uri, database) }
+	return s.guarded(), nil
 }
 
-// take moves a parameter of this package out of a query.
-func take(query url.Values, name string, option *bool) error {
-	if !query.Has(name) {
-		return nil
-	}
-	v, err := strconv.ParseBool(query.Get(name))
-	if err != nil {
-		return adapter.Invalid("URL", "must have true or false for "+name)
-	}
-	*option = v
-	query.Del(name)
-	return nil
-}
+func (s *store) guarded() adapter.Adapter { return adapter.Guard(timed{s}, backend, s.options) }
 
+// dial makes the client. A mongodb+srv name is looked up now, which can take long.
 func (s *store) dial(uri, database string) (*mongo.Database, error) {
-	client, err := mongo.Connect(options.Client().
+	o := options.Client().
 		SetMaxPoolSize(maxPoolSize).SetMaxConnIdleTime(maxConnIdleTime).
 		SetConnectTimeout(connectTimeout).SetServerSelectionTimeout(serverSelectionTimeout).
-		ApplyURI(uri))
+		SetDialer(&s.lines).SetServerMonitor(s.health.monitor()).
+		ApplyURI(uri)
+	if o.MinPoolSize != nil && o.MaxPoolSize != nil && *o.MaxPoolSize == maxPoolSize && *o.MinPoolSize > maxPoolSize {
+		o.SetMaxPoolSize(*o.MinPoolSize)
+	}
+	client, err := mongo.Connect(o)
 	if err != nil {
-		return nil, adapter.Caused(errURL, err)
+		return nil, refusedURL(err)
 	}
 	s.owned = client
 	return client.Database(database), nil
 }
 
-// errURL is of the first call, which is when a mongodb+srv name is looked up.
-var errURL = errors.New("the URL is not one that the MongoDB driver takes, or its host name cannot be looked up: see the package comment")
+// connection is an attempt to connect, which several calls may wait for.
+type connection struct {
+	done chan struct{}
+	db   *mongo.Database
+	err  error
+}
 
-// open returns the collections, and connects if need be.
-func (s *store) open() (*collections, error) {
+// open returns the collections, and connects if need be. Who leaves before that is done
+// leaves it to the others: it cannot be stopped.
+func (s *store) open(ctx context.Context) (*collections, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	db, err := s.connect()
-	if err != nil {
-		return nil, err
+	c := s.connecting
+	if c == nil {
+		c = &connection{done: make(chan struct{})}
+		s.connecting = c
+		go s.connectBeside(c, s.connect)
 	}
-	s.connect = func() (*mongo.Database, error) { return db, nil }
-	o := options.Collection().SetReadPreference(readpref.Primary()).SetReadConcern(readconcern.Local()).SetWriteConcern(s.writeConcern)
+	s.mu.Unlock()
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if c.err != nil {
+		return nil, c.err
+	}
+	return s.collectionsOf(c.db), nil
+}
+
+// connectBeside connects. What has failed is tried again by the next call.
+func (s *store) connectBeside(c *connection, connect func() (*mongo.Database, error)) {
+	defer close(c.done)
+	c.db, c.err = connect()
+	if c.err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.connecting == c {
+			s.connecting = nil
+		}
+	}
+}
+
+func (s *store) collectionsOf(db *mongo.Database) *collections {
+	o := options.Collection().SetReadPreference(readpref.Primary()).SetReadConcern(s.readConcern).SetWriteConcern(s.writeConcern)
 	return &collections{
 		soon:  db.Collection(s.names.Users, o, options.Collection().SetWriteConcern(writeconcern.W1())),
 		users: db.Collection(s.names.Users, o), accounts: db.Collection(s.names.Accounts, o),
 		sessions: db.Collection(s.names.Sessions, o), tokens: db.Collection(s.names.VerificationTokens, o),
 		authenticators: db.Collection(s.names.Authenticators, o),
-	}, nil
+	}
 }
 
 // begin is what every operation begins with: it returns the context for the driver and
@@ -242,9 +278,12 @@ func (s *store) begin(ctx context.Context) (context.Context, *collections, error
 	if c := s.checked.Load(); c != nil {
 		return ctx, c, nil
 	}
-	c, err := s.open()
+	c, err := s.open(ctx)
 	if err == nil && !s.skipCheck {
 		err = s.checkIndexes(ctx, c)
+	}
+	if err == nil && s.health.isSecondary() {
+		err = errSecondary
 	}
 	if err != nil {
 		return ctx, nil, err
@@ -253,54 +292,44 @@ func (s *store) begin(ctx context.Context) (context.Context, *collections, error
 	return ctx, c, nil
 }
 
-// alone returns the context of a call for the driver: without its deadline, see undated,
-// and without the driver's session that it may have. In a transaction of the caller's an
-// answer would promise nothing, and a conflict would end the transaction.
-func alone(ctx context.Context) context.Context {
-	if mongo.SessionFromContext(ctx) != nil {
-		ctx = mongo.NewSessionContext(ctx, nil)
-	}
-	return undated{ctx}
-}
-
-// undated is a context that ends when its parent does, without saying when that will
-// be. The driver repeats a command without a pause until the deadline of a context; of
-// one that has none it repeats it once. The error is that of a call which was left:
-// after one that took too long, the driver would take the server for lost.
-type undated struct{ context.Context }
-
-// Deadline implements context.Context.
-func (undated) Deadline() (time.Time, bool) { return time.Time{}, false }
-
-// Err implements context.Context.
-func (u undated) Err() error {
-	if u.Context.Err() != nil {
-		return context.Canceled
-	}
-	return nil
-}
-
 // closing is how long Close waits for the calls that still run.
 const closing = 5 * time.Second
 
-// Close closes a client that was opened by URL.
+// Close closes a client that was opened by URL, and waits for what goes on after its
+// caller has left.
 func (s *store) Close() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.owned == nil {
-		s.connect = func() (*mongo.Database, error) { return nil, adapter.ErrClosed }
-		return nil
-	}
+	c := s.connecting
+	s.connect = func() (*mongo.Database, error) { return nil, adapter.ErrClosed }
+	s.connecting = nil
+	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), closing)
 	defer cancel()
-	return failure(s.owned.Disconnect(ctx))
+	if c != nil {
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+			return nil // a name is being looked up, which ends by itself
+		}
+	}
+	var err error
+	if s.owned != nil {
+		err = failure(s.owned.Disconnect(ctx))
+	}
+	s.running.Wait()
+	return err
 }
 
 // Ping implements adapter.Pinger.
 func (s *store) Ping(ctx context.Context) error {
-	c, err := s.open()
+	_, err := read(ctx, s, nothing(s.ping))
+	return adapter.WrapError(ctx, backend, "Ping", failure(err))
+}
+
+func (s *store) ping(ctx context.Context) error {
+	c, err := s.open(ctx)
 	if err == nil {
 		err = c.users.Database().Client().Ping(alone(ctx), readpref.Primary())
 	}
-	return adapter.WrapError(ctx, backend, "Ping", failure(err))
+	return failure(err)
 }

@@ -25,7 +25,7 @@ func (s *store) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, erro
 }
 
 func (s *store) repair(ctx context.Context, dryRun bool) ([]adapter.Repair, error) {
-	c, err := s.open()
+	c, err := s.open(ctx)
 	if err != nil {
 		return nil, err
 	}

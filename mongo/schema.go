@@ -390,7 +390,7 @@ func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error
 }
 
 func (s *store) problems(ctx context.Context) ([]adapter.SchemaProblem, error) {
-	c, err := s.open()
+	c, err := s.open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -432,7 +432,7 @@ func (s *store) ApplySchema(ctx context.Context) error {
 }
 
 func (s *store) apply(ctx context.Context) error {
-	c, err := s.open()
+	c, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
