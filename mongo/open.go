@@ -194,20 +194,24 @@ func (s *store) guarded() adapter.Adapter { return adapter.Guard(timed{s}, backe
 
 // dial makes the client. A mongodb+srv name is looked up now, which can take long.
 func (s *store) dial(uri, database string) (*mongo.Database, error) {
-	o := options.Client().
-		SetMaxPoolSize(maxPoolSize).SetMaxConnIdleTime(maxConnIdleTime).
-		SetConnectTimeout(connectTimeout).SetServerSelectionTimeout(serverSelectionTimeout).
-		SetDialer(&s.lines).SetServerMonitor(s.health.monitor()).
-		ApplyURI(uri)
-	if o.MinPoolSize != nil && o.MaxPoolSize != nil && *o.MaxPoolSize == maxPoolSize && *o.MinPoolSize > maxPoolSize {
-		o.SetMaxPoolSize(*o.MinPoolSize)
-	}
-	client, err := mongo.Connect(o)
+	client, err := mongo.Connect(clientOptions(uri).SetDialer(&s.lines).SetServerMonitor(s.health.monitor()))
 	if err != nil {
 		return nil, refusedURL(err)
 	}
 	s.owned = client
 	return client.Database(database), nil
+}
+
+// clientOptions returns the options of a client that is opened by URL.
+func clientOptions(uri string) *options.ClientOptions {
+	given := options.Client().ApplyURI(uri)
+	largest := uint64(maxPoolSize)
+	if given.MinPoolSize != nil {
+		largest = max(largest, *given.MinPoolSize)
+	}
+	return options.MergeClientOptions(options.Client().
+		SetMaxPoolSize(largest).SetMaxConnIdleTime(maxConnIdleTime).
+		SetConnectTimeout(connectTimeout).SetServerSelectionTimeout(serverSelectionTimeout), given)
 }
 
 // connection is an attempt to connect, which several calls may wait for.

@@ -53,15 +53,16 @@ func parseURL(rawURL string, o *Options) (uri, database string, err error) {
 
 // split takes a URL without its scheme apart. The user has its "@".
 func split(rest string) (user, hosts, path, query string, err error) {
-	// What is after the last "@" holds no password: a "?" or "/" before it is one's.
-	end := strings.IndexAny(rest, "/?#")
-	if at := strings.LastIndex(rest, "@"); at >= 0 {
-		inQuery := end >= 0 && at > end && isQueryAt(rest[end:], at-end)
-		if !inQuery {
-			user, rest = rest[:at+1], rest[at+1:]
-			if !isUserInfo(user[:at]) {
-				return "", "", "", "", adapter.Invalid("URL", `must have user name and password percent-encoded: "@" is %40, ":" %3A, "/" %2F, "?" %3F, "#" %23, "%" %25`)
-			}
+	// What is after the last "@" holds no password: a "?" or "/" before it is one's, unless
+	// the "@" is in an option.
+	at := strings.LastIndex(rest, "@")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 && at > end && isInQuery(rest[end:], at-end) {
+		at = strings.LastIndex(rest[:end], "@")
+	}
+	if at >= 0 {
+		user, rest = rest[:at+1], rest[at+1:]
+		if !isUserInfo(user[:at]) {
+			return "", "", "", "", adapter.Invalid("URL", `must have user name and password percent-encoded: "@" is %40, ":" %3A, "/" %2F, "?" %3F, "#" %23, "%" %25`)
 		}
 	}
 	if strings.Contains(rest, "#") {
@@ -83,9 +84,9 @@ func split(rest string) (user, hosts, path, query string, err error) {
 	return user, hosts, path, query, nil
 }
 
-// isQueryAt reports whether the "@" at a place is in the value of an option: there is a
+// isInQuery reports whether the "@" at a place is in the value of an option: there is a
 // "?" before it, after a path that can be a database's name.
-func isQueryAt(rest string, at int) bool {
+func isInQuery(rest string, at int) bool {
 	path, _, found := strings.Cut(rest[:at], "?")
 	return found && strings.HasPrefix(path, "/") && strings.Count(path, "/") == 1 && strings.Contains(rest[len(path):at], "=")
 }
@@ -148,7 +149,7 @@ func extract(query string, o *Options) (kept []string, err error) {
 		case !driverOptions[lower]:
 			return nil, adapter.Invalid("URL", fmt.Sprintf("has the option %q, which neither this package nor the MongoDB driver has%s", name, like(lower)))
 		default:
-			kept = append(kept, pair)
+			kept = append(kept, strings.ReplaceAll(pair, "@", "%40")) // before which the driver would look for a user
 		}
 	}
 	return kept, nil
