@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"go.mongodb.org/mongo-driver/v2/event"
@@ -63,8 +65,8 @@ var (
 	errSpace          = adapter.Setup("the server has no space left", "make room, or give it more")
 	errSecondary      = adapter.Setup("the server is a secondary, and the connection a direct one", "name the replica set (replicaSet=…) instead of directConnection=true, or connect to the primary")
 	errNotMongo       = adapter.Setup("what answers is not a MongoDB server", "check host and port, and whether it wants TLS (tls=true)")
-	errNoTLS          = adapter.Setup("the server does not answer in TLS", "leave out tls=true, check the port, or have the server use TLS")
-	errWantsTLS       = adapter.Setup("the server closes every connection at once", "check whether it wants TLS (tls=true in the URL), and whether a server is behind what accepts the connections")
+	errNoTLS          = adapter.Setup("the server does not answer in TLS", "leave out tls=true, check the port, or have the server use it")
+	errWantsTLS       = adapter.Setup("the server closes every connection at once", "check whether it wants TLS and the client speaks none (tls=true in the URL) or the reverse, and whether a server is behind what accepts the connections")
 	errWantsCert      = adapter.Setup("the server refuses the TLS connection", "check whether it wants a certificate of the client (tlsCertificateKeyFile) and which versions of TLS it speaks")
 	errCA             = adapter.Setup("the server's certificate is of an authority that is not known here", "name a file with the authority's certificate (tlsCAFile)")
 	errCertificate    = adapter.Setup("the server's certificate does not fit", "check that it is of the host's name and has not expired")
@@ -200,7 +202,7 @@ func diagnoseConnection(err error, isNew bool) error {
 		return errOld
 	case strings.Contains(text, "malformed message length"), strings.Contains(text, "length of read message too large"):
 		return errNotMongo
-	case isNew && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
+	case isNew && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)):
 		return errWantsTLS
 	}
 	return nil
@@ -226,7 +228,11 @@ func cause(err error) string {
 		}
 		return "no primary can be reached"
 	}
-	var lookup *net.DNSError
+	var (
+		lookup  *net.DNSError
+		network net.Error
+		pool    driver.RetryablePoolError
+	)
 	switch r, ok := replyOf(err); {
 	case ok && r.name != "":
 		return fmt.Sprintf("the server answers %s (%d)", r.name, r.code)
@@ -240,7 +246,9 @@ func cause(err error) string {
 		return "there is no such socket"
 	case errors.As(err, &lookup):
 		return "a host name could not be looked up"
-	case mongo.IsTimeout(err):
+	case errors.As(err, &pool):
+		return "the connections to the server were lost"
+	case mongo.IsTimeout(err), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return "no answer in time"
 	}
 	return ""
@@ -256,9 +264,11 @@ func ofLookup(lookup *net.DNSError, err error) error {
 
 // health is what a client that was opened by URL hears of its servers.
 type health struct {
-	mu        sync.Mutex
-	failures  map[string]error // the last one of each server: nil if it answers
-	secondary bool             // it is the only one, and a secondary
+	mu       sync.Mutex
+	failures map[string]error // the last one of each server: nil if it answers
+
+	isSecondary atomic.Bool // it is the only one, and a secondary
+	wasPrimary  atomic.Bool
 }
 
 func (h *health) monitor() *event.ServerMonitor {
@@ -266,10 +276,11 @@ func (h *health) monitor() *event.ServerMonitor {
 		ServerHeartbeatFailed:    func(e *event.ServerHeartbeatFailedEvent) { h.note(e.ConnectionID, e.Failure) },
 		ServerHeartbeatSucceeded: func(e *event.ServerHeartbeatSucceededEvent) { h.note(e.ConnectionID, nil) },
 		TopologyDescriptionChanged: func(e *event.TopologyDescriptionChangedEvent) {
-			d := e.NewDescription
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			h.secondary = d.Kind == "Single" && len(d.Servers) == 1 && d.Servers[0].Kind == "RSSecondary"
+			isOnly := e.NewDescription.Kind == "Single" && len(e.NewDescription.Servers) == 1
+			h.isSecondary.Store(isOnly && e.NewDescription.Servers[0].Kind == "RSSecondary")
+			if isOnly && e.NewDescription.Servers[0].Kind == "RSPrimary" {
+				h.wasPrimary.Store(true)
+			}
 		},
 	}
 }
@@ -302,11 +313,20 @@ func (h *health) cause() error {
 	if mend := diagnoseAll(failed); mend != nil {
 		return adapter.Caused(mend, failed[0])
 	}
+	if cause(failed[0]) == "" {
+		return nil
+	}
 	return adapter.Caused(unavailable(failed[0]), failed[0])
 }
 
-func (h *health) isSecondary() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.secondary
+// secondary is the error of a direct connection to a secondary, which takes no writes and
+// shows what is not true any more: nil if it is another one.
+func (h *health) secondary() error {
+	switch {
+	case !h.isSecondary.Load():
+		return nil
+	case h.wasPrimary.Load():
+		return fmt.Errorf("%w: the server is a secondary at the moment", adapter.ErrUnavailable)
+	}
+	return errSecondary
 }

@@ -286,9 +286,6 @@ func (s *store) begin(ctx context.Context) (context.Context, *collections, error
 	if err == nil && !s.skipCheck {
 		err = s.checkIndexes(ctx, c)
 	}
-	if err == nil && s.health.isSecondary() {
-		err = errSecondary
-	}
 	if err != nil {
 		return ctx, nil, err
 	}

@@ -105,6 +105,9 @@ func beside[R any](ctx context.Context, s *store, do func(context.Context) (R, e
 // late returns the error of a call. If it was left without an answer that is the context's,
 // or the limit's; or what somebody has to mend, as far as it is known.
 func (s *store) late(ctx context.Context, limit time.Duration, err error) error {
+	if secondary := s.health.secondary(); secondary != nil && !errors.Is(err, adapter.ErrSetup) && !errors.Is(err, errLeft) {
+		return secondary
+	}
 	if !errors.Is(err, errLeft) {
 		return s.judge(err)
 	}

@@ -41,6 +41,10 @@ func MongoThree(t testing.TB) Server { t.Helper(); return mongoThree.get(t) }
 // transactions.
 func MongoStandalone(t testing.TB) Server { t.Helper(); return mongoStandalone.get(t) }
 
+// MongoAuth returns a MongoDB server that wants authentication. The user of its URL may do
+// everything.
+func MongoAuth(t testing.TB) Server { t.Helper(); return mongoAuth.get(t) }
+
 // DynamoDB returns a DynamoDB Local. It takes any credentials and region, all of
 // which see the same tables.
 func DynamoDB(t testing.TB) Server { t.Helper(); return dynamoDB.get(t) }

@@ -12,6 +12,9 @@ import (
 //go:embed mongo-replica-set.sh
 var replicaSetScript string
 
+//go:embed mongo-auth.sh
+var authScript string
+
 //go:embed mongo-members.sh
 var membersScript string
 
@@ -45,6 +48,19 @@ var mongoStandalone = &kind{
 	command: func(string) []string { return mongod() },
 	url:     mongoURL,
 	probe:   mongoVersion,
+}
+
+var mongoAuth = &kind{
+	name:    "MongoDB with authentication",
+	address: "AUTHSTORE_MONGO_AUTH_URL",
+	image:   "mongo",
+	port:    27017,
+	command: func(string) []string { return append(mongod(), "--auth") },
+	healthy: func(string) []string { return shell(authScript) },
+	url: func(hosts []string) string {
+		return "mongodb://root:root@" + join(hosts) + "/?directConnection=true&authSource=admin"
+	},
+	probe: mongoVersion,
 }
 
 // mongod looks for expired documents every second rather than every minute.

@@ -20,6 +20,7 @@ type Proxy struct {
 	listener net.Listener
 	made     atomic.Int64
 	silenced atomic.Bool
+	delay    atomic.Int64
 
 	mu  sync.Mutex
 	all []*connection
@@ -72,6 +73,9 @@ func (p *Proxy) Silence() {
 // Restore lets connections live that are made from now on.
 func (p *Proxy) Restore() { p.silenced.Store(false) }
 
+// Delay holds up every answer for some time from now on.
+func (p *Proxy) Delay(d time.Duration) { p.delay.Store(int64(d)) }
+
 func (p *Proxy) each(f func(*connection)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -96,22 +100,23 @@ func (p *Proxy) serve(client net.Conn) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		c.pass(client, server)
+		c.pass(client, server, func() { time.Sleep(time.Duration(p.delay.Load())) })
 		_ = client.Close()
 	}()
-	c.pass(server, client)
+	c.pass(server, client, func() {})
 	_ = server.Close()
 	<-done
 }
 
 // pass copies from one side to the other. Of a dead connection everything is swallowed.
-func (c *connection) pass(to io.Writer, from io.Reader) {
+func (c *connection) pass(to io.Writer, from io.Reader, wait func()) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
 		if err != nil {
 			return
 		}
+		wait()
 		if c.dead.Load() {
 			continue
 		}

@@ -1,0 +1,188 @@
+package mongo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/silent"
+	"github.com/authstore/authstore/mongo"
+)
+
+// host returns where a server is.
+func host(t testing.TB, url string) string {
+	rest := strings.TrimPrefix(url, "mongodb://")
+	name, _, found := strings.Cut(rest, "/")
+	if !found {
+		t.Fatalf("no host in %s", url)
+	}
+	return name
+}
+
+// throughProxy returns an adapter whose connections go through a proxy, by URL or with a
+// client of the application's.
+func throughProxy(t *testing.T, byURL bool, more string) (adapter.Adapter, *silent.Proxy) {
+	db := replicaSet.bare(t)
+	open(t, db, mongo.Options{})
+	proxy := silent.New(t, host(t, replicaSet.server(t).URL))
+	url := fmt.Sprintf("mongodb://%s/%s?directConnection=true%s", proxy.Addr, db.Name(), more)
+	var store adapter.Adapter
+	if byURL {
+		var err error
+		store, err = adapter.Open(t.Context(), url)
+		check(t, err)
+	} else {
+		client, err := driver.Connect(options.Client().ApplyURI(url))
+		check(t, err)
+		t.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			_ = client.Disconnect(ctx)
+		})
+		store = mongo.New(client.Database(db.Name()), mongo.Options{})
+	}
+	t.Cleanup(func() { check(t, store.Close()) })
+	return store, proxy
+}
+
+// signedIn returns the token of a session, and has n calls at once read it, for which the
+// client makes as many connections.
+func signedIn(t *testing.T, store adapter.Adapter, n int) string {
+	t.Helper()
+	u, err := store.CreateUser(t.Context(), adapter.User{})
+	check(t, err)
+	session, err := store.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: noon})
+	check(t, err)
+	var reading sync.WaitGroup
+	for range n {
+		reading.Go(func() {
+			for range 30 {
+				if _, _, err := store.GetSessionAndUser(t.Context(), session.SessionToken); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	reading.Wait()
+	return session.SessionToken
+}
+
+// A connection that has died silently costs a read a moment, not its answer.
+func TestConnectionsThatDiedSilently(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		byURL       bool
+		connections int
+		patience    time.Duration
+	}{
+		{"by URL, one connection", true, 1, 0},
+		{"by URL, several connections", true, 6, 0},
+		{"by URL, with a deadline", true, 1, 2 * time.Second},
+		{"by URL, several and a deadline", true, 6, 4 * time.Second},
+		{"a client, one connection", false, 1, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store, proxy := throughProxy(t, c.byURL, "")
+			token := signedIn(t, store, c.connections)
+			proxy.Kill()
+			ctx := t.Context()
+			if c.patience > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, c.patience)
+				defer cancel()
+			}
+			begun := time.Now()
+			_, _, err := store.GetSessionAndUser(ctx, token)
+			if took := time.Since(begun); err != nil || took > 3*time.Second {
+				t.Errorf("GetSessionAndUser: %v after %s", err, took)
+			}
+		})
+	}
+}
+
+// Without any answer a call ends by itself, also one whose caller has no deadline.
+func TestNoAnswerAtAll(t *testing.T) {
+	store, proxy := throughProxy(t, true, "&requestTimeout=2s")
+	token := signedIn(t, store, 1)
+	proxy.Silence()
+	for name, call := range map[string]func(context.Context) error{
+		"GetSessionAndUser": func(ctx context.Context) error { _, _, err := store.GetSessionAndUser(ctx, token); return err },
+		"CreateUser":        func(ctx context.Context) error { _, err := store.CreateUser(ctx, adapter.User{}); return err },
+		"Ping":              func(ctx context.Context) error { p, _ := adapter.As[adapter.Pinger](store); return p.Ping(ctx) },
+	} {
+		begun := time.Now()
+		err := call(t.Context())
+		if took := time.Since(begun); took > 4*time.Second || !errors.Is(err, adapter.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "no answer") && !strings.Contains(err.Error(), "were lost") {
+			t.Errorf("%s: %v after %s", name, err, took)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		begun = time.Now()
+		err = call(ctx)
+		if took := time.Since(begun); took > time.Second || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+			t.Errorf("%s with a deadline: %v after %s", name, err, took)
+		}
+		cancel()
+	}
+	proxy.Restore()
+}
+
+// A deadline does not throw away the connections of a server that answers a moment later.
+func TestDeadlinesKeepConnections(t *testing.T) {
+	store, proxy := throughProxy(t, true, "")
+	_, err := store.GetUser(t.Context(), newID(1))
+	if !errors.Is(err, adapter.ErrNotFound) {
+		t.Fatal(err)
+	}
+	proxy.Delay(150 * time.Millisecond)
+	before := proxy.Made()
+	for range 25 {
+		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Millisecond)
+		if _, err := store.GetUser(ctx, newID(1)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("GetUser: %v", err)
+		}
+		cancel()
+	}
+	if made := proxy.Made() - before; made > 10 {
+		t.Errorf("%d new connections, want a few", made)
+	}
+}
+
+// A deadline holds while a name is looked up that gets no answer, for all who wait for it.
+func TestDeadlinesWhileDNSIsSilent(t *testing.T) {
+	resolver := net.DefaultResolver
+	hold := make(chan struct{})
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+		}
+		return nil, errors.New("no answer")
+	}}
+	store, err := adapter.Open(t.Context(), "mongodb+srv://u:hunter2@cluster.example.com/app")
+	check(t, err)
+	var waiting sync.WaitGroup
+	for range 20 {
+		waiting.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			begun := time.Now()
+			_, err := store.GetUser(ctx, newID(1))
+			if took := time.Since(begun); took > time.Second || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+				t.Errorf("GetUser: %v after %s", err, took)
+			}
+		})
+	}
+	waiting.Wait()
+	close(hold)
+	check(t, store.Close())
+	net.DefaultResolver = resolver
+}
