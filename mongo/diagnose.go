@@ -74,6 +74,7 @@ var (
 	errSRV            = adapter.Setup("the host name has no SRV record", "check the name, or write mongodb:// with the names of the servers")
 	errSetName        = adapter.Setup("no server is of a replica set with that name", "check the option replicaSet")
 	errOld            = adapter.Setup("the server is too old or too new for the driver", "use MongoDB 4.4 or later, and a version that the driver supports")
+	errNoSet          = adapter.Setup("the server is no replica set", "leave out Options.LinearizableReads")
 	errUnknownCommand = adapter.Setup("the server does not know a command", "use MongoDB 4.4 or later")
 )
 
@@ -81,6 +82,7 @@ var (
 var mends = map[int]error{
 	18: errAuthentication, 11: errAuthentication,
 	59: errUnknownCommand, 40324: errUnknownCommand, 115: errUnknownCommand,
+	123:   errNoSet,
 	14031: errSpace,
 	10334: errTooLarge, 17419: errTooLarge, 17420: errTooLarge, 17280: errTooLarge,
 }

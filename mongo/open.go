@@ -55,7 +55,8 @@ type Options struct {
 
 	// LinearizableReads has a read confirmed by the majority: a primary that was replaced,
 	// and does not know yet, then answers nothing, where it otherwise still shows what has
-	// been changed elsewhere for as long. A read costs about as much as a write then.
+	// been changed elsewhere for as long. A read then takes several times as long: see the
+	// package comment, section Limits. It takes a replica set.
 	LinearizableReads bool
 }
 
