@@ -102,6 +102,10 @@ func replyOf(err error) (reply, bool) {
 		e := write.WriteErrors[0]
 		return reply{code: e.Code, message: e.Message, raw: e.Raw, ofWrite: true}, true
 	}
+	if bulk := (mongo.BulkWriteException{}); errors.As(err, &bulk) && len(bulk.WriteErrors) > 0 {
+		e := bulk.WriteErrors[0]
+		return reply{code: e.Code, message: e.Message, raw: e.Raw, ofWrite: true}, true
+	}
 	if command := (mongo.CommandError{}); errors.As(err, &command) {
 		return reply{code: int(command.Code), name: command.Name, message: command.Message, raw: command.Raw}, true
 	}

@@ -445,3 +445,21 @@ func TestAnOlderIndexBeside(t *testing.T) {
 	_, err := store.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
 	check(t, err)
 }
+
+// The server uses an index of others for the look-ups, too.
+func TestOthersIndexesServeLookUps(t *testing.T) {
+	exists := bson.D{{Key: "email", Value: bson.D{{Key: "$exists", Value: true}}}}
+	for name, o := range map[string]*options.IndexOptionsBuilder{
+		"sparse": options.Index().SetUnique(true).SetSparse(true), "plain": options.Index().SetUnique(true), "of those that have it": options.Index().SetUnique(true).SetPartialFilterExpression(exists),
+	} {
+		db := replicaSet.bare(t)
+		makeIndex(t, db.Collection("users"), ascending("email"), o)
+		store := open(t, db, mongo.Options{})
+		_, err := store.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
+		check(t, err)
+		query := bson.D{{Key: "find", Value: "users"}, {Key: "filter", Value: bson.D{{Key: "email", Value: "ada@example.com"}}}}
+		var plan bson.Raw
+		check(t, db.RunCommand(t.Context(), bson.D{{Key: "explain", Value: query}, {Key: "verbosity", Value: "executionStats"}}).Decode(&plan))
+		checkPlan(t, name, query, plan)
+	}
+}

@@ -103,7 +103,7 @@ type store struct {
 	health     health        // of its servers
 	gate       chan struct{} // of the first check
 	checked    atomic.Pointer[collections]
-	running    sync.WaitGroup // calls
+	running    running // calls
 }
 
 // collections are those of a database, with the concerns that the contract needs.
@@ -318,7 +318,7 @@ func (s *store) Close() error {
 	if s.owned != nil {
 		err = failure(s.owned.Disconnect(ctx))
 	}
-	s.running.Wait()
+	s.running.end()
 	return err
 }
 

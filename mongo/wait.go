@@ -34,13 +34,30 @@ func read[R any](ctx context.Context, s *store, do func(context.Context) (R, err
 	limit := s.limit(ctx, 1)
 	begun, again := time.Now(), false
 	r, err := attempt.Read(ctx, limit, func(bounded context.Context) (R, error) {
-		if again {
-			s.lines.suspect(begun)
+		if again && s.lines.suspect(begun) {
+			return beside(bounded, s, afterwards(do))
 		}
-		defer func() { again = true }()
+		again = true
 		return beside(bounded, s, do)
 	})
 	return r, s.late(ctx, limit, err)
+}
+
+// reconnecting is how long the driver takes to have connections again after it found some
+// broken: it looks after the server twice a second then.
+const reconnecting = 3 * time.Second
+
+// afterwards makes a read after connections were closed, which the driver finds out one by
+// one: until then calls fail.
+func afterwards[R any](do func(context.Context) (R, error)) func(context.Context) (R, error) {
+	return func(ctx context.Context) (R, error) {
+		for begun := time.Now(); ; {
+			r, err := do(ctx)
+			if !errors.Is(err, adapter.ErrUnavailable) || time.Since(begun) > reconnecting || pause(ctx) != nil {
+				return r, err
+			}
+		}
+	}
 }
 
 func write[R any](ctx context.Context, s *store, do func(context.Context) (R, error)) (R, error) {
@@ -85,13 +102,15 @@ func beside[R any](ctx context.Context, s *store, do func(context.Context) (R, e
 	}
 	done := make(chan outcome, 1)
 	left := make(chan struct{})
-	s.running.Add(1)
+	var none R
+	if !s.running.begin() {
+		return none, adapter.ErrClosed
+	}
 	go func() {
 		defer s.running.Done()
 		r, err := do(lingering{ctx, left})
 		done <- outcome{r, err}
 	}()
-	var none R
 	select {
 	case o := <-done:
 		close(left)
@@ -100,6 +119,31 @@ func beside[R any](ctx context.Context, s *store, do func(context.Context) (R, e
 		time.AfterFunc(linger, func() { close(left) })
 		return none, errLeft
 	}
+}
+
+// running counts the calls that are being made.
+type running struct {
+	sync.WaitGroup
+	mu     sync.Mutex // so that none begins while they are waited for
+	closed bool
+}
+
+// begin counts a call, unless there must be no more.
+func (r *running) begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.Add(1)
+	}
+	return !r.closed
+}
+
+// end waits for all calls. No more begin.
+func (r *running) end() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.Wait()
 }
 
 // late returns the error of a call. If it was left without an answer that is the context's,
@@ -146,7 +190,14 @@ func (l lingering) Done() <-chan struct{} { return l.left }
 func (lingering) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 // Err implements context.Context.
-func (l lingering) Err() error { return undated{l.Context}.Err() }
+func (l lingering) Err() error {
+	select {
+	case <-l.left: // also after the call, whose contexts are ended then
+		return context.Canceled
+	default:
+		return undated{l.Context}.Err()
+	}
+}
 
 // alone returns the context of a call for the driver: without its deadline, see undated,
 // and without the driver's session that it may have. In a transaction of the caller's an
@@ -234,8 +285,8 @@ func (l *line) Close() error {
 
 // suspect closes the connections that a read which began then, and has no answer, gives
 // reason to think dead: those that were silent for long before, and all if the server has
-// said nothing at all since, although it was given time.
-func (l *lines) suspect(begun time.Time) {
+// said nothing at all since, although it was given time. It reports whether there were any.
+func (l *lines) suspect(begun time.Time) bool {
 	before := begun.Add(-stale)
 	if l.heard.Load() < begun.UnixNano() && time.Since(begun) >= attempt.Short {
 		before = begun
@@ -251,4 +302,5 @@ func (l *lines) suspect(begun time.Time) {
 	for _, line := range dead {
 		_ = line.Close()
 	}
+	return len(dead) > 0
 }

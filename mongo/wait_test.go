@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -185,4 +186,20 @@ func TestDeadlinesWhileDNSIsSilent(t *testing.T) {
 	close(hold)
 	check(t, store.Close())
 	net.DefaultResolver = resolver
+}
+
+// What the driver derives from a call's context ends with the call.
+func TestCallsLeaveNothingBehind(t *testing.T) {
+	store, _ := throughProxy(t, true, "")
+	token := signedIn(t, store, 2)
+	before := runtime.NumGoroutine()
+	for range 300 {
+		_, _, err := store.GetSessionAndUser(t.Context(), token)
+		check(t, err)
+	}
+	for limit := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before+20; {
+		if time.Now().After(limit) {
+			t.Fatalf("%d goroutines, and there were %d", runtime.NumGoroutine(), before)
+		}
+	}
 }
