@@ -78,7 +78,7 @@ func split(rest string) (user, hosts, path, query string, err error) {
 	}
 	for _, host := range strings.Split(hosts, ",") {
 		if !isHost(host) {
-			return "", "", "", "", adapter.Invalid("URL", "must have hosts such as host, host:27017, [::1]:27017 or %2Ftmp%2Fmongodb.sock, separated by commas")
+			return "", "", "", "", adapter.Invalid("URL", "must have hosts such as host, host:27017, [::1]:27017 or %2Frun%2Fmongodb.sock, separated by commas")
 		}
 	}
 	return user, hosts, path, query, nil

@@ -19,8 +19,8 @@ func TestURLsReachTheDriver(t *testing.T) {
 		"mongodb://a:1,b:2/app":                                                                 "mongodb://a:1,b:2/app",
 		"mongodb://[::1]/app":                                                                   "mongodb://[::1]/app",
 		"mongodb://[::1]:27018,[fe80::1%25eth0]:1/app":                                          "mongodb://[::1]:27018,[fe80::1%25eth0]:1/app",
-		"mongodb://%2Ftmp%2Fmongodb-27017.sock/app":                                             "mongodb://%2Ftmp%2Fmongodb-27017.sock/app",
-		"mongodb://u:p@%2Ftmp%2Fmongodb-27017.sock,b/app":                                       "mongodb://u:p@%2Ftmp%2Fmongodb-27017.sock,b/app",
+		"mongodb://%2Frun%2Fmongodb-27017.sock/app":                                             "mongodb://%2Frun%2Fmongodb-27017.sock/app",
+		"mongodb://u:p@%2Frun%2Fmongodb-27017.sock,b/app":                                       "mongodb://u:p@%2Frun%2Fmongodb-27017.sock,b/app",
 		"MongoDB://u:p%40%2F%3A%25+@a/app":                                                      "mongodb://u:p%40%2F%3A%25+@a/app",
 		"mongodb://u@a/app?authMechanism=MONGODB-X509&tls=true":                                 "mongodb://u@a/app?authMechanism=MONGODB-X509&tls=true",
 		"mongodb://a/app?stringIDs=true&tls=true":                                               "mongodb://a/app?tls=true",
@@ -61,8 +61,8 @@ func TestURLsThatAreRefused(t *testing.T) {
 		"mongodb://u:hunter2@a:x/app":                           "must have hosts",
 		"mongodb://u:hunter2@a:99999/app":                       "must have hosts",
 		"mongodb://u:hunter2@::1/app":                           "must have hosts",
-		"mongodb://u:hunter2@/tmp/mongodb.sock/app":             "%2F",
-		"mongodb://u:hunter2@%2Ftmp%2Fmongodb/app":              "must have hosts",
+		"mongodb://u:hunter2@/run/mongodb.sock/app":             "%2F",
+		"mongodb://u:hunter2@%2Frun%2Fmongodb/app":              "must have hosts",
 		"mongodb://u:hunter2/@a/app":                            "percent-encoded",
 		"mongodb://u:hunter2?@a/app":                            "percent-encoded",
 		"mongodb://u:hunter2#@a/app":                            "percent-encoded",
@@ -123,7 +123,7 @@ func TestMinPoolSizeAboveOurMaximum(t *testing.T) {
 // refused with a reason; never something else.
 func FuzzURLs(f *testing.F) {
 	for _, seed := range []string{
-		"u:p@a,b:1/app?tls=true", "[::1]:1/app", "%2Ftmp%2Fm.sock/app?w=1", "u:p@w@a/app?appName=x@y", "a/app?tls=true;w=1", "a/app?w=%31&stringIDs=true",
+		"u:p@a,b:1/app?tls=true", "[::1]:1/app", "%2Frun%2Fm.sock/app?w=1", "u:p@w@a/app?appName=x@y", "a/app?tls=true;w=1", "a/app?w=%31&stringIDs=true",
 	} {
 		f.Add(seed)
 	}
