@@ -25,7 +25,8 @@ type Harness struct {
 	// may; everything else is a failure.
 	Budget map[string]int
 
-	// LeftOut has the features that no namespace provides, with the reason.
+	// LeftOut has the features that no namespace provides, with the reason. That of
+	// [Foreign] is also the reason for the records that a ForeignWriter has no place for.
 	LeftOut map[Feature]string
 }
 
@@ -85,7 +86,8 @@ type ForeignWriter struct {
 	// Put stores a record with just these members; one that is there is replaced.
 	// errors.ErrUnsupported: the layout has no such record, or the store no such value.
 	Put func(ctx context.Context, r ForeignRecord) error
-	// Has reports whether the record is stored.
+	// Has reports whether a record of this kind is stored that is found by the same
+	// members: those that name it in the layout.
 	Has func(ctx context.Context, r ForeignRecord) (bool, error)
 }
 
@@ -96,9 +98,13 @@ type ForeignRecord struct {
 	Kind string // "User", "Account", "Session", "VerificationToken" or "Authenticator"
 	// Members has values of the types of adapter.Attributes, NaN too. A time.Time is
 	// stored as the Auth.js adapter of the store has times, nil as null. An id or userId
-	// that is text in the form of the store's IDs is stored as one.
+	// that is a string in the form of the store's IDs is stored as one, a [ForeignText] as
+	// text. A user has always an id, and most other records what their keys are made of.
 	Members map[string]any
 }
+
+// ForeignText is text that is stored as text, whatever it looks like.
+type ForeignText string
 
 type testIDKey struct{}
 

@@ -174,7 +174,8 @@ func (m odd) Repair(context.Context, bool) ([]adapter.Repair, error) {
 func TestMutantsHarmless(t *testing.T) {
 	t.Parallel()
 	for _, result := range conformance.Check(t.Context(), harness(newOdd), suite...).Results {
-		if result.Status != conformance.Passed {
+		leftOut := result.Status == conformance.NotProvided && result.Detail == noSchema
+		if result.Status != conformance.Passed && !leftOut {
 			t.Errorf("%s: %s: %s", result.ID, result.Status, result.Detail)
 		}
 	}

@@ -20,6 +20,7 @@ func Tests() []Test {
 		cutTests,
 		cascadeTests,
 		hostileTests,
+		needing(Foreign, foreignTests),
 		roundTripTests,
 	)
 }
