@@ -165,8 +165,14 @@ type joinsLinks struct {
 	*env
 }
 
+func (m joinsLinks) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
+	m.shared.Store(v.Identifier+v.Token, v)
+	return m.Adapter.CreateVerificationToken(ctx, v)
+}
+
 func (m joinsLinks) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
-	for _, v := range stored(m.env, func(v adapter.VerificationToken) bool { return v.Identifier+v.Token == identifier+token }) {
+	if v, ok := m.shared.LoadAndDelete(identifier + token); ok {
+		v := v.(adapter.VerificationToken)
 		return m.Adapter.UseVerificationToken(ctx, v.Identifier, v.Token)
 	}
 	return m.Adapter.UseVerificationToken(ctx, identifier, token)
@@ -353,7 +359,7 @@ func (m voidsSome) DeleteVerificationTokens(ctx context.Context, identifier stri
 		return m.Adapter.DeleteVerificationTokens(ctx, identifier)
 	}
 	for _, v := range tokens[:100] {
-		_, _ = m.Adapter.UseVerificationToken(ctx, v.Identifier, v.Token)
+		_, _ = innermost(m).UseVerificationToken(ctx, v.Identifier, v.Token)
 	}
 	return nil
 }

@@ -128,6 +128,17 @@ func stored[R any](e *env, wanted func(R) bool) []R {
 	return all
 }
 
+// innermost returns the adapter behind all others, which takes what is stored as it is.
+func innermost(a adapter.Adapter) adapter.Adapter {
+	for {
+		outer, ok := a.(adapter.Unwrapper)
+		if !ok {
+			return a
+		}
+		a = outer.Unwrap()
+	}
+}
+
 // dump returns what there is in the store, and what bugs keep beside it.
 func (e *env) dump() []string {
 	var all []string
