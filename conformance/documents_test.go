@@ -299,7 +299,7 @@ func (d *document) asAuthenticator() adapter.Authenticator {
 	return adapter.Authenticator{
 		CredentialID: d.text("credentialID"), UserID: d.text("userId"), ProviderAccountID: d.text("providerAccountId"),
 		CredentialPublicKey: d.text("credentialPublicKey"), Counter: uint32(counter), CredentialDeviceType: d.text("credentialDeviceType"),
-		CredentialBackedUp: d.fields["credentialBackedUp"] == true, Transports: d.words("transports", ","),
+		CredentialBackedUp: d.fields["credentialBackedUp"] == true, Transports: d.words("transports", ", "),
 	}
 }
 

@@ -84,7 +84,8 @@ type Namespace struct {
 // writes in the layout that the adapter reads, without a look at what is there.
 type ForeignWriter struct {
 	// Put stores a record with just these members; one that is there is replaced.
-	// errors.ErrUnsupported: the layout has no such record, or the store no such value.
+	// errors.ErrUnsupported: the layout has no such record, such as one without what its
+	// key is made of, or the store no such value.
 	Put func(ctx context.Context, r ForeignRecord) error
 	// Has reports whether a record of this kind is stored that is found by the same
 	// members: those that name it in the layout.

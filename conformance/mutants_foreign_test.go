@@ -140,6 +140,56 @@ var foreignMutants = []mutant{
 	{"DeleteUser leaves the accounts whose ID is a number", []string{"FOR-012"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return deletesTexts{base{inner}, e}
 	}},
+	{"Repair deletes what belongs to a user ID of another type", []string{"FOR-013"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return repairs{base{inner}, e, func(d *document) bool {
+			return d.kind == "Account" && d.fields["userId"] != "" && d.fields["createdAt"] == nil
+		}}
+	}},
+	{"a sign-up that meets an account of nobody is refused", []string{"FOR-014"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return meetsNobody{base{inner}, e}
+	}},
+	{"a link that meets an account of nobody is refused", []string{"FOR-014"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return linksNobody{base{inner}, e}
+	}},
+	{"Repair deletes the users whose type is another one", []string{"FOR-015"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return repairs{base{inner}, e, func(d *document) bool { return d.kind == "User" && d.fields["type"] == "admin" }}
+	}},
+	{"Repair deletes the sessions of another program", []string{"FOR-016"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return repairs{base{inner}, e, func(d *document) bool { return d.kind == "Session" && d.fields["sessionToken"] == nil }}
+	}},
+	{"Repair ends at the first record that it cannot mend", []string{"FOR-017"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return repairs{base{inner}, e, nil}
+	}},
+	{"GetAccount reads a copy of the account", []string{"FOR-018"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return copiesAccounts{base{inner}, e}
+	}},
+	{"UpdateAccount writes a copy of the account back", []string{"FOR-018"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return writesCopies{base{inner}, e}
+	}},
+	{"UpdateAuthenticatorCounter compares with a copy of the counter", []string{"FOR-019"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return copiesCounters{base{inner}, e}
+	}},
+	{"attributes of reserved names are shown", []string{"FOR-020"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return showsAll{base{inner}, e}
+	}},
+	{"UpdateUser writes the whole user as it was read", []string{"FOR-021"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return rewrites{base{inner}, e}
+	}},
+	{"UpdateUser drops what another program stored in a list", []string{"FOR-022"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return dropsAttributes{base{inner}, e}
+	}},
+	{"DeleteUser of an ID of another type is nil and deletes nothing", []string{"FOR-023"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return deletesOwnIDs{base{inner}, e}
+	}},
+	{"a session whose expiry is text is not listed", []string{"FOR-024"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return listsDates{base{inner}, e}
+	}},
+	{"an account of an unknown type signs nobody in", []string{"FOR-025"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return knownTypes{base{inner}, e}
+	}},
+	{"a credential with odd transports cannot be read", []string{"FOR-026"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return strictTransports{base{inner}, e}
+	}},
 }
 
 type findsOwn struct {
@@ -453,4 +503,194 @@ func (m deletesTexts) DeleteUser(ctx context.Context, id string) error {
 	kept := m.takeAway(func(d *document) bool { return d.kind == "Account" && !isText(d.fields["providerAccountId"]) })
 	defer m.putBack(kept)
 	return m.Adapter.DeleteUser(ctx, id)
+}
+
+// repairs is a Repair that also deletes what is wanted. Nil: it does nothing if there is
+// something that it cannot mend.
+type repairs struct {
+	base
+	*env
+	gone func(*document) bool
+}
+
+func (m repairs) ApplySchema(context.Context) error { return nil }
+
+func (m repairs) CheckSchema(context.Context) ([]adapter.SchemaProblem, error) { return nil, nil }
+
+func (m repairs) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, error) {
+	inner, _ := adapter.As[adapter.Repairer](m.Adapter)
+	if m.gone == nil {
+		found, err := inner.Repair(ctx, true)
+		if err != nil || slices.ContainsFunc(found, func(f adapter.Repair) bool { return f.Action == "" }) {
+			return found, err
+		}
+	} else if !dryRun {
+		m.takeAway(m.gone)
+	}
+	return inner.Repair(ctx, dryRun)
+}
+
+type meetsNobody struct {
+	base
+	*env
+}
+
+func (m meetsNobody) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
+	if m.accountRecord(a.Key()) != nil {
+		return adapter.User{}, adapter.Account{}, fail(ctx, "CreateUserWithAccount", adapter.Conflict(adapter.FieldAccount))
+	}
+	return m.Adapter.CreateUserWithAccount(ctx, u, a)
+}
+
+type linksNobody struct {
+	base
+	*env
+}
+
+func (m linksNobody) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
+	if m.accountRecord(a.Key()) != nil {
+		return adapter.Account{}, fail(ctx, "LinkAccount", adapter.Conflict(adapter.FieldAccount))
+	}
+	return m.Adapter.LinkAccount(ctx, a)
+}
+
+type copiesAccounts struct {
+	base
+	*env
+}
+
+func (m copiesAccounts) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
+	linked, err := m.Adapter.LinkAccount(ctx, a)
+	m.shared.Store(a.Key(), linked)
+	return linked, err
+}
+
+func (m copiesAccounts) GetAccount(ctx context.Context, key adapter.AccountKey) (adapter.Account, error) {
+	if a, ok := m.shared.Load(key); ok {
+		return a.(adapter.Account), nil
+	}
+	return m.Adapter.GetAccount(ctx, key)
+}
+
+type writesCopies struct {
+	base
+	*env
+}
+
+func (m writesCopies) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
+	linked, err := m.Adapter.LinkAccount(ctx, a)
+	m.shared.Store(a.Key(), linked)
+	return linked, err
+}
+
+func (m writesCopies) UpdateAccount(ctx context.Context, key adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
+	if a, ok := m.shared.Load(key); ok && up.AccessToken == nil {
+		up.AccessToken = new(a.(adapter.Account).AccessToken)
+	}
+	return m.Adapter.UpdateAccount(ctx, key, up)
+}
+
+type copiesCounters struct {
+	base
+	*env
+}
+
+func (m copiesCounters) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
+	m.shared.Store(a.CredentialID, int64(a.Counter))
+	return m.Adapter.CreateAuthenticator(ctx, a)
+}
+
+func (m copiesCounters) UpdateAuthenticatorCounter(ctx context.Context, id string, counter uint32) (adapter.Authenticator, error) {
+	if n, ok := m.shared.Load(id); ok {
+		m.change(func(fields map[string]any) { fields["counter"] = n }, "Authenticator", "credentialID", id)
+	}
+	return m.Adapter.UpdateAuthenticatorCounter(ctx, id, counter)
+}
+
+type showsAll struct {
+	base
+	*env
+}
+
+func (m showsAll) GetUser(ctx context.Context, id string) (adapter.User, error) {
+	u, err := m.Adapter.GetUser(ctx, id)
+	if v, there := m.record("User", "id", id)["type"]; there && err == nil {
+		u.Attributes["type"] = v
+	}
+	return u, err
+}
+
+type rewrites struct {
+	base
+	*env
+}
+
+func (m rewrites) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	u, err := m.Adapter.UpdateUser(ctx, id, up)
+	if err == nil {
+		m.change(func(fields map[string]any) {
+			maps.DeleteFunc(fields, func(name string, _ any) bool {
+				_, shown := u.Attributes[name]
+				return !shown && !slices.Contains(fieldsOf[adapter.UserRecord], name)
+			})
+		}, "User", "id", id)
+	}
+	return u, err
+}
+
+type dropsAttributes struct {
+	base
+	*env
+}
+
+func (m dropsAttributes) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	m.change(func(fields map[string]any) { delete(fields, "groups") }, "User", "id", id)
+	return m.Adapter.UpdateUser(ctx, id, up)
+}
+
+type deletesOwnIDs struct {
+	base
+	*env
+}
+
+func (m deletesOwnIDs) DeleteUser(ctx context.Context, id string) error {
+	if !isText(m.record("User", "id", id)["id"]) {
+		return nil
+	}
+	return m.Adapter.DeleteUser(ctx, id)
+}
+
+type listsDates struct {
+	base
+	*env
+}
+
+func (m listsDates) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
+	texts := m.takeAway(func(d *document) bool { _, text := d.fields["expires"].(string); return text })
+	defer m.putBack(texts)
+	return m.Adapter.ListSessions(ctx, userID)
+}
+
+type knownTypes struct {
+	base
+	*env
+}
+
+func (m knownTypes) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (adapter.User, error) {
+	if m.accountRecord(key)["type"] != "oauth" {
+		return adapter.User{}, fail(ctx, "GetUserByAccount", adapter.ErrNotFound)
+	}
+	return m.Adapter.GetUserByAccount(ctx, key)
+}
+
+type strictTransports struct {
+	base
+	*env
+}
+
+func (m strictTransports) GetAuthenticator(ctx context.Context, id string) (adapter.Authenticator, error) {
+	if !isText(m.record("Authenticator", "credentialID", id)["transports"]) {
+		return adapter.Authenticator{}, unreadable(ctx, "GetAuthenticator", "transports")
+	}
+	return m.Adapter.GetAuthenticator(ctx, id)
 }
