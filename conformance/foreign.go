@@ -450,20 +450,22 @@ var foreignTests = []Test{
 	{ID: "FOR-011", Rule: "CheckSchema names a record that cannot be read, without its token or an e-mail address.", Source: "docs/contract.md R19", Run: func(t *T) {
 		s := optional[adapter.Schema](t, SetUp)
 		id, token := t.theirs(ada), "4ce6a1f5-6b3c-4a3e-9f4e-7d0b1f1c2a3b"
-		problems, err := s.CheckSchema(t.ctx)
-		t.ok("CheckSchema", err)
-		t.equal("problems before there is such a record", len(problems), 0)
-		t.must(t.put("Session", theirSession(id, token).with("expires", "soon")))
-		problems, err = s.CheckSchema(t.ctx)
-		t.ok("CheckSchema", err)
-		t.equal("problems when there is one", len(problems), 1)
-		for _, p := range problems {
-			text := p.Object + " " + p.Detail
-			t.silent("CheckSchema", text, token, email(ada))
-			if !strings.Contains(text, "expires") {
-				t.Errorf("CheckSchema\n  got:  %s\n  want: the field named", text)
+		named := func() int {
+			problems, err := s.CheckSchema(t.ctx)
+			t.ok("CheckSchema", err)
+			n := 0
+			for _, p := range problems {
+				text := p.Object + " " + p.Detail
+				t.silent("CheckSchema", text, token, email(ada))
+				if strings.Contains(text, "expires") {
+					n++
+				}
 			}
+			return n
 		}
+		t.equal("problems of such records before there is one", named(), 0)
+		t.must(t.put("Session", theirSession(id, token).with("expires", "soon")))
+		t.equal("problems of such records when there is one", named(), 1)
 	}},
 	{ID: "FOR-012", Rule: "A deleted user takes along what another program stored of that user, and all keys are free.", Source: "docs/contract.md R14", Run: deleteTheirs},
 	{ID: "FOR-013", Rule: "A user ID that is text where the store has IDs of its own is that user's ID: the account and the session are found, listed, kept by Repair, and go with the user.", Source: "docs/contract.md R19", Run: textIDs},

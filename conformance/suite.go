@@ -18,6 +18,7 @@ func Tests() []Test {
 		optionalTests,
 		needing(Live, raceTests),
 		cutTests,
+		needing(Live, repetitionTests),
 		cascadeTests,
 		hostileTests,
 		needing(Foreign, foreignTests),
