@@ -25,6 +25,10 @@ type Harness struct {
 	// may; everything else is a failure.
 	Budget map[string]int
 
+	// MaxRecord is how many bytes a record can have where the store has a limit that a test
+	// can reach. 0: it has none.
+	MaxRecord int
+
 	// LeftOut has the features that no namespace provides, with the reason. That of
 	// [Foreign] is also the reason for the records that a ForeignWriter has no place for.
 	LeftOut map[Feature]string

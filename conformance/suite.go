@@ -21,6 +21,7 @@ func Tests() []Test {
 		needing(Live, repetitionTests),
 		cascadeTests,
 		hostileTests,
+		needing(Live, limitTests),
 		needing(Foreign, foreignTests),
 		roundTripTests,
 	)
