@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	bounded = 30 * time.Second // for a call beside somebody who writes without end
-	flood   = 8                // how many write without end
+	bounded = time.Minute // for a call beside somebody who writes without end
+	flood   = 8           // how many write without end
 )
 
 // endless calls f over and over, by some callers at once. It returns when they are at
