@@ -25,8 +25,8 @@ type Harness struct {
 	// may; everything else is a failure.
 	Budget map[string]int
 
-	// MaxRecord is how many bytes a record can have where the store has a limit that a test
-	// can reach. 0: it has none.
+	// MaxRecord is how many bytes a record can have at most, of which the tests then prove
+	// that the store says so. 0: they go as far as 2 MiB.
 	MaxRecord int
 
 	// LeftOut has the features that no namespace provides, with the reason. That of
