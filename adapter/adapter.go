@@ -133,10 +133,11 @@ type Sessions interface {
 
 // VerificationTokens keeps the one-time tokens of e-mail links.
 type VerificationTokens interface {
-	// CreateVerificationToken stores a token, as [HashVerificationToken] gives
-	// it; any other one is stored as its SHA-256 digest, and found by what was handed
-	// in. [Links] makes tokens and hashes them. A second one with the same identifier and token is [ErrConflict], or
-	// takes the first one's place: it is never usable twice.
+	// CreateVerificationToken stores a token, as [HashVerificationToken] gives it. Any
+	// other one is stored as its SHA-256 digest, in another form, and found by what was
+	// handed in; [Links] makes tokens and hashes them. A second one with the same
+	// identifier and token is [ErrConflict], or takes the first one's place: it is never
+	// usable twice.
 	//
 	// One round trip.
 	CreateVerificationToken(ctx context.Context, t VerificationToken) (VerificationToken, error)

@@ -3,7 +3,10 @@ package adapter
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -169,6 +172,9 @@ func normalizeAttributes(r Record, a Attributes) (Attributes, error) {
 			return nil, fmt.Errorf("must not use the reserved name %q", name)
 		}
 		c, err := n.member(name, v, 1)
+		if errors.Is(err, errSize) {
+			return nil, at(shown(a.largest()), errSize)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -177,14 +183,61 @@ func normalizeAttributes(r Record, a Attributes) (Attributes, error) {
 	return out, nil
 }
 
+// largest returns the name of the attribute that takes the most bytes.
+func (a Attributes) largest() (name string) {
+	least := math.MaxInt
+	for _, other := range slices.Sorted(maps.Keys(a)) {
+		n := normalizer{left: math.MaxInt}
+		_ = n.check(other, a[other], 1)
+		if n.left < least {
+			name, least = other, n.left
+		}
+	}
+	return name
+}
+
+// attributeError says which attribute breaks a rule.
+type attributeError struct {
+	path   string // names and indexes, as JavaScript writes them
+	reason error
+}
+
+func (e *attributeError) Error() string { return e.reason.Error() + ", unlike " + e.path }
+func (e *attributeError) Unwrap() error { return e.reason }
+
+// at returns an error as that of what is at a step of the path to it.
+func at(step string, err error) error {
+	if inner, ok := err.(*attributeError); ok {
+		if strings.HasPrefix(inner.path, "[") {
+			return &attributeError{step + inner.path, inner.reason}
+		}
+		return &attributeError{step + "." + inner.path, inner.reason}
+	}
+	return &attributeError{step, err}
+}
+
+// shown returns a name as an error shows it. One that may be somebody's address, or a
+// token, is not shown.
+func shown(name string) string {
+	const long = 40
+	if len(name) > long || strings.LastIndex(name, "@") > 0 {
+		return "…"
+	}
+	return strconv.Quote(name)
+}
+
 func (n *normalizer) member(name string, v any, depth int) (any, error) {
-	if err := checkAttributeName(name); err != nil {
-		return nil, err
+	err := checkAttributeName(name)
+	if err == nil {
+		err = n.take(len(name))
 	}
-	if err := n.take(len(name)); err != nil {
-		return nil, err
+	if err == nil {
+		v, err = n.value(v, depth)
 	}
-	return n.value(v, depth)
+	if err != nil {
+		return nil, at(shown(name), err)
+	}
+	return v, nil
 }
 
 func checkAttributeName(name string) error {
@@ -199,11 +252,14 @@ func checkAttributeName(name string) error {
 	return nil
 }
 
-var errDepth = fmt.Errorf("must be nested at most %d deep", maxAttributeDepth)
+var (
+	errDepth = fmt.Errorf("must be nested at most %d deep", maxAttributeDepth)
+	errSize  = fmt.Errorf("must be at most %d bytes together", maxAttributeBytes)
+)
 
 func (n *normalizer) take(bytes int) error {
 	if n.left -= bytes; n.left < 0 {
-		return fmt.Errorf("must be at most %d bytes together", maxAttributeBytes)
+		return errSize
 	}
 	return nil
 }
@@ -242,7 +298,7 @@ func (n *normalizer) list(v []any, depth int) (any, error) {
 		}
 		c, err := n.value(e, depth+1)
 		if err != nil {
-			return nil, err
+			return nil, at(fmt.Sprintf("[%d]", i), err)
 		}
 		out[i] = c
 	}

@@ -79,9 +79,22 @@
 //
 // Every error is one [*Error], which names the backend and the operation. Test
 // for its kind with [errors.Is]: [ErrNotFound], [ErrExpired], [ErrConflict],
-// [ErrInvalid], [ErrUnavailable], [ErrClosed], or the context's error. The field
-// is in [*ConflictError] and [*InvalidError]; the driver's own error is reachable
-// with [errors.As]. No error text holds a token, an e-mail address or a secret.
+// [ErrInvalid], [ErrUnavailable], [ErrSetup], [ErrUnreadable], [ErrClosed], or the
+// context's error. A retry may mend what is [ErrUnavailable]; of a write it is then not
+// known whether it was applied. A person has to mend what is [ErrSetup] or
+// [ErrUnreadable]. What and where is in [*ConflictError], [*InvalidError], [*SetupError]
+// and [*RecordError]; the driver's own error is reachable with [errors.As]. No error text
+// holds a token, an e-mail address or a secret.
+//
+// # Records of other programs
+//
+// A store may be shared with a program that does not keep this contract, such as an
+// Auth.js application. A field with another type of value than it should have is
+// converted where that has one meaning: dates as text or milliseconds, numbers as text,
+// a list of scopes. Otherwise it is absent, unless the contract needs it, as it does the
+// expiry of a session or a verification token: then the record is [ErrUnreadable]. Such a
+// record can be ended and deleted. Members that no attribute can be stay in the store and
+// are not shown, so that [Attributes] which were read can be written back.
 //
 // # Optional interfaces
 //

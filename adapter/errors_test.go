@@ -94,3 +94,65 @@ func TestAnErrorIsWrappedOnce(t *testing.T) {
 		t.Errorf("got %v for nil, want nil", err)
 	}
 }
+
+func TestWhatAPersonHasToMend(t *testing.T) {
+	setup := WrapError(t.Context(), "b", "Ping", Setup("authentication failed", "check the password"))
+	if want := "authstore: b: Ping: authentication failed: check the password"; setup.Error() != want {
+		t.Errorf("got %q, want %q", setup, want)
+	}
+	record := WrapError(t.Context(), "b", "GetSessionAndUser", &RecordError{Place: "sessions abc", UserID: "u\n1", Field: "expires", Want: "a date", Got: "string"})
+	want := `authstore: b: GetSessionAndUser: unreadable record sessions abc of the user "u\n1": the field expires should be a date, not string: correct the record`
+	if record.Error() != want {
+		t.Errorf("got %q, want %q", record, want)
+	}
+	nobodys := &RecordError{Place: "sessions abc", Field: "expires", Want: "a date", Got: "string"}
+	if strings.Contains(nobodys.Error(), "user") {
+		t.Errorf("%q names a user", nobodys)
+	}
+	for err, kind := range map[error]error{setup: ErrSetup, record: ErrUnreadable} {
+		for _, other := range []error{ErrNotFound, ErrConflict, ErrInvalid, ErrUnavailable, ErrSetup, ErrUnreadable, ErrClosed} {
+			if errors.Is(err, other) != (other == kind) {
+				t.Errorf("%v is %v: %v", err, other, errors.Is(err, other))
+			}
+		}
+	}
+	var s *SetupError
+	var r *RecordError
+	if !errors.As(setup, &s) || s.Remedy != "check the password" || !errors.As(record, &r) || r.Field != "expires" {
+		t.Errorf("got %+v and %+v", s, r)
+	}
+}
+
+// A call that waited for its deadline on a store that is not set up says both, and a
+// record that cannot be read is one whatever became of the context.
+func TestAnEndedContextHidesNoReason(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	setup := WrapError(ctx, "b", "Op", Caused(Setup("no such host", "check the address"), io.EOF))
+	if !errors.Is(setup, context.Canceled) || !errors.Is(setup, ErrSetup) || !strings.Contains(setup.Error(), "check the address") {
+		t.Errorf("got %v, want the end of the context and the reason", setup)
+	}
+	record := WrapError(ctx, "b", "Op", &RecordError{Place: "here", Field: "expires"})
+	if errors.Is(record, context.Canceled) || !errors.Is(record, ErrUnreadable) {
+		t.Errorf("got %v, want the answer that the store gave", record)
+	}
+}
+
+// Drivers call their own limits a context's end, and one end by the name of the other.
+func TestACauseIsNotTheCallersContext(t *testing.T) {
+	cause := errors.Join(&driverError{"x"}, context.Canceled, context.DeadlineExceeded)
+	err := WrapError(t.Context(), "b", "Op", Caused(ErrUnavailable, cause))
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable alone", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	err = WrapError(ctx, "b", "Op", Caused(ErrUnavailable, cause))
+	if errors.Is(err, context.Canceled) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want context.DeadlineExceeded alone", err)
+	}
+	var e *driverError
+	if !errors.As(err, &e) {
+		t.Errorf("the driver's error cannot be reached through %v", err)
+	}
+}

@@ -20,17 +20,15 @@ func Example() {
 	defer store.Close()
 
 	// The link that is sent holds the token; the store holds its hash.
-	const secret, email = "the application's own", "ada@example.com"
-	hash := adapter.HashVerificationToken("token-in-the-link", secret)
-	_, err = store.CreateVerificationToken(ctx, adapter.VerificationToken{
-		Identifier: email, Token: hash, Expires: time.Now().Add(15 * time.Minute),
-	})
+	const email = "ada@example.com"
+	links := adapter.Links{Store: store, Secret: "the application's own"}
+	token, err := links.NewLink(ctx, email, time.Now().Add(15*time.Minute))
 	if err != nil {
 		panic(err)
 	}
 
 	// The link is followed: it works once.
-	if _, err := store.UseVerificationToken(ctx, email, hash); err != nil {
+	if _, err := links.UseLink(ctx, email, token); err != nil {
 		panic(err)
 	}
 	user, err := store.CreateUser(ctx, adapter.User{Email: email, EmailVerified: time.Now()})

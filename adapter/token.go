@@ -57,13 +57,14 @@ func SessionID(token string) string {
 const hashLen = 2 * sha256.Size
 
 // verificationKey returns what is stored for a verification token: itself if it is a
-// hash already, as Auth.js hands it to its adapters, else its hash. So what was sent to
-// somebody is never in the store.
+// hash already, as Auth.js hands it to its adapters, else its digest, so that what was
+// sent to somebody is never in the store. The digest has another form than a hash has:
+// handed in, it is hashed once more, and who reads the store cannot use it.
 func verificationKey(token string) string {
 	if isHash(token) {
 		return token
 	}
-	return HashVerificationToken(token, "")
+	return SessionID(token)
 }
 
 // isHash reports whether s has the form that [HashVerificationToken] gives.

@@ -89,12 +89,14 @@ func (c *checker) attributes(a Attributes) Attributes {
 
 func (c *checker) removed(names []string, set Attributes) {
 	for _, name := range names {
-		c.fail("RemoveAttributes", checkAttributeName(name))
+		if err := checkAttributeName(name); err != nil {
+			c.fail("RemoveAttributes", at(shown(name), err))
+		}
 		if ReservedAttribute(Record(c.record), name) {
 			c.fail("RemoveAttributes", fmt.Errorf("must not use the reserved name %q", name))
 		}
 		if _, both := set[name]; both {
-			c.fail("RemoveAttributes", fmt.Errorf("must not name %q, which Attributes sets", name))
+			c.fail("RemoveAttributes", fmt.Errorf("must not name %s, which Attributes sets", shown(name)))
 		}
 	}
 }

@@ -139,6 +139,11 @@ var callTests = []Test{
 		t.signedOut(a, sessions[0].SessionToken)
 		t.signedIn(a, "kept", u.ID)
 	}},
+	{ID: "RST-003", Rule: "A session token is stored as its SHA-256 digest in base64url: any other form would sign everybody out at an upgrade.", Source: "docs/contract.md R16", Needs: []Feature{Dump, Digests}, Run: func(t *T) {
+		_, err := t.store.CreateSession(t.ctx, adapter.Session{UserID: t.user(ada).ID, SessionToken: "4ce6a1f5-6b3c-4a3e-9f4e-7d0b1f1c2a3b", Expires: Start.Add(time.Hour)})
+		t.ok("CreateSession", err)
+		t.equal("a stored record holds the digest", t.stored("A8HYnhJh7_JWW1rPU2-6OB_sXwodbnhM1NsfAYzHiqk"), true)
+	}},
 }
 
 // proper fails the test unless err is an *adapter.Error of an operation, whose name

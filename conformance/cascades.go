@@ -12,7 +12,6 @@ import (
 // The lists that these tests read and remove are longer than what any store takes
 // or gives at once: in records, and in bytes, which is why the records are large.
 const (
-	manySessions       = 1000
 	manyAccounts       = 120
 	manyAuthenticators = 120
 )
@@ -27,8 +26,8 @@ var cascadeTests = []Test{
 	{ID: "CAS-002", Rule: "Signing out everywhere else ends every session but those that are kept, however many there are.", Source: "docs/contract.md R14", Run: func(t *T) {
 		u, other := t.user(ada), t.user(grace)
 		theirs := t.session(other.ID)
-		w := universe{users: []string{u.ID}, sessions: t.manySessions(u.ID, manySessions)}
-		kept := []string{w.sessions[manySessions/2], w.sessions[manySessions-1]}
+		w := universe{users: []string{u.ID}, sessions: t.createSessions(u.ID, *manySessions)}
+		kept := []string{w.sessions[*manySessions/2], w.sessions[*manySessions-1]}
 		t.ok("DeleteSessions", t.store.DeleteSessions(t.ctx, u.ID, kept...))
 		v := t.look(w)
 		t.equal("sessions that open", len(v.sessions), len(kept))
@@ -124,7 +123,7 @@ var cascadeTests = []Test{
 	}},
 	{ID: "CAS-008", Rule: "A list of sessions has every live one, however many there are.", Source: "adapter.Sessions.ListSessions", Run: func(t *T) {
 		u := t.user(ada)
-		tokens := t.manySessions(u.ID, manySessions)
+		tokens := t.createSessions(u.ID, *manySessions)
 		all, err := t.Second().ListSessions(t.ctx, u.ID)
 		t.ok("ListSessions", err)
 		listed := map[string]bool{}
@@ -216,7 +215,7 @@ func deleteLargeUser(t *T) {
 	w := universe{
 		users: []string{u.ID}, emails: []string{u.Email},
 		accounts:    t.manyAccounts(u.ID, "gitlab", manyAccounts),
-		sessions:    t.manySessions(u.ID, manySessions),
+		sessions:    t.createSessions(u.ID, *manySessions),
 		credentials: t.manyAuthenticators(u.ID, "many", manyAuthenticators),
 	}
 	t.ok("DeleteUser", t.store.DeleteUser(t.ctx, u.ID))
@@ -240,8 +239,8 @@ func (t *T) whole(s stage) {
 	t.equal("whether the verification token can be used", t.usable(t.ctx, t.store, s.link.Identifier, s.link.Token), true)
 }
 
-// manySessions creates large sessions, some at once, and returns their tokens.
-func (t *T) manySessions(userID string, n int) []string {
+// createSessions creates large sessions, some at once, and returns their tokens.
+func (t *T) createSessions(userID string, n int) []string {
 	t.Helper()
 	tokens := make([]string, n)
 	t.ok("CreateSession", t.parallel(n, func(i int) error {

@@ -25,7 +25,12 @@ type Harness struct {
 	// may; everything else is a failure.
 	Budget map[string]int
 
-	// LeftOut has the features that no namespace provides, with the reason.
+	// MaxRecord is how many bytes a record can have at most, of which the tests then prove
+	// that the store says so. 0: they go as far as 2 MiB.
+	MaxRecord int
+
+	// LeftOut has the features that no namespace provides, with the reason. That of
+	// [Foreign] is also the reason for the records that a ForeignWriter has no place for.
 	LeftOut map[Feature]string
 }
 
@@ -83,9 +88,11 @@ type Namespace struct {
 // writes in the layout that the adapter reads, without a look at what is there.
 type ForeignWriter struct {
 	// Put stores a record with just these members; one that is there is replaced.
-	// errors.ErrUnsupported: the layout has no such record, or the store no such value.
+	// errors.ErrUnsupported: the layout has no such record, such as one without what its
+	// key is made of, or the store no such value.
 	Put func(ctx context.Context, r ForeignRecord) error
-	// Has reports whether the record is stored.
+	// Has reports whether a record of this kind is stored that is found by the same
+	// members: those that name it in the layout.
 	Has func(ctx context.Context, r ForeignRecord) (bool, error)
 }
 
@@ -96,9 +103,13 @@ type ForeignRecord struct {
 	Kind string // "User", "Account", "Session", "VerificationToken" or "Authenticator"
 	// Members has values of the types of adapter.Attributes, NaN too. A time.Time is
 	// stored as the Auth.js adapter of the store has times, nil as null. An id or userId
-	// that is text in the form of the store's IDs is stored as one.
+	// that is a string in the form of the store's IDs is stored as one, a [ForeignText] as
+	// text. A user has always an id, and most other records what their keys are made of.
 	Members map[string]any
 }
+
+// ForeignText is text that is stored as text, whatever it looks like.
+type ForeignText string
 
 type testIDKey struct{}
 

@@ -3,8 +3,11 @@ package conformance_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -174,8 +177,53 @@ func (m odd) Repair(context.Context, bool) ([]adapter.Repair, error) {
 func TestMutantsHarmless(t *testing.T) {
 	t.Parallel()
 	for _, result := range conformance.Check(t.Context(), harness(newOdd), suite...).Results {
-		if result.Status != conformance.Passed {
+		leftOut := result.Status == conformance.NotProvided && result.Detail == noSchema
+		if result.Status != conformance.Passed && !leftOut {
 			t.Errorf("%s: %s: %s", result.ID, result.Status, result.Detail)
+		}
+	}
+}
+
+// TestMutantsHarmlessLayouts proves that a layout need not have a place for everything.
+func TestMutantsHarmlessLayouts(t *testing.T) {
+	t.Parallel()
+	noPlace := map[string]func(conformance.ForeignRecord) bool{
+		"no lists, objects and numbers that are none": func(r conformance.ForeignRecord) bool {
+			return slices.ContainsFunc(slices.Collect(maps.Values(r.Members)), func(v any) bool {
+				f, _ := v.(float64)
+				switch v.(type) {
+				case []any, map[string]any:
+					return true
+				}
+				return math.IsNaN(f)
+			})
+		},
+		"keys of text": func(r conformance.ForeignRecord) bool {
+			return slices.ContainsFunc(keys[r.Kind], func(name string) bool { return r.Members[name] == nil || !isText(r.Members[name]) })
+		},
+		"no authenticators": func(r conformance.ForeignRecord) bool { return r.Kind == "Authenticator" },
+		"nothing":           func(conformance.ForeignRecord) bool { return true },
+	}
+	for name, refuses := range noPlace {
+		h := sharedHarness(healthy)
+		h.LeftOut = map[conformance.Feature]string{conformance.Foreign: name}
+		namespace := h.Namespace
+		h.Namespace = func(ctx context.Context) (conformance.Namespace, error) {
+			n, err := namespace(ctx)
+			put := n.Foreign.Put
+			n.Foreign.Put = func(ctx context.Context, r conformance.ForeignRecord) error {
+				if refuses(r) {
+					return errors.ErrUnsupported
+				}
+				return put(ctx, r)
+			}
+			return n, err
+		}
+		for _, result := range conformance.Check(t.Context(), h, forOthers()...).Results {
+			leftOut := result.Status == conformance.NotProvided && result.Detail == name
+			if result.Status != conformance.Passed && !leftOut || name == "nothing" && !leftOut {
+				t.Errorf("%s, %s: %s: %s", name, result.ID, result.Status, result.Detail)
+			}
 		}
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/conformance/fault"
@@ -165,8 +167,14 @@ type joinsLinks struct {
 	*env
 }
 
+func (m joinsLinks) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
+	m.shared.Store(v.Identifier+v.Token, v)
+	return m.Adapter.CreateVerificationToken(ctx, v)
+}
+
 func (m joinsLinks) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
-	for _, v := range stored(m.env, func(v adapter.VerificationToken) bool { return v.Identifier+v.Token == identifier+token }) {
+	if v, ok := m.shared.LoadAndDelete(identifier + token); ok {
+		v := v.(adapter.VerificationToken)
 		return m.Adapter.UseVerificationToken(ctx, v.Identifier, v.Token)
 	}
 	return m.Adapter.UseVerificationToken(ctx, identifier, token)
@@ -200,6 +208,18 @@ func (m trimsNames) CreateUser(ctx context.Context, u adapter.User) (adapter.Use
 
 // crowdMutants work as long as there are few records.
 var crowdMutants = []mutant{
+	{"DeleteSessions goes on until the list is empty", []string{"LIM-001"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return endsTheLast{base{inner}}
+	}},
+	{"DeleteUser goes on until nothing belongs to the user", []string{"LIM-002"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return deletesTheLast{base{inner}}
+	}},
+	{"UpdateSession writes back what a request has read", []string{"LIM-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return &extendsWhatItRead{base: base{inner}}
+	}},
+	{"a record keeps 1 MiB of attributes", []string{"LIM-004", "LIM-005", "LIM-006"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return keepsSome{base{inner}}
+	}},
 	{"DeleteUser deletes 25 sessions", []string{"CAS-001"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return leavesSessions{base{inner}, e, 25}
 	}},
@@ -353,7 +373,7 @@ func (m voidsSome) DeleteVerificationTokens(ctx context.Context, identifier stri
 		return m.Adapter.DeleteVerificationTokens(ctx, identifier)
 	}
 	for _, v := range tokens[:100] {
-		_, _ = m.Adapter.UseVerificationToken(ctx, v.Identifier, v.Token)
+		_, _ = innermost(m).UseVerificationToken(ctx, v.Identifier, v.Token)
 	}
 	return nil
 }
@@ -475,4 +495,104 @@ func (m deletesOneByOne) DeleteUser(ctx context.Context, id string) error {
 		return err
 	}
 	return m.Adapter.DeleteUser(ctx, id)
+}
+
+// errEndless is how a loop without an end ends here.
+var errEndless = errors.New("there is always one more")
+
+// goesOn ends all sessions of a user again and again, as long as new ones come.
+func goesOn(ctx context.Context, a adapter.Adapter, userID string, keep ...string) error {
+	for range 10 {
+		if err := a.DeleteSessions(ctx, userID, keep...); err != nil {
+			return err
+		}
+		if !comeMore(ctx, a, userID, len(keep)) {
+			return nil
+		}
+	}
+	return errEndless
+}
+
+// comeMore waits a little for more sessions than are kept.
+func comeMore(ctx context.Context, a adapter.Adapter, userID string, kept int) bool {
+	for range 50 {
+		if all, err := a.ListSessions(ctx, userID); err == nil && len(all) > kept {
+			return true
+		}
+		pause()
+	}
+	return false
+}
+
+type endsTheLast struct{ base }
+
+func (m endsTheLast) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
+	return goesOn(ctx, m.Adapter, userID, keep...)
+}
+
+type deletesTheLast struct{ base }
+
+// DeleteUser deletes the user when nothing belongs to it.
+func (m deletesTheLast) DeleteUser(ctx context.Context, id string) error {
+	if err := goesOn(ctx, m.Adapter, id); err != nil {
+		return err
+	}
+	return m.Adapter.DeleteUser(ctx, id)
+}
+
+type extendsWhatItRead struct {
+	base
+	read sync.Map
+}
+
+func (m *extendsWhatItRead) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
+	s, u, err := m.Adapter.GetSessionAndUser(ctx, token)
+	if err == nil {
+		m.read.Store(token, s)
+	}
+	return s, u, err
+}
+
+func (m *extendsWhatItRead) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
+	s, err := m.Adapter.UpdateSession(ctx, token, up)
+	if read, ok := m.read.Load(token); ok && err != nil {
+		s := read.(adapter.Session)
+		up.Apply(&s, s.UpdatedAt)
+		return m.Adapter.CreateSession(ctx, s)
+	}
+	return s, err
+}
+
+type keepsSome struct{ base }
+
+// oldest returns the attributes that are to go, of records that have more than 1 MiB.
+func oldest(a adapter.Attributes) []string {
+	if len(a) < 1<<20/60000 {
+		return nil
+	}
+	return []string{slices.Min(slices.Collect(maps.Keys(a)))}
+}
+
+func (m keepsSome) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	u, err := m.Adapter.UpdateUser(ctx, id, up)
+	if gone := oldest(u.Attributes); gone != nil {
+		return m.Adapter.UpdateUser(ctx, id, adapter.UserUpdate{RemoveAttributes: gone})
+	}
+	return u, err
+}
+
+func (m keepsSome) UpdateAccount(ctx context.Context, key adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
+	a, err := m.Adapter.UpdateAccount(ctx, key, up)
+	if gone := oldest(a.Attributes); gone != nil {
+		return m.Adapter.UpdateAccount(ctx, key, adapter.AccountUpdate{RemoveAttributes: gone})
+	}
+	return a, err
+}
+
+func (m keepsSome) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
+	s, err := m.Adapter.UpdateSession(ctx, token, up)
+	if gone := oldest(s.Attributes); gone != nil {
+		return m.Adapter.UpdateSession(ctx, token, adapter.SessionUpdate{RemoveAttributes: gone})
+	}
+	return s, err
 }

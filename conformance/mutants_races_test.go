@@ -13,6 +13,36 @@ import (
 // raceMutants work as long as one call comes after the other. Those that check
 // before they write take what comes between for a success.
 var raceMutants = []mutant{
+	{"an account that was linked to a deleted user stays taken", []string{"RAC-041"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return locksAccounts{base{inner}, e}
+	}},
+	{"a credential that was made for a deleted user stays taken", []string{"RAC-042"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return locksCredentials{base{inner}, e}
+	}},
+	{"LinkAccount finishes the link that it has met", []string{"RAC-043"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return finishesLinks{base{inner}, e}
+	}},
+	{"UpdateAuthenticatorCounter looks for the reason when it has changed nothing", []string{"RAC-044"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return looksLater{base{inner}}
+	}},
+	{"a driver repeats updates of users", []string{"REP-001"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsUsers{base{inner}}
+	}},
+	{"a driver repeats updates of accounts", []string{"REP-001"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsAccounts{base{inner}}
+	}},
+	{"a driver repeats updates of counters", []string{"REP-002"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsCounters{base{inner}}
+	}},
+	{"a driver repeats deletes", []string{"REP-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsDeletes{base{inner}}
+	}},
+	{"a driver repeats creations of users", []string{"REP-004"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsCreates{base{inner}}
+	}},
+	{"a driver repeats the creation of a verification token", []string{"REP-005"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsLinks{base{inner}}
+	}},
 	{"CreateUser checks the e-mail address, and then writes", []string{"RAC-001", "RAC-002"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return checksEmail{base{inner}}
 	}},
@@ -451,4 +481,120 @@ func (m staysOfDeleted) GetAuthenticator(ctx context.Context, credentialID strin
 		return a.(adapter.Authenticator), nil
 	}
 	return m.Adapter.GetAuthenticator(ctx, credentialID)
+}
+
+type locksAccounts struct {
+	base
+	*env
+}
+
+func (m locksAccounts) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
+	if _, locked := m.shared.Load(a.Key()); locked {
+		return adapter.Account{}, fail(ctx, "LinkAccount", adapter.Conflict(adapter.FieldAccount))
+	}
+	linked, err := m.Adapter.LinkAccount(ctx, a)
+	if refusesOwner(err) {
+		m.shared.Store(a.Key(), true)
+		return a, nil
+	}
+	return linked, err
+}
+
+type locksCredentials struct {
+	base
+	*env
+}
+
+func (m locksCredentials) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
+	if _, locked := m.shared.Load(a.CredentialID); locked {
+		return adapter.Authenticator{}, fail(ctx, "CreateAuthenticator", adapter.Conflict(adapter.FieldCredentialID))
+	}
+	made, err := m.Adapter.CreateAuthenticator(ctx, a)
+	if refusesOwner(err) {
+		m.shared.Store(a.CredentialID, true)
+		return a, nil
+	}
+	return made, err
+}
+
+type finishesLinks struct {
+	base
+	*env
+}
+
+func (m finishesLinks) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
+	met := stored(m.env, func(other adapter.Account) bool { return other.Key() == a.Key() })
+	linked, err := m.Adapter.LinkAccount(ctx, a)
+	if errors.Is(err, adapter.ErrConflict) && len(met) == 1 {
+		for range 3 {
+			pause()
+		}
+		_, _ = m.Adapter.LinkAccount(ctx, met[0])
+	}
+	return linked, err
+}
+
+// UnlinkAccount gives the others time to meet the account.
+func (m finishesLinks) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error {
+	pause()
+	return m.Adapter.UnlinkAccount(ctx, key)
+}
+
+type looksLater struct{ base }
+
+func (m looksLater) UpdateAuthenticatorCounter(ctx context.Context, id string, counter uint32) (adapter.Authenticator, error) {
+	a, err := m.Adapter.UpdateAuthenticatorCounter(ctx, id, counter)
+	if errors.Is(err, adapter.ErrNotFound) {
+		pause()
+		if _, there := m.Adapter.GetAuthenticator(ctx, id); there == nil {
+			return a, fail(ctx, "UpdateAuthenticatorCounter", adapter.Conflict(adapter.FieldCounter))
+		}
+	}
+	return a, err
+}
+
+// again makes a call once more whose reply was lost.
+func again[R any](call func() (R, error)) (R, error) {
+	r, err := call()
+	if errors.Is(err, adapter.ErrUnavailable) {
+		return call()
+	}
+	return r, err
+}
+
+type repeatsUsers struct{ base }
+
+func (m repeatsUsers) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	return again(func() (adapter.User, error) { return m.Adapter.UpdateUser(ctx, id, up) })
+}
+
+type repeatsAccounts struct{ base }
+
+func (m repeatsAccounts) UpdateAccount(ctx context.Context, key adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
+	return again(func() (adapter.Account, error) { return m.Adapter.UpdateAccount(ctx, key, up) })
+}
+
+type repeatsCounters struct{ base }
+
+func (m repeatsCounters) UpdateAuthenticatorCounter(ctx context.Context, id string, counter uint32) (adapter.Authenticator, error) {
+	return again(func() (adapter.Authenticator, error) { return m.Adapter.UpdateAuthenticatorCounter(ctx, id, counter) })
+}
+
+type repeatsDeletes struct{ base }
+
+func (m repeatsDeletes) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error {
+	_, err := again(func() (bool, error) { return true, m.Adapter.UnlinkAccount(ctx, key) })
+	return err
+}
+
+type repeatsCreates struct{ base }
+
+func (m repeatsCreates) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
+	return again(func() (adapter.User, error) { return m.Adapter.CreateUser(ctx, u) })
+}
+
+type repeatsLinks struct{ base }
+
+func (m repeatsLinks) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
+	return again(func() (adapter.VerificationToken, error) { return m.Adapter.CreateVerificationToken(ctx, v) })
 }

@@ -485,6 +485,65 @@ var tokenMutants = []mutant{
 	{"UseVerificationToken of nothing is ErrExpired", []string{"VER-005"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return alwaysExpired{base{inner}}
 	}},
+	{"verification tokens are stored as they are", []string{"VER-014"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return notesTokens{base{inner}, e}
+	}},
+	{"the digest of a verification token can be used", []string{"VER-014"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return usesStored{base{inner}}
+	}},
+	{"verification tokens that are hashes are hashed again", []string{"VER-015"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return hashesHashes{base{inner}}
+	}},
+	{"what is stored for a session token is the digest of something else", []string{"RST-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return saltsSessions{base{inner}}
+	}},
+}
+
+type notesTokens struct {
+	base
+	*env
+}
+
+func (m notesTokens) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
+	m.shared.Store(v.Token, v.Identifier)
+	return m.Adapter.CreateVerificationToken(ctx, v)
+}
+
+type usesStored struct{ base }
+
+func (m usesStored) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	if v, err := innermost(m).UseVerificationToken(ctx, identifier, token); err == nil {
+		return v, nil
+	}
+	return m.Adapter.UseVerificationToken(ctx, identifier, token)
+}
+
+type hashesHashes struct{ base }
+
+func (m hashesHashes) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
+	token := v.Token
+	v.Token = adapter.HashVerificationToken(token, "")
+	v, err := m.Adapter.CreateVerificationToken(ctx, v)
+	v.Token = token
+	return v, err
+}
+
+func (m hashesHashes) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	v, err := m.Adapter.UseVerificationToken(ctx, identifier, adapter.HashVerificationToken(token, ""))
+	v.Token = token
+	return v, err
+}
+
+type saltsSessions struct{ base }
+
+func (m saltsSessions) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	token := s.SessionToken
+	if token != "" {
+		s.SessionToken = "salt" + token
+	}
+	s, err := m.Adapter.CreateSession(ctx, s)
+	s.SessionToken = token
+	return s, err
 }
 
 // usesTokens uses verification tokens through another adapter.
@@ -497,9 +556,20 @@ func (m usesTokens) UseVerificationToken(ctx context.Context, identifier, token 
 	return m.other.UseVerificationToken(ctx, identifier, token)
 }
 
-// tokens returns the stored verification tokens of an identifier and a value.
+// tokens returns the stored verification tokens of an identifier and a value, as they were
+// handed in.
 func (e *env) tokens(identifier, token string) []adapter.VerificationToken {
-	return stored(e, func(v adapter.VerificationToken) bool { return v.Identifier == identifier && v.Token == token })
+	all := stored(e, func(v adapter.VerificationToken) bool { return v.Identifier == identifier && isTokenOf(v, token) })
+	for i := range all {
+		all[i].Token = token
+	}
+	return all
+}
+
+// isTokenOf reports whether a stored verification token is that of a value, which may be
+// hashed.
+func isTokenOf(v adapter.VerificationToken, token string) bool {
+	return v.Token == token || v.Token == adapter.SessionID(token)
 }
 
 type forgetsCreatedAt struct{ base }
@@ -558,7 +628,7 @@ type usesByToken struct {
 }
 
 func (m usesByToken) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
-	for _, v := range stored(m.env, func(v adapter.VerificationToken) bool { return v.Token == token && v.Identifier != identifier }) {
+	for _, v := range stored(m.env, func(v adapter.VerificationToken) bool { return isTokenOf(v, token) && v.Identifier != identifier }) {
 		_, _ = m.Adapter.UseVerificationToken(ctx, v.Identifier, token)
 	}
 	return m.Adapter.UseVerificationToken(ctx, identifier, token)
@@ -614,8 +684,8 @@ type tokenAlone struct {
 }
 
 func (m tokenAlone) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
-	for _, other := range stored(m.env, func(other adapter.VerificationToken) bool { return other.Token == v.Token }) {
-		_, _ = m.Adapter.UseVerificationToken(ctx, other.Identifier, other.Token)
+	for _, other := range stored(m.env, func(other adapter.VerificationToken) bool { return isTokenOf(other, v.Token) }) {
+		_, _ = m.Adapter.UseVerificationToken(ctx, other.Identifier, v.Token)
 	}
 	return m.Adapter.CreateVerificationToken(ctx, v)
 }
@@ -639,7 +709,7 @@ type voidsOne struct {
 
 func (m voidsOne) DeleteVerificationTokens(ctx context.Context, identifier string) error {
 	for _, v := range stored(m.env, func(v adapter.VerificationToken) bool { return v.Identifier == identifier }) {
-		_, _ = m.Adapter.UseVerificationToken(ctx, v.Identifier, v.Token)
+		_, _ = innermost(m).UseVerificationToken(ctx, v.Identifier, v.Token)
 		break
 	}
 	return nil

@@ -59,6 +59,7 @@ var mutants = slices.Concat(
 	keyMutants,
 	crowdMutants,
 	costMutants,
+	foreignMutants,
 )
 
 // sequences is how many random sequences of operations a store must stand.
@@ -75,6 +76,7 @@ func (b base) Unwrap() adapter.Adapter { return b.Adapter }
 // env is what a bug may need beside the adapter that it is in front of.
 type env struct {
 	store   *memory.Store
+	docs    *documents // instead of store, where other programs write
 	faults  *fault.Injector
 	options adapter.Options // of this adapter
 	shared  *shared
@@ -90,6 +92,9 @@ type shared struct {
 // inner opens a correct adapter on the store, in which each operation is one step
 // and one round trip.
 func (e *env) inner(o adapter.Options) adapter.Adapter {
+	if e.docs != nil {
+		return fault.Wrap(newShelf(e.docs, o), e.faults)
+	}
 	return fault.Wrap(memory.New(memory.Options{Options: o, Store: e.store}), e.faults)
 }
 
@@ -123,12 +128,27 @@ func stored[R any](e *env, wanted func(R) bool) []R {
 	return all
 }
 
+// innermost returns the adapter behind all others, which takes what is stored as it is.
+func innermost(a adapter.Adapter) adapter.Adapter {
+	for {
+		outer, ok := a.(adapter.Unwrapper)
+		if !ok {
+			return a
+		}
+		a = outer.Unwrap()
+	}
+}
+
 // dump returns what there is in the store, and what bugs keep beside it.
 func (e *env) dump() []string {
 	var all []string
 	for _, r := range e.store.Records() {
 		all = append(all, fmt.Sprintf("%+v", r))
 	}
+	return append(all, e.dumpShared()...)
+}
+
+func (e *env) dumpShared() (all []string) {
 	e.shared.Range(func(key, value any) bool {
 		all = append(all, fmt.Sprintf("%+v %+v", key, value))
 		return true
@@ -150,15 +170,15 @@ func isConflict(err error, field string) bool {
 // pause lets racing calls come between two steps of a bug.
 func pause() { time.Sleep(time.Millisecond) }
 
-// noSchema is why the harness leaves out what a store needs to be set up.
-const noSchema = "a memory store needs no set-up"
+// noSchema is why the harness leaves out what a store needs to be set up and shared.
+const noSchema = "a memory store needs no set-up, and no other program writes to it"
 
 // harness runs the suite on a memory store with a bug in front.
 func harness(bug func(inner adapter.Adapter, e *env) adapter.Adapter) conformance.Harness {
 	return conformance.Harness{
 		Backend: "mutant",
 		Engine:  "in process",
-		LeftOut: map[conformance.Feature]string{conformance.SetUp: noSchema, conformance.Mend: noSchema},
+		LeftOut: map[conformance.Feature]string{conformance.SetUp: noSchema, conformance.Mend: noSchema, conformance.Foreign: noSchema},
 		Namespace: func(context.Context) (conformance.Namespace, error) {
 			e := env{store: memory.NewStore(), faults: &fault.Injector{}, shared: &shared{}}
 			return conformance.Namespace{
@@ -170,6 +190,28 @@ func harness(bug func(inner adapter.Adapter, e *env) adapter.Adapter) conformanc
 				Dump:       func(context.Context) ([]string, error) { return e.dump(), nil },
 				Faults:     e.faults,
 				RoundTrips: e.faults.Count,
+			}, nil
+		},
+	}
+}
+
+// sharedHarness runs the suite on a store that other programs write to, with a bug in front.
+func sharedHarness(bug func(inner adapter.Adapter, e *env) adapter.Adapter) conformance.Harness {
+	return conformance.Harness{
+		Backend: "mutant (shared)",
+		Engine:  "in process",
+		Namespace: func(context.Context) (conformance.Namespace, error) {
+			e := env{docs: &documents{}, faults: &fault.Injector{}, shared: &shared{}}
+			return conformance.Namespace{
+				Open: func(o adapter.Options) (adapter.Adapter, error) {
+					e := e
+					e.options = o
+					return bug(e.inner(o), &e), nil
+				},
+				Dump:       func(context.Context) ([]string, error) { return append(e.docs.dump(), e.dumpShared()...), nil },
+				Faults:     e.faults,
+				RoundTrips: e.faults.Count,
+				Foreign:    &conformance.ForeignWriter{Put: e.docs.put, Has: e.docs.has},
 			}, nil
 		},
 	}
@@ -215,6 +257,13 @@ func TestMutants(t *testing.T) {
 			}
 		}
 	})
+	t.Run("healthy, shared", func(t *testing.T) {
+		for _, result := range conformance.Check(t.Context(), sharedHarness(healthy), forOthers()...).Results {
+			if result.Status != conformance.Passed {
+				t.Errorf("%s without a bug: %s: %s", result.ID, result.Status, result.Detail)
+			}
+		}
+	})
 	var (
 		mu     sync.Mutex
 		caught = map[string][]string{} // by bug
@@ -243,6 +292,19 @@ func TestMutants(t *testing.T) {
 	}
 }
 
+// harness runs the suite on the broken adapter.
+func (m mutant) harness() conformance.Harness {
+	if strings.HasPrefix(m.ids[0], "FOR-") {
+		return sharedHarness(m.make)
+	}
+	return harness(m.make)
+}
+
+// forOthers returns the tests of stores that other programs write to.
+func forOthers() []conformance.Test {
+	return slices.DeleteFunc(slices.Clone(suite), func(test conformance.Test) bool { return !strings.HasPrefix(test.ID, "FOR-") })
+}
+
 // check fails the test unless the suite catches the bug. It returns the IDs of the
 // tests that failed.
 func (m mutant) check(t *testing.T) []string {
@@ -250,7 +312,7 @@ func (m mutant) check(t *testing.T) []string {
 	if *whole {
 		tests = suite
 	}
-	ids := failed(conformance.Check(t.Context(), harness(m.make), tests...))
+	ids := failed(conformance.Check(t.Context(), m.harness(), tests...))
 	for _, id := range m.ids {
 		if !slices.Contains(ids, id) && !m.losesRace(t, id) {
 			t.Errorf("%s passes", id)
@@ -267,7 +329,7 @@ func (m mutant) losesRace(t *testing.T, id string) bool {
 		return false
 	}
 	for range 3 {
-		if len(failed(conformance.Check(t.Context(), harness(m.make), find(t, []string{id})...))) > 0 {
+		if len(failed(conformance.Check(t.Context(), m.harness(), find(t, []string{id})...))) > 0 {
 			return true
 		}
 	}

@@ -28,6 +28,17 @@ func rounds(yield func(int) bool) {
 	}
 }
 
+// long yields 0, 1, 2, … for races of a few callers who meet in one round of ten.
+func long(yield func(int) bool) {
+	const least, most, worth = 50, 300, time.Second
+	start := time.Now()
+	for i := 0; i < most && (i < least || time.Since(start) < worth); i++ {
+		if !yield(i) {
+			return
+		}
+	}
+}
+
 // racing calls f for every racer at once, and returns their errors.
 func (t *T) racing(f func(i int, a adapter.Adapter) error) []error {
 	t.Helper()
@@ -604,6 +615,117 @@ var raceTests = []Test{
 		}
 	}},
 	{ID: "RAC-040", Rule: "A user ID that is taken again while its first user is deleted starts with nothing.", Source: "docs/contract.md R14", Run: reuseIDDuringDelete},
+	{ID: "RAC-041", Rule: "An account that is linked while or after its user is deleted can be had by somebody else, without another deletion.", Source: "docs/contract.md R14", Run: func(t *T) {
+		heir := t.user(grace)
+		for round := range rounds {
+			name := numbered(ada, round)
+			u := t.user(name)
+			key := func(i int) adapter.AccountKey {
+				return adapter.AccountKey{Provider: name, ProviderAccountID: numbered("a", i)}
+			}
+			link := func(i int, a adapter.Adapter) error {
+				_, err := a.LinkAccount(t.ctx, plainAccount(u.ID, name, numbered("a", i)))
+				return err
+			}
+			t.against(func(_ int, a adapter.Adapter) error { return a.DeleteUser(t.ctx, u.ID) }, link, nil, []error{adapter.ErrInvalid})
+			t.among("LinkAccount to a deleted user", link(racers, t.store), adapter.ErrInvalid)
+			t.ok("taking the accounts of a deleted user", t.parallel(racers+1, func(i int) error {
+				if _, err := t.store.GetUserByAccount(t.ctx, key(i)); !errors.Is(err, adapter.ErrNotFound) {
+					return fmt.Errorf("GetUserByAccount of the account %d of a deleted user: %v", i, err)
+				}
+				if i%2 == 0 {
+					_, err := t.Second().LinkAccount(t.ctx, plainAccount(heir.ID, name, numbered("a", i)))
+					return err
+				}
+				_, _, err := t.Second().CreateUserWithAccount(t.ctx, adapter.User{}, plainAccount("", name, numbered("a", i)))
+				return err
+			}))
+		}
+	}},
+	{ID: "RAC-042", Rule: "A credential that is made while or after its user is deleted can be had by somebody else, without another deletion.", Source: "docs/contract.md R14", Run: func(t *T) {
+		heir := t.user(grace)
+		for round := range rounds {
+			name := numbered(ada, round)
+			u := t.user(name)
+			id := func(i int) string { return numbered(name, i) }
+			create := func(i int, a adapter.Adapter) error {
+				_, err := a.CreateAuthenticator(t.ctx, fullAuthenticator(u.ID, id(i)))
+				return err
+			}
+			t.against(func(_ int, a adapter.Adapter) error { return a.DeleteUser(t.ctx, u.ID) }, create, nil, []error{adapter.ErrInvalid})
+			t.among("CreateAuthenticator for a deleted user", create(racers, t.store), adapter.ErrInvalid)
+			t.ok("taking the credentials of a deleted user", t.parallel(racers+1, func(i int) error {
+				_, err := t.Second().CreateAuthenticator(t.ctx, fullAuthenticator(heir.ID, id(i)))
+				return err
+			}))
+		}
+	}},
+	{ID: "RAC-043", Rule: "An account that was unlinked does not come back by the calls of others who want it.", Source: "docs/contract.md R13", Run: unlinkedStays},
+	{ID: "RAC-044", Rule: "A counter that grows is no conflict while its credential is being made.", Source: "docs/contract.md R17", Run: func(t *T) {
+		u := t.user(ada)
+		both := t.Both()
+		for round := range long {
+			id := numbered("credential", round)
+			errs := race(2, func(i int) error {
+				if i == 0 {
+					made := fullAuthenticator(u.ID, id)
+					made.Counter = 1
+					_, err := both[0].CreateAuthenticator(t.ctx, made)
+					return err
+				}
+				var err error
+				for range 20 {
+					if _, err = both[1].UpdateAuthenticatorCounter(t.ctx, id, 1000); !errors.Is(err, adapter.ErrNotFound) {
+						break
+					}
+				}
+				return err
+			})
+			t.among("CreateAuthenticator", errs[0])
+			t.among("UpdateAuthenticatorCounter", errs[1], adapter.ErrNotFound)
+		}
+	}},
+}
+
+// unlinkedStays lets somebody sign up with an account and unlink it while others link it.
+// Whoever has it in the end was told so, and that is nobody who has unlinked it.
+func unlinkedStays(t *T) {
+	const callers = 4
+	both := t.Both()
+	var others [callers]adapter.User
+	for i := range others {
+		others[i] = t.user(numbered(grace, i))
+	}
+	for round := range long {
+		key := adapter.AccountKey{Provider: "github", ProviderAccountID: numbered("a", round)}
+		var first adapter.User
+		errs := race(callers, func(i int) (err error) {
+			if i > 0 {
+				_, err = both[i%2].LinkAccount(t.ctx, plainAccount(others[i].ID, key.Provider, key.ProviderAccountID))
+				return err
+			}
+			first, _, err = both[0].CreateUserWithAccount(t.ctx, adapter.User{}, plainAccount("", key.Provider, key.ProviderAccountID))
+			if err == nil {
+				err = both[0].UnlinkAccount(t.ctx, key)
+				t.among("UnlinkAccount", err)
+			}
+			return err
+		})
+		got, err := t.store.GetUserByAccount(t.ctx, key)
+		if err != nil {
+			t.is("GetUserByAccount", err, adapter.ErrNotFound)
+			got = adapter.User{}
+		}
+		for i, err := range errs {
+			t.among("taking an account", err, adapter.ErrConflict)
+			if err != nil && i > 0 && got.ID == others[i].ID {
+				t.Errorf("GetUserByAccount\n  got:  a user who was told that another has the account\n  want: nobody, or one who was told success")
+			}
+		}
+		if got.ID != "" && got.ID == first.ID {
+			t.Errorf("GetUserByAccount\n  got:  the user who has unlinked the account\n  want: nobody, or another one")
+		}
+	}
 }
 
 // raceSignUps creates a user by every racer, all with spellings of one address.

@@ -17,6 +17,9 @@ import (
 var (
 	reportFile = flag.String("conformance.report", "", "write the suite's JSON report to `FILE`")
 	timeout    = flag.Duration("conformance.timeout", 2*time.Minute, "how long one test of the suite may take")
+
+	// manySessions is how many sessions the tests give to one user that are of many.
+	manySessions = flag.Int("conformance.sessions", 1000, "how many sessions the user has who has many")
 )
 
 // Test is one rule of the contract, and its proof.

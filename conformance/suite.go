@@ -18,8 +18,11 @@ func Tests() []Test {
 		optionalTests,
 		needing(Live, raceTests),
 		cutTests,
+		needing(Live, repetitionTests),
 		cascadeTests,
 		hostileTests,
+		needing(Live, limitTests),
+		needing(Foreign, foreignTests),
 		roundTripTests,
 	)
 }

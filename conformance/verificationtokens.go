@@ -146,4 +146,31 @@ var verificationTokenTests = []Test{
 			t.equal("UseVerificationToken", got, v)
 		}
 	}},
+	{ID: "VER-014", Rule: "A token that is no hash is stored as its SHA-256 digest in base64url, by which nobody can use it.", Source: "docs/contract.md R15", Needs: []Feature{Dump}, Run: func(t *T) {
+		const token, digest = "0123456789abcdef", "n59REfeyengfHx3d5evC3St5a_xzZcnCi1SOVkF2kp8"
+		v := t.link(email(ada), token)
+		t.equal("the token that CreateVerificationToken returns", v.Token, token)
+		t.equal("a stored record holds the token", t.stored(token), false)
+		t.equal("a stored record holds the digest", t.stored(digest), true)
+		for _, known := range []string{digest, adapter.HashVerificationToken(token, "")} {
+			_, err := t.store.UseVerificationToken(t.ctx, email(ada), known)
+			t.is("UseVerificationToken of what the store has", err, adapter.ErrNotFound)
+		}
+		t.equal("usable", t.usable(t.ctx, t.Second(), email(ada), token), true)
+	}},
+	{ID: "VER-015", Rule: "A token that was hashed as Auth.js does is stored as it is, for an Auth.js application to use.", Source: "docs/contract.md R15", Needs: []Feature{Dump}, Run: func(t *T) {
+		const hash = "d9db21448d73f8397d9401d925e90810faadaad67b0053599e61d9b9e3f7ad37" // of "token" and "secret"
+		links := adapter.Links{Store: t.Second(), Secret: "secret"}
+		t.link(email(ada), hash)
+		t.equal("a stored record holds the hash", t.stored(hash), true)
+		_, err := links.UseLink(t.ctx, email(ada), "other")
+		t.is("UseLink of another token", err, adapter.ErrNotFound)
+		v, err := links.UseLink(t.ctx, email(ada), "token")
+		t.ok("UseLink", err)
+		t.equal("UseLink", v, adapter.VerificationToken{Identifier: email(ada), Token: hash, Expires: v.Expires, CreatedAt: v.CreatedAt})
+		token, err := links.NewLink(t.ctx, email(ada), Start.Add(time.Hour))
+		t.ok("NewLink", err)
+		t.equal("a stored record holds the token of a new link", t.stored(token), false)
+		t.equal("usable by its hash", t.usable(t.ctx, t.store, email(ada), adapter.HashVerificationToken(token, "secret")), true)
+	}},
 }

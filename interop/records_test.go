@@ -135,6 +135,36 @@ var userCases = []record{
 		js["name"], js["emailVerified"], js["role"], js["seen"] = "Countess", u.EmailVerified, "owner", noon
 		s.seesUser(js)
 	}},
+	{goToJS, "names of prototypes give a user nothing that nobody stored", nil, func(s *scene) {
+		admin := map[string]any{"admin": true}
+		attributes := adapter.Attributes{
+			"__proto__": admin, "constructor": map[string]any{"prototype": admin}, "prototype": admin, "toString": "text",
+			"deep": map[string]any{"__proto__": admin, "kept": "deep"}, "list": []any{map[string]any{"__proto__": admin}},
+		}
+		u, err := s.CreateUser(ctx(s.T), adapter.User{Name: "Ada", Email: s.email(), Attributes: attributes})
+		s.ok(err)
+		a := s.goAccount(u.ID)
+		session, err := s.CreateSession(ctx(s.T), adapter.Session{UserID: u.ID, SessionToken: s.token(), Expires: noon, Attributes: attributes})
+		s.ok(err)
+		check := func() {
+			s.Helper()
+			s.nothingStrange("getUser", u.ID)
+			s.nothingStrange("getUserByEmail", u.Email)
+			s.nothingStrange("getUserByAccount", object{"provider": a.Provider, "providerAccountId": a.ProviderAccountID})
+			s.nothingStrange("getSessionAndUser", session.SessionToken)
+			s.isUser(u)
+		}
+		check()
+		seen := s.call("getUser", u.ID).(object)
+		if deep, ok := seen["deep"].(object); !ok || deep["kept"] != "deep" {
+			s.Errorf("JavaScript sees %v, want the other attributes", seen)
+		}
+		u, err = s.UpdateUser(ctx(s.T), u.ID, adapter.UserUpdate{Attributes: attributes})
+		s.ok(err)
+		s.call("updateUser", object{"id": u.ID, "name": "Countess"})
+		u.Name = "Countess"
+		check()
+	}},
 	{goToJS, "a change of address is seen", nil, func(s *scene) {
 		_, u := s.goUser()
 		old, email := u.Email, s.email()

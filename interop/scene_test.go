@@ -44,6 +44,17 @@ func (s *scene) call(method string, args ...any) any {
 	return s.js(s.T, method, args...)
 }
 
+// nothingStrange fails the case if JavaScript answers a call with properties that nobody
+// stored: those of a prototype.
+func (s *scene) nothingStrange(method string, args ...any) {
+	s.Helper()
+	names, err := s.oracle.do("strange", object{"handle": s.handle, "method": method, "args": args})
+	s.ok(err)
+	if all, ok := names.([]any); !ok || len(all) > 0 {
+		s.Errorf("JavaScript: %s has these properties: %v", method, names)
+	}
+}
+
 // ok fails the case at once if there is an error.
 func (s *scene) ok(err error) {
 	s.Helper()

@@ -43,6 +43,9 @@ type Plan struct {
 	// the connection stays cut: every later step loses its command (or hangs)
 	// until [Injector.Disarm], as in a process that died there.
 	Once bool
+	// Meanwhile, if it is set, is what others do after the step has been hit and before
+	// its caller learns of it.
+	Meanwhile func()
 }
 
 // Injector carries out one plan at a time and counts steps. The zero value is
@@ -80,14 +83,17 @@ func (i *Injector) Count() int64 {
 // Step runs do, or fails as the plan says. Its error is [ErrInjected], or the
 // context's after a hang.
 func (i *Injector) Step(ctx context.Context, do func() error) error {
-	mode, hit := i.next()
+	mode, meanwhile, hit := i.next()
 	if !hit {
 		return do()
 	}
-	switch mode {
-	case LoseReply:
+	if mode == LoseReply {
 		_ = do() // whatever it says is lost
-	case Hang:
+	}
+	if meanwhile != nil {
+		meanwhile()
+	}
+	if mode == Hang {
 		<-ctx.Done()
 		return ctx.Err()
 	}
@@ -95,21 +101,21 @@ func (i *Injector) Step(ctx context.Context, do func() error) error {
 }
 
 // next counts a step and says what the plan has for it.
-func (i *Injector) next() (Mode, bool) {
+func (i *Injector) next() (mode Mode, meanwhile func(), hit bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.count++
 	i.step++
 	switch p := i.plan; {
 	case p == nil, i.step < p.Step:
-		return 0, false
+		return 0, nil, false
 	case i.step == p.Step:
-		return p.Mode, true
+		return p.Mode, p.Meanwhile, true
 	case p.Once:
-		return 0, false
+		return 0, nil, false
 	case p.Mode == Hang:
-		return Hang, true
+		return Hang, nil, true
 	default:
-		return LoseCommand, true
+		return LoseCommand, nil, true
 	}
 }

@@ -3,6 +3,7 @@ package fault_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/authstore/authstore/adapter"
@@ -43,6 +44,18 @@ func TestPlans(t *testing.T) {
 		if _, failed := steps(t.Context(), i); failed != [3]bool{} || i.Count() != 6 {
 			t.Errorf("%s: after Disarm failed %v, %d steps counted; want none and 6", name, failed, i.Count())
 		}
+	}
+}
+
+func TestMeanwhileComesBetweenTheStepAndItsEnd(t *testing.T) {
+	i := &fault.Injector{}
+	var seen []string
+	i.Arm(fault.Plan{Step: 1, Mode: fault.LoseReply, Once: true, Meanwhile: func() {
+		_ = i.Step(t.Context(), func() error { seen = append(seen, "other"); return nil })
+	}})
+	err := i.Step(t.Context(), func() error { seen = append(seen, "applied"); return nil })
+	if !errors.Is(err, fault.ErrInjected) || !slices.Equal(seen, []string{"applied", "other"}) {
+		t.Errorf("got %v and the steps %q", err, seen)
 	}
 }
 

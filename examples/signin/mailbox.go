@@ -43,6 +43,16 @@ func (s *server) deliver(w http.ResponseWriter, r *http.Request, l letter) {
 func (m *mailbox) add(l letter) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	mine := 0
+	for i, old := range slices.Backward(m.letters) {
+		if old.browser != l.browser {
+			continue
+		}
+		if mine++; mine == maxShown { // nobody sees it any more
+			m.letters = slices.Delete(m.letters, i, i+1)
+			break
+		}
+	}
 	m.letters = newest(append(m.letters, l), maxLetters)
 }
 

@@ -10,13 +10,13 @@
 //   - sessions.go: cookies, sliding expiry, signing out here and everywhere
 //   - identity.go: identities of a provider, and the rules against taking over
 //     somebody's account
+//   - limits.go: how often links may be asked for, by address and by network
 //   - server.go: what stands in front of it all, such as CSRF protection
 //
 // Two things are stand-ins. No mail is sent: it appears in a mailbox on the page
 // (mailbox.go), so that whoever opens the page can sign in with any address. And
 // the provider, Example ID, is a page of this program that asks for no password
-// (provider.go). An application would also limit how often links are asked for,
-// by address and by network, since each costs it a mail.
+// (provider.go).
 //
 // The data is gone when the program ends, unless -store names a store that lasts.
 // Then set AUTHSTORE_SIGNIN_SECRET too, so that links outlive a restart.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,13 +30,18 @@ type config struct {
 
 type server struct {
 	config
-	mails    mailbox
-	provider exampleID
+	mails     mailbox
+	provider  exampleID
+	byAddress *limit // how often links are asked for
+	byNetwork *limit
 }
+
+// links makes and uses the one-time links.
+func (s *server) links() adapter.Links { return adapter.Links{Store: s.Store, Secret: s.Secret} }
 
 // newServer returns the page as a handler.
 func newServer(c config) http.Handler {
-	s := &server{config: c}
+	s := &server{config: c, byAddress: newLimit(linksToAddress), byNetwork: newLimit(linksFromNetwork)}
 	mux := http.NewServeMux()
 	mux.Handle("GET /style.css", static("style.css"))
 	mux.Handle("GET /icon.svg", static("icon.svg"))
@@ -150,6 +157,9 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if !ok {
 		s.Log.Error("request failed", "route", r.Pattern, "err", err)
 		p = explain(err)
+	}
+	if t, ok := errors.AsType[tooOften](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(t.wait.Seconds()))))
 	}
 	if err := render(w, p.Status, "problem", problemPage{p, s.Base.String()}); err != nil {
 		s.Log.Error("page failed", "route", r.Pattern, "err", err)

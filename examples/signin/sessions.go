@@ -50,7 +50,8 @@ func ip(r *http.Request) string {
 }
 
 // current returns who is signed in: one round trip to the store, on every request.
-// ErrNotFound: nobody, or not any more.
+// ErrNotFound: nobody, or not any more, and then the visit is nobody's: a session may end
+// between the read and the extension.
 func (s *server) current(w http.ResponseWriter, r *http.Request) (visit, error) {
 	token := s.cookie(r, sessionCookie)
 	session, user, err := s.Store.GetSessionAndUser(r.Context(), token)
@@ -60,7 +61,10 @@ func (s *server) current(w http.ResponseWriter, r *http.Request) (visit, error) 
 	if errors.Is(err, adapter.ErrNotFound) && token != "" {
 		s.clearCookie(w, sessionCookie)
 	}
-	return visit{session, user}, err
+	if err != nil {
+		return visit{}, err
+	}
+	return visit{session, user}, nil
 }
 
 // extend lets a session that is in use last. Once a day is often enough, and spares

@@ -306,3 +306,30 @@ func TestSessionsOfOtherProgramsAreListed(t *testing.T) {
 	}
 	v.get("/").want(t, http.StatusOK, "Unknown browser", "unknown network")
 }
+
+// endsMeanwhile ends a session between the read of a request and its extension.
+type endsMeanwhile struct{ adapter.Adapter }
+
+func (e endsMeanwhile) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
+	if err := e.DeleteSession(ctx, token); err != nil {
+		return adapter.Session{}, err
+	}
+	return e.Adapter.UpdateSession(ctx, token, up)
+}
+
+// A person asks for an identity while signed out, signs in, and is signed out everywhere
+// while the provider's answer comes in.
+func TestASessionThatEndsMeanwhileLinksNothing(t *testing.T) {
+	s := newSite(t, setup{wrap: func(a adapter.Adapter) adapter.Adapter { return endsMeanwhile{a} }})
+	v := s.visitor()
+	state := v.post("/identity").state(t)
+	v.signIn("ada@example.com")
+	_, u := v.user()
+	s.clock.pass(2 * day) // the next request extends the session
+	v.post("/example-id", "state", state, "person", "1001")
+	accounts, err := s.store.ListAccounts(t.Context(), u.ID)
+	if err != nil || len(accounts) != 0 {
+		t.Errorf("the user has %d accounts, %v, want none", len(accounts), err)
+	}
+	v.get("/").wantNot(t, "ada@example.com") // but who the identity signs in
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"net/http"
 	"net/mail"
@@ -46,6 +45,9 @@ func (s *server) askLink(w http.ResponseWriter, r *http.Request) error {
 			Email: r.PostFormValue("email"), Invalid: "That doesn’t look like an e-mail address.",
 		})
 	}
+	if err := s.limitLinks(r, email); err != nil {
+		return err
+	}
 	link, err := s.newLink(r.Context(), email)
 	if err != nil {
 		return err
@@ -69,12 +71,7 @@ func (s *server) newLink(ctx context.Context, email string) (string, error) {
 	if err := s.Store.DeleteVerificationTokens(ctx, email); err != nil {
 		return "", err
 	}
-	token := rand.Text() // 128 random bits at the least
-	_, err := s.Store.CreateVerificationToken(ctx, adapter.VerificationToken{
-		Identifier: email,
-		Token:      adapter.HashVerificationToken(token, s.Secret),
-		Expires:    s.Now().Add(linkLife),
-	})
+	token, err := s.links().NewLink(ctx, email, s.Now().Add(linkLife))
 	query := url.Values{"email": {email}, "token": {token}}
 	return s.Base.String() + "/signin/confirm?" + query.Encode(), err
 }
@@ -95,8 +92,7 @@ func (s *server) showLink(w http.ResponseWriter, r *http.Request) error {
 // useLink signs in. The store lets one request have a token, however many race.
 func (s *server) useLink(w http.ResponseWriter, r *http.Request) error {
 	email := adapter.NormalizeEmail(r.PostFormValue("email"))
-	hash := adapter.HashVerificationToken(r.PostFormValue("token"), s.Secret)
-	_, err := s.Store.UseVerificationToken(r.Context(), email, hash)
+	_, err := s.links().UseLink(r.Context(), email, r.PostFormValue("token"))
 	switch {
 	case errors.Is(err, adapter.ErrExpired):
 		return problem{http.StatusGone, "This link has expired", "A link works for 15 minutes. Please ask for a new one."}

@@ -221,6 +221,15 @@ func TestMailboxIsBounded(t *testing.T) {
 	for i := range 3 * maxLetters {
 		m.add(letter{Link: fmt.Sprint(i), browser: "b"})
 	}
+	if len(m.letters) != maxShown {
+		t.Errorf("%d letters of one browser are kept, want %d", len(m.letters), maxShown)
+	}
+	for i := range 3 * maxLetters {
+		m.add(letter{Link: "x", browser: fmt.Sprint("b", i)})
+	}
+	m.add(letter{Link: fmt.Sprint(3*maxLetters - 3), browser: "b"})
+	m.add(letter{Link: fmt.Sprint(3*maxLetters - 2), browser: "b"})
+	m.add(letter{Link: fmt.Sprint(3*maxLetters - 1), browser: "b"})
 	if len(m.letters) != maxLetters {
 		t.Errorf("%d letters are kept, want %d", len(m.letters), maxLetters)
 	}

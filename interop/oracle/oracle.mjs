@@ -19,9 +19,26 @@ function keep(thing) {
   return handles;
 }
 
+// strange returns the properties of a value, at any depth, that it has from a prototype
+// which is not its type's, or that would give one to a copy of it.
+function strange(value, path = "") {
+  if (value === null || typeof value !== "object" || value instanceof Date || value._bsontype) return [];
+  const names = [];
+  for (const name in value) {
+    if (!Object.hasOwn(value, name)) names.push(path + name);
+  }
+  for (const [name, v] of Object.entries(value)) {
+    if (name === "__proto__") names.push(path + name);
+    names.push(...strange(v, `${path}${name}.`));
+  }
+  return names;
+}
+
 const operations = {
   open: async ({ store, url, options }) => keep(await stores[store](url, options)),
   call: ({ handle, method, args }) => open.get(handle).adapter[method](...args),
+  // strange makes a call and returns the names in its answer that nobody stored, see there.
+  strange: async ({ handle, method, args }) => strange(await open.get(handle).adapter[method](...args)),
   // calls makes one call many times at once, and returns null for those that threw.
   calls: async ({ handle, method, args }) => {
     const all = await Promise.allSettled(args.map((a) => open.get(handle).adapter[method](...a)));

@@ -1,0 +1,311 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/conformance/fault"
+)
+
+// repetition is a write whose reply is lost, and what somebody else does who has seen it
+// before a driver repeats it. What the other one was told holds: the first caller may be
+// told that it is not known what became of the write, but it is not done twice.
+type repetition struct {
+	universe universe
+	call     func(ctx context.Context, a adapter.Adapter) error
+	seen     func(a adapter.Adapter) bool // whether the write shows
+	other    func(a adapter.Adapter) error
+	holds    func() // fails the test unless what the other one wrote is there
+}
+
+// stays fails the test unless what others wrote after a write holds, whichever reply of
+// the write is lost.
+func (t *T) stays(op string, prepare func(name string) repetition) {
+	t.Helper()
+	n := 0
+	t.steps(op, func(step int) bool {
+		return t.inTime(severed(fault.Plan{Step: step, Mode: fault.LoseReply, Once: true}), op, func(i interruption) outcome {
+			n++
+			r := prepare(numbered(strings.ToLower(op), n))
+			wrote := false
+			i.plan.Meanwhile = func() { wrote = t.follows(op, r) }
+			defer t.at(i, "somebody else's write of the same")()
+			got, _ := t.interrupted(i, op, r.call)
+			if wrote {
+				r.holds()
+			}
+			t.consistent(r.universe)
+			return got
+		})
+	})
+}
+
+// sight is how long a write may take to show of which the reply was lost.
+const sight = 100 * time.Millisecond
+
+// follows makes the write of somebody else once the first one shows, and reports whether
+// it was made.
+func (t *T) follows(op string, r repetition) bool {
+	t.Helper()
+	a := t.Second()
+	for end := time.Now().Add(sight); !r.seen(a); {
+		if time.Now().After(end) {
+			return false // nothing is written in this step
+		}
+		time.Sleep(time.Millisecond)
+	}
+	err := r.other(a)
+	if errors.Is(err, adapter.ErrUnavailable) {
+		return false // it waits for the first one
+	}
+	t.among("the write that follows "+op, err)
+	return err == nil
+}
+
+var repetitionTests = []Test{
+	{ID: "REP-001", Rule: "An update whose reply is lost does not undo what somebody wrote after it.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: repeatUpdates},
+	{ID: "REP-002", Rule: "A counter that grew is no conflict because its reply was lost and it has grown further.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: func(t *T) {
+		t.stays("UpdateAuthenticatorCounter", func(name string) repetition {
+			u := t.user(name)
+			id := t.authenticator(u.ID, name).CredentialID
+			counter := func(a adapter.Adapter) uint32 { got, _ := a.GetAuthenticator(t.ctx, id); return got.Counter }
+			count := func(ctx context.Context, a adapter.Adapter, to uint32) error {
+				_, err := a.UpdateAuthenticatorCounter(ctx, id, to)
+				return err
+			}
+			return repetition{
+				call:     func(ctx context.Context, a adapter.Adapter) error { return count(ctx, a, 10) },
+				seen:     func(a adapter.Adapter) bool { return counter(a) == 10 },
+				other:    func(a adapter.Adapter) error { return count(t.ctx, a, 20) },
+				holds:    func() { t.equal("the counter", counter(t.Second()), uint32(20)) },
+				universe: universe{users: []string{u.ID}, credentials: []string{id}},
+			}
+		})
+	}},
+	{ID: "REP-003", Rule: "A delete whose reply is lost does not take what somebody made after it.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: repeatDeletes},
+	{ID: "REP-004", Rule: "What was made, and ended before the reply was there, is not made again.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: repeatCreates},
+	{ID: "REP-005", Rule: "A one-time token whose creation was not answered is used once.", Source: "docs/contract.md R15", Needs: []Feature{Faults}, Run: func(t *T) {
+		t.stays("CreateVerificationToken", func(name string) repetition {
+			used := false
+			use := func(a adapter.Adapter) error {
+				_, err := a.UseVerificationToken(t.ctx, name, "token")
+				return err
+			}
+			return repetition{
+				call: func(ctx context.Context, a adapter.Adapter) error {
+					_, err := a.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: name, Token: "token", Expires: Start.Add(time.Hour)})
+					return err
+				},
+				seen:  func(a adapter.Adapter) bool { used = used || use(a) == nil; return used },
+				other: func(adapter.Adapter) error { return nil },
+				holds: func() { t.is("UseVerificationToken of a used token", use(t.Second()), adapter.ErrNotFound) },
+			}
+		})
+	}},
+}
+
+func repeatUpdates(t *T) {
+	t.stays("UpdateUser", func(name string) repetition {
+		u := t.user(name)
+		up := func(ctx context.Context, a adapter.Adapter, text string) error {
+			_, err := a.UpdateUser(ctx, u.ID, adapter.UserUpdate{Name: &text, Attributes: adapter.Attributes{"text": text}})
+			return err
+		}
+		text := func(a adapter.Adapter) []any {
+			got, _ := a.GetUser(t.ctx, u.ID)
+			return []any{got.Name, got.Attributes["text"]}
+		}
+		return repetition{
+			call:     func(ctx context.Context, a adapter.Adapter) error { return up(ctx, a, "first") },
+			seen:     func(a adapter.Adapter) bool { return text(a)[0] == "first" },
+			other:    func(a adapter.Adapter) error { return up(t.ctx, a, "second") },
+			holds:    func() { t.equal("the user's name and attribute", text(t.Second()), []any{"second", "second"}) },
+			universe: universe{users: []string{u.ID}, emails: []string{u.Email}},
+		}
+	})
+	t.stays("UpdateUser", func(name string) repetition {
+		u := t.user("address-" + name)
+		first, second := email("first-"+name), email("second-"+name)
+		move := func(ctx context.Context, a adapter.Adapter, to string) error {
+			_, err := a.UpdateUser(ctx, u.ID, adapter.UserUpdate{Email: &to})
+			return err
+		}
+		address := func(a adapter.Adapter) string { got, _ := a.GetUser(t.ctx, u.ID); return got.Email }
+		return repetition{
+			call:  func(ctx context.Context, a adapter.Adapter) error { return move(ctx, a, first) },
+			seen:  func(a adapter.Adapter) bool { return address(a) == first },
+			other: func(a adapter.Adapter) error { return move(t.ctx, a, second) },
+			holds: func() {
+				t.equal("the user's address", address(t.Second()), second)
+				t.freeEmail(first)
+			},
+			universe: universe{users: []string{u.ID}, emails: []string{u.Email, first, second}},
+		}
+	})
+	t.stays("UpdateAccount", func(name string) repetition {
+		u := t.user(name)
+		key := t.account(u.ID, "github", name).Key()
+		up := func(ctx context.Context, a adapter.Adapter, text string) error {
+			_, err := a.UpdateAccount(ctx, key, adapter.AccountUpdate{AccessToken: &text})
+			return err
+		}
+		token := func(a adapter.Adapter) string { got, _ := a.GetAccount(t.ctx, key); return got.AccessToken }
+		return repetition{
+			call:     func(ctx context.Context, a adapter.Adapter) error { return up(ctx, a, "first") },
+			seen:     func(a adapter.Adapter) bool { return token(a) == "first" },
+			other:    func(a adapter.Adapter) error { return up(t.ctx, a, "second") },
+			holds:    func() { t.equal("the access token", token(t.Second()), "second") },
+			universe: universe{users: []string{u.ID}, accounts: []adapter.AccountKey{key}},
+		}
+	})
+	t.stays("UpdateSession", func(name string) repetition {
+		u := t.user(name)
+		s := t.session(u.ID)
+		first, second := Start.Add(2*time.Hour), Start.Add(3*time.Hour)
+		extend := func(ctx context.Context, a adapter.Adapter, to time.Time) error {
+			_, err := a.UpdateSession(ctx, s.SessionToken, adapter.SessionUpdate{Expires: &to})
+			return err
+		}
+		expires := func(a adapter.Adapter) time.Time {
+			got, _, _ := a.GetSessionAndUser(t.ctx, s.SessionToken)
+			return got.Expires
+		}
+		return repetition{
+			call:     func(ctx context.Context, a adapter.Adapter) error { return extend(ctx, a, first) },
+			seen:     func(a adapter.Adapter) bool { return expires(a).Equal(first) },
+			other:    func(a adapter.Adapter) error { return extend(t.ctx, a, second) },
+			holds:    func() { t.equal("the expiry", expires(t.Second()), second) },
+			universe: universe{users: []string{u.ID}, sessions: []string{s.SessionToken}},
+		}
+	})
+}
+
+func repeatDeletes(t *T) {
+	t.stays("UnlinkAccount", func(name string) repetition {
+		u, other := t.user(name), t.user("other-"+name)
+		acc := t.account(u.ID, "github", name)
+		heir := plainAccount(other.ID, "github", name)
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error { return a.UnlinkAccount(ctx, acc.Key()) },
+			seen: func(a adapter.Adapter) bool { return missing(a.GetAccount(t.ctx, acc.Key())) },
+			other: func(a adapter.Adapter) error {
+				_, err := a.LinkAccount(t.ctx, heir)
+				return err
+			},
+			holds:    func() { t.leadsTo(heir) },
+			universe: universe{users: []string{u.ID, other.ID}, accounts: []adapter.AccountKey{acc.Key()}},
+		}
+	})
+	t.stays("DeleteAuthenticator", func(name string) repetition {
+		u, other := t.user(name), t.user("other-"+name)
+		id := t.authenticator(u.ID, name).CredentialID
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error { return a.DeleteAuthenticator(ctx, id) },
+			seen: func(a adapter.Adapter) bool { return missing(a.GetAuthenticator(t.ctx, id)) },
+			other: func(a adapter.Adapter) error {
+				_, err := a.CreateAuthenticator(t.ctx, fullAuthenticator(other.ID, id))
+				return err
+			},
+			holds:    func() { t.hasAuthenticator(fullAuthenticator(other.ID, id)) },
+			universe: universe{users: []string{u.ID, other.ID}, credentials: []string{id}},
+		}
+	})
+}
+
+func repeatCreates(t *T) {
+	t.stays("CreateUser", func(name string) repetition {
+		id := t.NewID()
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error {
+				_, err := a.CreateUser(ctx, adapter.User{ID: id, Email: email(name)})
+				return err
+			},
+			seen:  func(a adapter.Adapter) bool { _, err := a.GetUser(t.ctx, id); return err == nil },
+			other: func(a adapter.Adapter) error { return a.DeleteUser(t.ctx, id) },
+			holds: func() {
+				t.noUser(id)
+				t.freeEmails([]string{email(name)})
+			},
+			universe: universe{users: []string{id}, emails: []string{email(name)}},
+		}
+	})
+	t.stays("CreateUser", func(name string) repetition {
+		id, moved := t.NewID(), email("moved-"+name)
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error {
+				_, err := a.CreateUser(ctx, adapter.User{ID: id, Email: email("moving-" + name)})
+				return err
+			},
+			seen: func(a adapter.Adapter) bool { _, err := a.GetUser(t.ctx, id); return err == nil },
+			other: func(a adapter.Adapter) error {
+				_, err := a.UpdateUser(t.ctx, id, adapter.UserUpdate{Email: &moved})
+				return err
+			},
+			holds: func() {
+				u, err := t.Second().GetUserByEmail(t.ctx, moved)
+				t.ok("GetUserByEmail", err)
+				t.equal("the user with the new address", u.ID, id)
+				t.freeEmails([]string{email("moving-" + name)})
+			},
+			universe: universe{users: []string{id}, emails: []string{moved, email("moving-" + name)}},
+		}
+	})
+	t.stays("CreateUserWithAccount", func(name string) repetition {
+		id, key := t.NewID(), adapter.AccountKey{Provider: "github", ProviderAccountID: name}
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error {
+				_, _, err := a.CreateUserWithAccount(ctx, adapter.User{ID: id}, plainAccount("", "github", name))
+				return err
+			},
+			seen:     func(a adapter.Adapter) bool { _, err := a.GetUserByAccount(t.ctx, key); return err == nil },
+			other:    func(a adapter.Adapter) error { return a.UnlinkAccount(t.ctx, key) },
+			holds:    func() { t.nothing(universe{accounts: []adapter.AccountKey{key}}) },
+			universe: universe{users: []string{id}, accounts: []adapter.AccountKey{key}},
+		}
+	})
+	t.stays("LinkAccount", func(name string) repetition {
+		u, key := t.user(name), adapter.AccountKey{Provider: "gitlab", ProviderAccountID: name}
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error {
+				_, err := a.LinkAccount(ctx, plainAccount(u.ID, "gitlab", name))
+				return err
+			},
+			seen:     func(a adapter.Adapter) bool { _, err := a.GetAccount(t.ctx, key); return err == nil },
+			other:    func(a adapter.Adapter) error { return a.UnlinkAccount(t.ctx, key) },
+			holds:    func() { t.nothing(universe{users: []string{u.ID}, accounts: []adapter.AccountKey{key}}) },
+			universe: universe{users: []string{u.ID}, accounts: []adapter.AccountKey{key}},
+		}
+	})
+	t.stays("CreateSession", func(name string) repetition {
+		u, token := t.user(name), "token-"+name
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error {
+				_, err := a.CreateSession(ctx, adapter.Session{UserID: u.ID, SessionToken: token, Expires: Start.Add(time.Hour)})
+				return err
+			},
+			seen:     func(a adapter.Adapter) bool { _, _, err := a.GetSessionAndUser(t.ctx, token); return err == nil },
+			other:    func(a adapter.Adapter) error { return a.DeleteSession(t.ctx, token) },
+			holds:    func() { t.nothing(universe{users: []string{u.ID}, sessions: []string{token}}) },
+			universe: universe{users: []string{u.ID}, sessions: []string{token}},
+		}
+	})
+	t.stays("CreateAuthenticator", func(name string) repetition {
+		u := t.user(name)
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error {
+				_, err := a.CreateAuthenticator(ctx, fullAuthenticator(u.ID, name))
+				return err
+			},
+			seen:     func(a adapter.Adapter) bool { _, err := a.GetAuthenticator(t.ctx, name); return err == nil },
+			other:    func(a adapter.Adapter) error { return a.DeleteAuthenticator(t.ctx, name) },
+			holds:    func() { t.nothing(universe{users: []string{u.ID}, credentials: []string{name}}) },
+			universe: universe{users: []string{u.ID}, credentials: []string{name}},
+		}
+	})
+}
+
+// missing reports whether a read found nothing.
+func missing[R any](_ R, err error) bool { return errors.Is(err, adapter.ErrNotFound) }
