@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -371,22 +372,29 @@ func (c *collections) holder(ctx context.Context, u unique, doc bson.Raw) (bson.
 // evict removes a document that belongs to nobody, settles the sign-up that it may be a
 // part of, or returns the conflict. by is the user who wants its place.
 func (s *store) evict(ctx context.Context, c *collections, p *patience, u unique, holder bson.Raw, by bson.RawValue) error {
-	user := joinedUser(holder)
+	user, err := s.ownerOf(ctx, c, holder)
+	if err != nil {
+		return err
+	}
 	owner := holder.Lookup("userId")
+	r := reader{store: s, collection: u.Name(), doc: holder}
+	r.owner(owner)
 	switch {
-	case isSomebody(user) && !s.hasExpired(holder):
+	case isSomebody(user) && !(u.Collection == c.sessions && s.hasExpired(holder)):
 		return adapter.Conflict(u.conflict)
 	case isSigningUp(user) && !owner.Equal(by):
 		return s.resolve(ctx, c, p, user)
+	case user == nil && r.err != nil:
+		return r.err // whose it is cannot be said
 	}
-	_, err := u.DeleteOne(ctx, bson.D{{Key: "_id", Value: holder.Lookup("_id")}, {Key: "userId", Value: owner}})
+	_, err = u.DeleteOne(ctx, append(byID(holder.Lookup("_id")), bson.E{Key: "userId", Value: asItIs(holder, "userId")}))
 	return err
 }
 
-// hasExpired reports whether a document is a session that has expired.
+// hasExpired reports whether a session has expired.
 func (s *store) hasExpired(doc bson.Raw) bool {
-	expires, ok := doc.Lookup("expires").DateTimeOK()
-	return ok && !s.options.Now().Before(time.UnixMilli(expires))
+	expires := date(doc.Lookup("expires"))
+	return !expires.IsZero() && !s.options.Now().Before(expires)
 }
 
 // settled returns what read does: a document and its user, who must be there. If only
@@ -417,21 +425,49 @@ func (c *collections) settle(ctx context.Context, id, nonce, accountID any) (boo
 
 // withUser returns one document of what belongs to users, with its user, who is there.
 func (s *store) withUser(ctx context.Context, c *collections, from *mongo.Collection, match bson.D) (doc, user bson.Raw, err error) {
-	return s.settled(ctx, c, func() (doc, user bson.Raw, err error) {
+	doc, user, err = s.settled(ctx, c, func() (doc, user bson.Raw, err error) {
 		doc, err = c.joined(ctx, from, match)
-		return doc, joinedUser(doc), err
+		if err == nil {
+			user, err = s.ownerOf(ctx, c, doc)
+		}
+		return doc, user, err
 	})
+	if err == nil {
+		err = s.alone(ctx, c, user)
+	}
+	return doc, user, err
+}
+
+// ownerOf returns the user of a joined document, who is looked for again if the document
+// has the ID in another form: nil if there is none.
+func (s *store) ownerOf(ctx context.Context, c *collections, doc bson.Raw) (bson.Raw, error) {
+	owner := doc.Lookup("userId")
+	if isNull(owner) {
+		return nil, nil // the server joins it to a user whose _id is null
+	}
+	if user := joinedUser(doc); user != nil {
+		return user, nil
+	}
+	text, ok := s.ownerText(owner)
+	if !ok || text == "" {
+		return nil, nil
+	}
+	return s.find(ctx, c, text)
 }
 
 // joined returns one document of what belongs to users, with its user, see joinedUser.
 func (c *collections) joined(ctx context.Context, from *mongo.Collection, match bson.D) (bson.Raw, error) {
-	cursor, err := from.Aggregate(ctx, bson.A{
+	stages := bson.A{
 		bson.D{{Key: "$match", Value: match}},
 		bson.D{{Key: "$limit", Value: 1}},
 		bson.D{{Key: "$lookup", Value: bson.D{
 			{Key: "from", Value: c.users.Name()}, {Key: "localField", Value: "userId"}, {Key: "foreignField", Value: "_id"}, {Key: "as", Value: userField},
 		}}},
-	})
+	}
+	if order := sorted(match); order != nil {
+		stages = slices.Insert(stages, 1, any(bson.D{{Key: "$sort", Value: order}}))
+	}
+	cursor, err := from.Aggregate(ctx, stages)
 	if err != nil {
 		return nil, err
 	}

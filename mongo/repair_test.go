@@ -100,7 +100,7 @@ func TestRepairDuplicates(t *testing.T) {
 	for range 3 {
 		insert(t, db.Collection("verification_tokens"), bson.D{{Key: "identifier", Value: "i"}, {Key: "token", Value: "t"}, {Key: "expires", Value: bson.NewDateTimeFromTime(noon)}})
 	}
-	repairs(t, db, store, []string{"the same email", "the one with the _id", "index of verification_tokens", d.Hex() + `"}, {"$oid":"` + d.Hex(), oid(t, "ee").Hex() + `"}, {`, "accounts, github gone-owner"}, []string{b.Hex() + `"}, {"$oid":"` + d.Hex()})
+	repairs(t, db, store, []string{"the same email", "the one with the _id", "index of verification_tokens", d.Hex() + ", " + d.Hex(), oid(t, "ee").Hex() + ", ", "accounts, github gone-owner"}, []string{b.Hex() + ", " + d.Hex()})
 	_, err := db.Collection("accounts").DeleteOne(t.Context(), account(d, "two-owners", ""))
 	check(t, err)
 	check(t, schemaOf(t, store).ApplySchema(t.Context()))
@@ -138,7 +138,7 @@ func TestRepairWhatWasCut(t *testing.T) {
 	})
 	insert(t, db.Collection("accounts"), account)
 	insert(t, db.Collection("sessions"), bson.D{{Key: "userId", Value: oid(t, "dd")}, {Key: "sessionToken", Value: "orphan"}, {Key: "expires", Value: bson.NewDateTimeFromTime(noon)}})
-	repairs(t, db, store, []string{"the deletion of the user with the _id " + `{"$oid":"` + oid(t, "aa").Hex(), "the sign-up of the user", "sessions, orphan"}, nil)
+	repairs(t, db, store, []string{"the deletion of the user with the _id " + oid(t, "aa").Hex(), "the sign-up of the user", "sessions, " + adapter.SessionID("orphan")}, nil)
 	u, err := store.GetUserByAccount(t.Context(), adapter.AccountKey{Provider: "github", ProviderAccountID: "1"})
 	check(t, err)
 	if u.ID != oid(t, "cc").Hex() {
