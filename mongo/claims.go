@@ -9,6 +9,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/authstore/authstore/adapter"
@@ -86,15 +87,56 @@ type inserter func(ctx context.Context, to *mongo.Collection, doc any) error
 // insertOnce inserts by a retryable write: the driver repeats the command if its reply is
 // lost, and the server knows it by the record that it keeps of each.
 func insertOnce(ctx context.Context, to *mongo.Collection, doc any) error {
+	if d, ok := doc.(sole); ok {
+		result, err := to.UpdateOne(ctx, d.unless, d.insertion(), options.UpdateOne().SetUpsert(true))
+		if err == nil && result.MatchedCount > 0 {
+			err = &formError{d.key}
+		}
+		return at(to, err)
+	}
 	_, err := to.InsertOne(ctx, doc)
 	return at(to, err)
+}
+
+// sole is a document that is inserted unless there is one which has its key in another
+// form: a unique index does not take the number 12 and the text "12" for the same.
+type sole struct {
+	doc    any
+	unless bson.D   // matches the others
+	key    []string // its fields
+}
+
+// insertion is the update that inserts the document if none was matched.
+func (d sole) insertion() bson.D { return bson.D{{Key: "$setOnInsert", Value: d.doc}} }
+
+// formError says that a key is taken in another form.
+type formError struct{ key []string }
+
+func (*formError) Error() string { return "mongo: the key is taken in another form" }
+
+// soleUser returns a user to insert. An ID that was made for it is nobody's in any form.
+func (s *store) soleUser(ctx context.Context, user bson.D) any {
+	forms := s.formsOf(value(user, "_id"))
+	if adapter.IsNewID(ctx) || len(forms) == 1 {
+		return user
+	}
+	return sole{user, byID(oneOf(forms)), []string{"_id"}}
+}
+
+// formsOf returns the forms of an ID of the usual one.
+func (s *store) formsOf(id any) bson.A {
+	if oid, ok := id.(bson.ObjectID); ok {
+		return s.ids(oid.Hex())
+	}
+	text, _ := id.(string)
+	return s.ids(text)
 }
 
 // insertUser inserts a user, after settling what stands in the way unfinished.
 func (s *store) insertUser(ctx context.Context, c *collections, user bson.D, insert inserter) error {
 	p := newPatience()
 	for p.lasts() {
-		err := insert(ctx, c.users, user)
+		err := insert(ctx, c.users, s.soleUser(ctx, user))
 		taken, isDuplicate := duplicateOf(err)
 		if !isDuplicate {
 			return err
@@ -133,6 +175,9 @@ func (s *store) yields(ctx context.Context, c *collections, p *patience, taken d
 		v := value(user, field)
 		if v == nil || !taken.covers(field) {
 			continue
+		}
+		if field == "_id" {
+			v = oneOf(s.formsOf(v))
 		}
 		holder, err := c.users.FindOne(ctx, bson.D{{Key: field, Value: v}}).Raw()
 		switch {
@@ -297,8 +342,23 @@ func insertRepeatably(concern *writeconcern.WriteConcern) inserter {
 
 // insertCommand returns the insertion of a document, which the driver does not repeat.
 func insertCommand(to *mongo.Collection, concern *writeconcern.WriteConcern, doc any) func(context.Context) error {
+	if d, ok := doc.(sole); ok {
+		return upsertCommand(to, concern, d)
+	}
 	insert := bson.D{{Key: "insert", Value: to.Name()}, {Key: "documents", Value: bson.A{doc}}, {Key: "writeConcern", Value: encodeConcern(concern)}}
 	return func(ctx context.Context) error { return to.Database().RunCommand(ctx, insert).Err() }
+}
+
+func upsertCommand(to *mongo.Collection, concern *writeconcern.WriteConcern, d sole) func(context.Context) error {
+	update := bson.D{{Key: "q", Value: d.unless}, {Key: "u", Value: d.insertion()}, {Key: "upsert", Value: true}}
+	command := bson.D{{Key: "update", Value: to.Name()}, {Key: "updates", Value: bson.A{update}}, {Key: "writeConcern", Value: encodeConcern(concern)}}
+	return func(ctx context.Context) error {
+		reply, err := to.Database().RunCommand(ctx, command).Raw()
+		if _, missing := reply.LookupErr("upserted"); err == nil && missing != nil {
+			err = &formError{d.key}
+		}
+		return err
+	}
 }
 
 // encodeConcern returns a write concern as commands have it. What it does not say is the
@@ -339,7 +399,7 @@ func (c *collections) uniqueAuthenticators() unique {
 func (s *store) claim(ctx context.Context, c *collections, u unique, doc bson.Raw, insert inserter) (bool, error) {
 	p := newPatience()
 	for p.lasts() {
-		refused := insert(ctx, u.Collection, doc)
+		refused := insert(ctx, u.Collection, u.sole(doc))
 		taken, isDuplicate := duplicateOf(refused)
 		if !isDuplicate || !taken.covers(u.key...) && !taken.covers("_id") {
 			return refused == nil, refused
@@ -362,11 +422,30 @@ func (s *store) claim(ctx context.Context, c *collections, u unique, doc bson.Ra
 
 // holder returns the document that has a document's key, with its user.
 func (c *collections) holder(ctx context.Context, u unique, doc bson.Raw) (bson.Raw, error) {
-	var match bson.D
-	for _, field := range u.key {
-		match = append(match, bson.E{Key: field, Value: doc.Lookup(field)})
-	}
+	match, _ := u.match(doc)
 	return c.joined(ctx, u.Collection, match)
+}
+
+// match finds the documents with the key that a document has. It reports whether a key can
+// have several forms.
+func (u unique) match(doc bson.Raw) (filter bson.D, several bool) {
+	for _, field := range u.key {
+		forms := bson.A{doc.Lookup(field)}
+		if field == "providerAccountId" {
+			forms = accountForms(doc.Lookup(field).StringValue())
+		}
+		filter, several = append(filter, bson.E{Key: field, Value: oneOf(forms)}), several || len(forms) > 1
+	}
+	return filter, several
+}
+
+// sole returns a document to insert.
+func (u unique) sole(doc bson.Raw) any {
+	match, several := u.match(doc)
+	if !several {
+		return doc
+	}
+	return sole{doc, match, u.key}
 }
 
 // evict removes a document that belongs to nobody, settles the sign-up that it may be a

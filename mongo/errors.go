@@ -125,8 +125,11 @@ type duplicate struct {
 	collated          bool // it compares texts by other rules than byte by byte
 }
 
-// duplicateOf returns the unique index that has refused a write.
+// duplicateOf returns the unique index that has refused a write, or would have.
 func duplicateOf(err error) (duplicate, bool) {
+	if form := (*formError)(nil); errors.As(err, &form) {
+		return duplicate{fields: form.key}, true
+	}
 	if !mongo.IsDuplicateKeyError(err) {
 		return duplicate{}, false
 	}

@@ -91,13 +91,13 @@ func with(doc bson.D, field string, v any) bson.D {
 	return append(doc, bson.E{Key: field, Value: v})
 }
 
-// calls are made one after the other, and have all to succeed.
-type calls []struct {
+// steps are calls that are made one after the other, and have all to succeed.
+type steps []struct {
 	name string
 	call func() error
 }
 
-func (all calls) succeed(t *testing.T) {
+func (all steps) succeed(t *testing.T) {
 	t.Helper()
 	for _, c := range all {
 		if err := c.call(); err != nil {
@@ -156,8 +156,8 @@ func (s *scene) set(t *testing.T, collection, field string, v any) {
 }
 
 // reads are the calls that read every record.
-func (s *scene) reads(ctx context.Context) calls {
-	return calls{
+func (s *scene) reads(ctx context.Context) steps {
+	return steps{
 		{"GetUser", func() error { return failed(s.GetUser(ctx, s.id)) }},
 		{"GetUserByEmail", func() error { return failed(s.GetUserByEmail(ctx, "ada@example.com")) }},
 		{"GetUserByAccount", func() error { return failed(s.GetUserByAccount(ctx, theirKey)) }},
@@ -171,9 +171,9 @@ func (s *scene) reads(ctx context.Context) calls {
 }
 
 // updates are the calls that change every record, and name none of the odd fields.
-func (s *scene) updates(ctx context.Context) calls {
+func (s *scene) updates(ctx context.Context) steps {
 	attributes := adapter.Attributes{"changed": true}
-	return calls{
+	return steps{
 		{"UpdateUser", func() error { return failed(s.UpdateUser(ctx, s.id, adapter.UserUpdate{Attributes: attributes})) }},
 		{"UpdateAccount", func() error {
 			return failed(s.UpdateAccount(ctx, theirKey, adapter.AccountUpdate{Attributes: attributes}))
@@ -186,8 +186,8 @@ func (s *scene) updates(ctx context.Context) calls {
 }
 
 // removals are the calls that remove every record.
-func (s *scene) removals(ctx context.Context) calls {
-	return calls{
+func (s *scene) removals(ctx context.Context) steps {
+	return steps{
 		{"UseVerificationToken", func() error { return failed(s.UseVerificationToken(ctx, "ada@example.com", "link")) }},
 		{"UnlinkAccount", func() error { return s.UnlinkAccount(ctx, theirKey) }},
 		{"DeleteAuthenticator", func() error { return s.DeleteAuthenticator(ctx, "c") }},
@@ -252,10 +252,10 @@ func TestUnreadableRecords(t *testing.T) {
 	for _, test := range []struct {
 		collection, field string
 		of                string // the user's ID that the error names
-		calls             calls
-		ends              calls
+		calls             steps
+		ends              steps
 	}{
-		{"sessions", "expires", s.id, calls{
+		{"sessions", "expires", s.id, steps{
 			{"GetSessionAndUser", func() error { return failed2(s.GetSessionAndUser(ctx, "token")) }},
 			{"UpdateSession", func() error {
 				return failed(s.UpdateSession(ctx, "token", adapter.SessionUpdate{Attributes: adapter.Attributes{"a": 1}}))
@@ -263,22 +263,22 @@ func TestUnreadableRecords(t *testing.T) {
 			{"UpdateSession of the expiry", func() error {
 				return failed(s.UpdateSession(ctx, "token", adapter.SessionUpdate{Expires: new(noon)}))
 			}},
-		}, calls{
+		}, steps{
 			{"DeleteSession", func() error { return s.DeleteSession(ctx, "token") }},
 			{"DeleteSessionByID", func() error { return s.DeleteSessionByID(ctx, s.id, adapter.SessionID("token")) }},
 			{"DeleteSessions", func() error { return s.DeleteSessions(ctx, s.id) }},
 			{"DeleteUser", func() error { return s.DeleteUser(ctx, s.id) }},
 		}},
-		{"verification_tokens", "expires", "", calls{
+		{"verification_tokens", "expires", "", steps{
 			{"UseVerificationToken", func() error { return failed(s.UseVerificationToken(ctx, "ada@example.com", "link")) }},
-		}, calls{
+		}, steps{
 			{"DeleteVerificationTokens", func() error { return s.DeleteVerificationTokens(ctx, "ada@example.com") }},
 		}},
-		{"authenticators", "counter", s.id, calls{
+		{"authenticators", "counter", s.id, steps{
 			{"GetAuthenticator", func() error { return failed(s.GetAuthenticator(ctx, "c")) }},
 			{"UpdateAuthenticatorCounter", func() error { return failed(s.UpdateAuthenticatorCounter(ctx, "c", 9)) }},
 			{"UpdateAuthenticatorCounter to 0", func() error { return failed(s.UpdateAuthenticatorCounter(ctx, "c", 0)) }},
-		}, calls{
+		}, steps{
 			{"DeleteAuthenticator", func() error { return s.DeleteAuthenticator(ctx, "c") }},
 			{"DeleteUser", func() error { return s.DeleteUser(ctx, s.id) }},
 		}},
