@@ -111,7 +111,7 @@ func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up ad
 		return adapter.Account{}, failure(err)
 	}
 	return writer[adapter.Account]{
-		in: c.accounts, key: byAccount(key), usual: bson.D{usualOwner()}, needs: []string{"userId"},
+		in: c.accounts, key: byAccount(key), usual: bson.D{s.usualOwner()}, needs: []string{"userId"},
 		write: updating(accountUpdate(up, s.options.Now())), read: s.decodeAccount,
 		allow: func(a adapter.Account) error { return belongs(a.UserID) },
 	}.do(ctx)

@@ -40,7 +40,7 @@ func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID str
 		return adapter.Authenticator{}, failure(err)
 	}
 	return writer[adapter.Authenticator]{
-		in: c.authenticators, key: byCredential(credentialID), usual: bson.D{grows(counter), usualOwner()}, needs: []string{"counter", "userId"},
+		in: c.authenticators, key: byCredential(credentialID), usual: bson.D{grows(counter), s.usualOwner()}, needs: []string{"counter", "userId"},
 		write: updating(bson.D{{Key: "$set", Value: bson.D{{Key: "counter", Value: int64(counter)}}}}), read: s.decodeAuthenticator,
 		allow: func(a adapter.Authenticator) error {
 			if !adapter.CounterGrows(a.Counter, counter) {

@@ -111,8 +111,8 @@ func sorted(filter bson.D) any {
 	return nil
 }
 
-// usualOwner matches what has a user's ID of a type that can be one.
-func usualOwner() bson.E { return ofType("userId", "objectId", "string") }
+// usualOwner matches what has a user's ID in the usual form.
+func (s *store) usualOwner() bson.E { return ofType("userId", s.usualName()) }
 
 // ofType matches a field that is of one of the types.
 func ofType(field string, types ...string) bson.E {

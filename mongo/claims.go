@@ -268,12 +268,12 @@ func signUpOf(user bson.Raw) (id, nonce, account bson.RawValue) {
 }
 
 // complete takes the steps of a sign-up after the first one: the account is written and
-// the user becomes one. If the account is another user's, or the server refuses it, the
-// user is removed, and the reason returned. It reports whether this call took the last
+// the user becomes one. If the account is another user's or may be, or the server refuses
+// it, the user is removed, and the reason returned. It reports whether this call took the last
 // step.
 func (s *store) complete(ctx context.Context, c *collections, id, nonce any, account bson.Raw) (bool, error) {
 	inserted, err := s.claim(ctx, c, c.uniqueAccounts(), account, s.accountInserter(c, id, nonce))
-	if errors.Is(err, adapter.ErrConflict) || isRefused(err) {
+	if errors.Is(err, adapter.ErrConflict) || errors.Is(err, adapter.ErrUnreadable) || isRefused(err) {
 		_, failed := c.users.DeleteOne(ctx, unfinished(id, nonce))
 		return false, cmp.Or(failed, err)
 	}
@@ -451,20 +451,16 @@ func (u unique) sole(doc bson.Raw) any {
 // evict removes a document that belongs to nobody, settles the sign-up that it may be a
 // part of, or returns the conflict. by is the user who wants its place.
 func (s *store) evict(ctx context.Context, c *collections, p *patience, u unique, holder bson.Raw, by bson.RawValue) error {
-	user, err := s.ownerOf(ctx, c, holder)
+	user, err := s.ownerOf(ctx, c, u.Name(), holder)
 	if err != nil {
 		return err
 	}
 	owner := holder.Lookup("userId")
-	r := reader{store: s, collection: u.Name(), doc: holder}
-	r.owner(owner)
 	switch {
 	case isSomebody(user) && !(u.Collection == c.sessions && s.hasExpired(holder)):
 		return adapter.Conflict(u.conflict)
 	case isSigningUp(user) && !owner.Equal(by):
 		return s.resolve(ctx, c, p, user)
-	case user == nil && r.err != nil:
-		return r.err // whose it is cannot be said
 	}
 	_, err = u.DeleteOne(ctx, append(byID(holder.Lookup("_id")), bson.E{Key: "userId", Value: asItIs(holder, "userId")}))
 	return err
@@ -507,7 +503,7 @@ func (s *store) withUser(ctx context.Context, c *collections, from *mongo.Collec
 	doc, user, err = s.settled(ctx, c, func() (doc, user bson.Raw, err error) {
 		doc, err = c.joined(ctx, from, match)
 		if err == nil {
-			user, err = s.ownerOf(ctx, c, doc)
+			user, err = s.ownerOf(ctx, c, from.Name(), doc)
 		}
 		return doc, user, err
 	})
@@ -518,8 +514,8 @@ func (s *store) withUser(ctx context.Context, c *collections, from *mongo.Collec
 }
 
 // ownerOf returns the user of a joined document, who is looked for again if the document
-// has the ID in another form: nil if there is none.
-func (s *store) ownerOf(ctx context.Context, c *collections, doc bson.Raw) (bson.Raw, error) {
+// has the ID in another form: nil if there is none, an error if it cannot be said.
+func (s *store) ownerOf(ctx context.Context, c *collections, from string, doc bson.Raw) (bson.Raw, error) {
 	owner := doc.Lookup("userId")
 	if isNull(owner) {
 		return nil, nil // the server joins it to a user whose _id is null
@@ -527,9 +523,10 @@ func (s *store) ownerOf(ctx context.Context, c *collections, doc bson.Raw) (bson
 	if user := joinedUser(doc); user != nil {
 		return user, nil
 	}
-	text, ok := s.ownerText(owner)
-	if !ok || text == "" {
-		return nil, nil
+	r := reader{store: s, collection: from, doc: doc}
+	text := r.owner(owner)
+	if text == "" || r.err != nil {
+		return nil, r.err
 	}
 	return s.find(ctx, c, text)
 }

@@ -57,6 +57,14 @@ func (s *store) usualType() bson.Type {
 	return bson.TypeObjectID
 }
 
+// usualName is the server's name of that type.
+func (s *store) usualName() string {
+	if s.stringIDs {
+		return "string"
+	}
+	return "objectId"
+}
+
 // byUser matches what belongs to a user, in any form of its ID. Text in upper case is an
 // ObjectID for JavaScript too.
 func (s *store) byUser(text string) bson.D {

@@ -54,7 +54,7 @@ func (s *store) findings(ctx context.Context, c *collections, lacks []missing) (
 			all = append(all, duplicates...)
 		}
 	}
-	for _, find := range []func(context.Context, *collections) ([]repair.Finding, error){s.strangeEmails, s.orphans, s.unfinished, s.unreadable} {
+	for _, find := range []func(context.Context, *collections) ([]repair.Finding, error){s.strangeEmails, s.orphans, s.unfinished, s.unreadable, s.twinForms} {
 		more, err := find(ctx, c)
 		if err != nil {
 			return nil, err

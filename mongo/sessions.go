@@ -53,7 +53,7 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 	now := s.options.Now()
 	session, err := writer[adapter.Session]{
 		in: c.sessions, key: s.bySession(token), needs: []string{"expires", "userId"},
-		usual: bson.D{dated("expires", "$gt", bson.NewDateTimeFromTime(now)), usualOwner()},
+		usual: bson.D{dated("expires", "$gt", bson.NewDateTimeFromTime(now)), s.usualOwner()},
 		write: updating(s.sessionUpdate(up, now)), read: s.decodeSession,
 		allow: func(session adapter.Session) error {
 			if !now.Before(session.Expires) {
