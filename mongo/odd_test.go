@@ -436,3 +436,125 @@ func TestOddValuesThatMeanSomething(t *testing.T) {
 	passkey("credentialBackedUp", "false", false, func(a adapter.Authenticator) any { return a.CredentialBackedUp })
 	passkey("credentialPublicKey", bson.Binary{Data: []byte("abc")}, "YWJj", func(a adapter.Authenticator) any { return a.CredentialPublicKey })
 }
+
+// What a read returns among the attributes can be written back, at any depth; the rest is
+// left out of them, and stays in the document.
+func TestAttributesCanBeWrittenBack(t *testing.T) {
+	s := newScene(t)
+	ctx := t.Context()
+	names := bson.D{}
+	for _, name := range []string{"a.b", "$x", "@y", "data", "ttl", "type", "pk", "id", "userId2", "with space", "ünï", "authstoreNonce", strings.Repeat("n", 256), "ctl\x01", "__proto__", "constructor", ""} {
+		names = append(names, bson.E{Key: name, Value: "v"})
+	}
+	values := append(slices.Clone(oddValues), odd{"odd names", names}, odd{"15 deep", nested(14)}, odd{"17 deep", nested(16)}, odd{"a list of lists", bson.A{bson.A{bson.A{}}}})
+	for _, o := range values {
+		t.Run(o.name, func(t *testing.T) {
+			s.set(t, "", "", nil)
+			for _, collection := range []string{"users", "accounts", "sessions"} {
+				insertAs(t, s.db.Collection(collection), o.value)
+			}
+			u, err := s.GetUser(ctx, s.id)
+			check(t, err)
+			a, err := s.GetAccount(ctx, theirKey)
+			check(t, err)
+			session, _, err := s.GetSessionAndUser(ctx, "token")
+			check(t, err)
+			for name, write := range map[string]func() error{
+				"UpdateUser": func() error { return failed(s.UpdateUser(ctx, s.id, adapter.UserUpdate{Attributes: u.Attributes})) },
+				"UpdateAccount": func() error {
+					return failed(s.UpdateAccount(ctx, theirKey, adapter.AccountUpdate{Attributes: a.Attributes}))
+				},
+				"UpdateSession": func() error {
+					return failed(s.UpdateSession(ctx, "token", adapter.SessionUpdate{Attributes: session.Attributes}))
+				},
+				"LinkAccount": func() error {
+					_, err := s.LinkAccount(ctx, adapter.Account{UserID: s.id, Type: "oauth", Provider: "other", ProviderAccountID: "1", Attributes: a.Attributes})
+					check(t, s.UnlinkAccount(ctx, adapter.AccountKey{Provider: "other", ProviderAccountID: "1"}))
+					return err
+				},
+			} {
+				if err := write(); err != nil {
+					t.Errorf("%s: %.300v", name, err)
+				}
+			}
+			after, err := s.GetUser(ctx, s.id)
+			check(t, err)
+			if !reflect.DeepEqual(after.Attributes, u.Attributes) {
+				t.Errorf("the attributes are %.300v after they were written back, and were %.300v", after.Attributes, u.Attributes)
+			}
+			if _, shown := u.Attributes["v"]; !shown && o.name != "odd names" { // what is hidden stays
+				for _, collection := range []string{"users", "accounts", "sessions"} {
+					isStill(t, s.db.Collection(collection), bson.D{}, "v", o.value)
+				}
+			}
+			if o.name == "odd names" { // and so do their names
+				doc, err := s.db.Collection("users").FindOne(ctx, bson.D{}).Raw()
+				check(t, err)
+				for _, name := range []string{"a.b", "@y", "data", "ttl", "ctl\x01", "authstoreNonce"} {
+					if _, err := doc.LookupErr(name); err != nil {
+						t.Errorf("the field %q is gone", name)
+					}
+				}
+			}
+		})
+	}
+}
+
+// insertAs gives every document of a collection an attribute v with a value, or for an
+// object of odd names these.
+func insertAs(t *testing.T, c *driver.Collection, v any) {
+	t.Helper()
+	doc, err := c.FindOneAndDelete(t.Context(), bson.D{}).Raw()
+	check(t, err)
+	var stored bson.D
+	check(t, bson.Unmarshal(doc, &stored))
+	stored = append(stored, bson.E{Key: "v", Value: v})
+	if names, ok := v.(bson.D); ok && len(names) > 10 {
+		for _, e := range names {
+			if e.Key != "type" && e.Key != "" && !strings.HasPrefix(e.Key, "$") { // the server takes no such name at the top
+				stored = append(stored, e)
+			}
+		}
+	}
+	insert(t, c, stored)
+}
+
+// Names that JavaScript takes for an object's prototype are stored under others, at every
+// depth, and come back.
+func TestNamesOfPrototypes(t *testing.T) {
+	s := newScene(t)
+	ctx := t.Context()
+	attributes := adapter.Attributes{
+		"__proto__": map[string]any{"isAdmin": true}, "constructor": "c",
+		"list": []any{map[string]any{"__proto__": "deep", "n": int64(1)}}, "object": map[string]any{"__proto__": map[string]any{"__proto__": "deeper"}},
+	}
+	u, err := s.CreateUser(ctx, adapter.User{Attributes: attributes})
+	check(t, err)
+	got, err := s.GetUser(ctx, u.ID)
+	check(t, err)
+	if !reflect.DeepEqual(got.Attributes, attributes) {
+		t.Errorf("got %v, want %v", got.Attributes, attributes)
+	}
+	for _, doc := range everything(t, s.db) {
+		if strings.Contains(doc, `"__proto__"`) {
+			t.Errorf("stored: %s", doc)
+		}
+	}
+	got, err = s.UpdateUser(ctx, u.ID, adapter.UserUpdate{RemoveAttributes: []string{"__proto__"}})
+	check(t, err)
+	if _, there := got.Attributes["__proto__"]; there || got.Attributes["constructor"] != "c" {
+		t.Errorf("after RemoveAttributes: %v", got.Attributes)
+	}
+	// Of another program it is an attribute too, which goes when it is removed.
+	_, err = s.db.Collection("users").UpdateByID(ctx, oid(t, u.ID), bson.D{{Key: "$set", Value: bson.D{{Key: "__proto__", Value: "theirs"}}}})
+	check(t, err)
+	if got, err = s.GetUser(ctx, u.ID); err != nil || got.Attributes["__proto__"] != "theirs" {
+		t.Errorf("got %v, %v", got.Attributes, err)
+	}
+	if got, err = s.UpdateUser(ctx, u.ID, adapter.UserUpdate{Attributes: adapter.Attributes{"__proto__": "ours"}}); err != nil || got.Attributes["__proto__"] != "ours" {
+		t.Errorf("after it was set: %v, %v", got.Attributes, err)
+	}
+	if got, err = s.UpdateUser(ctx, u.ID, adapter.UserUpdate{RemoveAttributes: []string{"__proto__"}}); err != nil || got.Attributes["__proto__"] != nil {
+		t.Errorf("after it was removed: %v, %v", got.Attributes, err)
+	}
+}
