@@ -32,7 +32,7 @@ type writer[T any] struct {
 func (w writer[T]) do(ctx context.Context) (T, error) {
 	for since := time.Now(); time.Since(since) < endurance; {
 		doc, err := w.write(ctx, w.in, join(w.key, w.usual))
-		if errors.Is(err, mongo.ErrNoDocuments) {
+		if errors.Is(err, mongo.ErrNoDocuments) || isUntargeted(err) {
 			doc, err = w.unusual(ctx)
 		}
 		if errors.Is(err, errChanged) {
@@ -44,6 +44,14 @@ func (w writer[T]) do(ctx context.Context) (T, error) {
 		return w.read(doc)
 	}
 	return result(*new(T), raced())
+}
+
+// isUntargeted reports whether a sharded cluster refuses a write that asks for a key in
+// several forms, since it does not say which shard it is of.
+func isUntargeted(err error) bool {
+	const shardKeyNotFound = 61
+	r, ok := replyOf(err)
+	return ok && r.code == shardKeyNotFound
 }
 
 // errChanged says that a record is not what it was a moment ago.
@@ -62,10 +70,13 @@ func (w writer[T]) unusual(ctx context.Context) (bson.Raw, error) {
 		return nil, err
 	}
 	same := byID(doc.Lookup("_id"))
+	for _, e := range w.key {
+		same = append(same, bson.E{Key: e.Key, Value: asItIs(doc, e.Key)})
+	}
 	for _, field := range w.needs {
 		same = append(same, bson.E{Key: field, Value: asItIs(doc, field)})
 	}
-	doc, err = w.write(ctx, w.in, join(w.key, same))
+	doc, err = w.write(ctx, w.in, same)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		err = errChanged
 	}

@@ -87,15 +87,31 @@ type inserter func(ctx context.Context, to *mongo.Collection, doc any) error
 // insertOnce inserts by a retryable write: the driver repeats the command if its reply is
 // lost, and the server knows it by the record that it keeps of each.
 func insertOnce(ctx context.Context, to *mongo.Collection, doc any) error {
-	if d, ok := doc.(sole); ok {
-		result, err := to.UpdateOne(ctx, d.unless, d.insertion(), options.UpdateOne().SetUpsert(true))
-		if err == nil && result.MatchedCount > 0 {
-			err = &formError{d.key}
-		}
+	d, several := doc.(sole)
+	if !several {
+		_, err := to.InsertOne(ctx, doc)
 		return at(to, err)
 	}
-	_, err := to.InsertOne(ctx, doc)
+	result, err := to.UpdateOne(ctx, d.unless, d.insertion(), options.UpdateOne().SetUpsert(true))
+	switch {
+	case err == nil && result.MatchedCount > 0:
+		return &formError{d.key}
+	case isUntargeted(err):
+		return d.afterALook(ctx, to, func(ctx context.Context) error { return insertOnce(ctx, to, d.doc) })
+	}
 	return at(to, err)
+}
+
+// afterALook inserts the document if there is none, in two steps.
+func (d sole) afterALook(ctx context.Context, to *mongo.Collection, insert func(context.Context) error) error {
+	taken, err := has(ctx, to, d.unless)
+	if err == nil && taken {
+		err = &formError{d.key}
+	}
+	if err != nil {
+		return err
+	}
+	return insert(ctx)
 }
 
 // sole is a document that is inserted unless there is one which has its key in another
@@ -354,8 +370,12 @@ func upsertCommand(to *mongo.Collection, concern *writeconcern.WriteConcern, d s
 	command := bson.D{{Key: "update", Value: to.Name()}, {Key: "updates", Value: bson.A{update}}, {Key: "writeConcern", Value: encodeConcern(concern)}}
 	return func(ctx context.Context) error {
 		reply, err := to.Database().RunCommand(ctx, command).Raw()
-		if _, missing := reply.LookupErr("upserted"); err == nil && missing != nil {
-			err = &formError{d.key}
+		_, matched := reply.LookupErr("upserted")
+		switch {
+		case isUntargeted(err):
+			return d.afterALook(ctx, to, insertCommand(to, concern, d.doc))
+		case err == nil && matched != nil:
+			return &formError{d.key}
 		}
 		return err
 	}

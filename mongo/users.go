@@ -321,7 +321,7 @@ func (s *store) beginDeletion(ctx context.Context, c *collections, ids bson.A, n
 		var server mongo.ServerError
 		switch {
 		case isDuplicate && taken.covers("_id"): // two made the mark at once
-		case errors.As(err, &server) && server.HasErrorCode(immutableField):
+		case errors.As(err, &server) && server.HasErrorCode(immutableField), len(ids) > 1 && isUntargeted(err):
 			if id, err = s.onlyID(ctx, c, ids); err != nil {
 				return nil, err
 			}
