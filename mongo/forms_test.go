@@ -736,3 +736,18 @@ func TestOddRecordsAreRaced(t *testing.T) {
 		t.Errorf("UpdateSession of a session that expired meanwhile: %v, want ErrNotFound", err)
 	}
 }
+
+// A user with attributes may be let in by another program, by a password for instance.
+func TestRepairKeepsUsersWithAttributes(t *testing.T) {
+	for _, second := range []string{"ada@example.com", "Ada@example.com"} {
+		db := replicaSet.bare(t)
+		insert(t, db.Collection("users"), theUser)
+		insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: oid(t, "aa")}, {Key: "email", Value: second}, {Key: "password", Value: "$2b$10$x"}})
+		repair(t, mongo.New(db, mongo.Options{}))
+		n, err := db.Collection("users").CountDocuments(t.Context(), bson.D{{Key: "password", Value: "$2b$10$x"}})
+		check(t, err)
+		if n != 1 {
+			t.Errorf("Repair has deleted a user with a password, beside %s", second)
+		}
+	}
+}

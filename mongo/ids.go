@@ -185,12 +185,15 @@ func numbers(text string) bson.A {
 	if text == "" || len(text) > maxDigits || strings.Trim(text, "-.0123456789") != "" {
 		return nil
 	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && max(n, -n) <= 1<<53 {
+		if strconv.FormatInt(n, 10) != text {
+			return nil
+		}
+		return bson.A{n}
+	}
 	var all bson.A
 	if d, err := bson.ParseDecimal128(text); err == nil && decimalText(d) == text {
 		all = append(all, d)
-	}
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil && len(all) == 1 && max(n, -n) <= 1<<53 {
-		return bson.A{n}
 	}
 	if f, err := strconv.ParseFloat(text, 64); err == nil {
 		if written, ok := lenient.Text(f); ok && written == text {

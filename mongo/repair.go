@@ -212,7 +212,7 @@ func (s *store) removeTwin(ctx context.Context, c *collections, from *mongo.Coll
 	stands, err := has(ctx, from, stays)
 	if stands && from == c.users {
 		used, failed := s.inUse(ctx, c, doc.Lookup("_id"))
-		stands, err = !used, failed
+		stands, err = !used && !hasMore(doc), failed
 	}
 	if stands && err == nil {
 		return nil
@@ -258,15 +258,20 @@ func (s *store) oneUsed(ctx context.Context, c *collections, users []twin) (twin
 		}
 	}
 	u := users[max(keep, 0)]
-	return u, fmt.Sprintf("all but %s are deleted, to whom nothing belongs", shown(u.ID)), nil
+	return u, fmt.Sprintf("all but %s are deleted, to whom nothing belongs and who have no attributes", shown(u.ID)), nil
 }
 
-// inUse reports whether anything belongs to a user, in any form of the ID. An ID of a type
-// that can be none is taken for one that is in use.
+// inUse reports whether anything belongs to a user, in any form of the ID, or may be needed
+// for another reason: the ID is of a type that can be none, or the user has attributes, such
+// as a password, by which another program may let somebody in.
 func (s *store) inUse(ctx context.Context, c *collections, id bson.RawValue) (bool, error) {
 	text, ok := keyText(id)
 	if !ok {
 		return true, nil
+	}
+	user, err := c.users.FindOne(ctx, byID(id)).Raw()
+	if hasMore(user) || err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+		return true, err
 	}
 	for _, of := range c.ofUsers() {
 		if used, err := has(ctx, of, s.byUser(text)); used || err != nil {
@@ -274,6 +279,19 @@ func (s *store) inUse(ctx context.Context, c *collections, id bson.RawValue) (bo
 		}
 	}
 	return false, nil
+}
+
+// hasMore reports whether a user has other fields than those of Auth.js.
+func hasMore(user bson.Raw) bool {
+	more := false
+	eachOf(user, func(name string, v bson.RawValue) {
+		switch name {
+		case "_id", "id", "name", "email", "emailVerified", "image", "createdAt", "updatedAt", "__v":
+		default:
+			more = more || !isNull(v)
+		}
+	})
+	return more
 }
 
 // ofUsers returns the collections of what belongs to users.
@@ -395,7 +413,7 @@ func (s *store) strangeEmail(ctx context.Context, c *collections, id bson.RawVal
 	f.Action = ""
 	used, err := s.inUse(ctx, c, id)
 	if err == nil && !used {
-		f.Action = "deleted, since nothing belongs to it"
+		f.Action = "deleted, since nothing belongs to it and it has no attributes"
 		f.Mend = func(ctx context.Context) error {
 			used, err := s.inUse(ctx, c, id)
 			if err == nil && !used {

@@ -189,13 +189,13 @@ func TestRepairIsRaced(t *testing.T) {
 			t.Run(name+", "+change, func(t *testing.T) {
 				db := replicaSet.bare(t)
 				insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: a}, {Key: "email", Value: "ada@example.com"}})
-				insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: b}, {Key: "email", Value: second}, {Key: "plan", Value: "gold"}})
+				insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: b}, {Key: "email", Value: second}, {Key: "name", Value: "gold"}})
 				met := false
 				store := meddled(t, db, "findAndModify", "users", func() { met = true; meddle(db) })
 				r, _ := adapter.As[adapter.Repairer](store)
 				_, err := r.Repair(t.Context(), false)
 				check(t, err)
-				n, err := db.Collection("users").CountDocuments(t.Context(), bson.D{{Key: "_id", Value: b}, {Key: "plan", Value: "gold"}})
+				n, err := db.Collection("users").CountDocuments(t.Context(), bson.D{{Key: "_id", Value: b}, {Key: "name", Value: "gold"}})
 				check(t, err)
 				if n != 1 || !met {
 					t.Errorf("there are %d of the user, want 1 (raced: %t)", n, met)

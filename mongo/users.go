@@ -245,7 +245,11 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 		return failure(s.delete(ctx, c, s.ids(id), s.byUser(id)))
 	}
 	user, err := s.find(ctx, c, id)
-	if err == nil && user != nil {
+	switch {
+	case err != nil:
+	case user == nil:
+		err = c.deleteOwned(ctx, s.byUser(id))
+	default:
 		err = s.delete(ctx, c, bson.A{user.Lookup("_id")}, s.byUser(id))
 	}
 	return failure(err)
