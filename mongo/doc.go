@@ -202,7 +202,8 @@
 //	DeleteAuthenticator                  1
 //
 // A conflict costs one more, to see whether what has the key is alive, and so does an
-// UpdateUser that finds nobody, to see whether a sign-up is a step short. UpdateAccount,
+// UpdateUser that finds nobody, to see whether a sign-up is a step short, and a GetUser, to
+// see whether the ID has another form. UpdateAccount,
 // UpdateSession, UseVerificationToken and UpdateAuthenticatorCounter cost one more if there is
 // no such record, and two if it has an odd value that can be read; so does a read of a user
 // whose ID has another form in userId, or not the usual one. Lists come in one reply of up to

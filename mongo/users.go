@@ -96,10 +96,15 @@ func (s *store) user(ctx context.Context, c *collections, filter bson.D) (bson.R
 	return user, failure(err)
 }
 
-// byIDs returns the document of a user who is there, whatever the form of its ID.
+// byIDs returns the document of a user who is there, whatever the form of its ID. The usual
+// one is asked for first: the server is fastest with one _id.
 func (s *store) byIDs(ctx context.Context, c *collections, id string) (bson.Raw, error) {
 	_, user, err := s.settled(ctx, c, func() (doc, user bson.Raw, err error) {
-		user, err = s.find(ctx, c, id)
+		ids := s.ids(id)
+		user, err = c.users.FindOne(ctx, byID(ids[0])).Raw()
+		if errors.Is(err, mongo.ErrNoDocuments) && len(ids) > 1 {
+			user, err = s.find(ctx, c, id)
+		}
 		return nil, user, err
 	})
 	return user, failure(err)
