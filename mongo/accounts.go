@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -11,20 +12,20 @@ import (
 )
 
 func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
-	userID, err := s.newID("Account.UserID", a.UserID)
-	if err != nil {
-		return adapter.Account{}, err
-	}
-	return result(a, s.own(ctx, (*collections).uniqueAccounts, encodeAccount(userID, a)))
+	return result(a, s.own(ctx, (*collections).uniqueAccounts, "Account.UserID", a.UserID, func(id any) bson.D { return encodeAccount(id, a) }))
 }
 
 // own writes what belongs to a user.
-func (s *store) own(ctx context.Context, to func(*collections) unique, doc bson.D) error {
-	raw, err := bson.Marshal(doc)
+func (s *store) own(ctx context.Context, to func(*collections) unique, field, userID string, encode func(id any) bson.D) error {
+	ctx, c, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
-	ctx, c, err := s.begin(ctx)
+	id, err := s.owner(ctx, c, field, userID)
+	if err != nil {
+		return err
+	}
+	raw, err := bson.Marshal(encode(id))
 	if err != nil {
 		return err
 	}
@@ -32,8 +33,25 @@ func (s *store) own(ctx context.Context, to func(*collections) unique, doc bson.
 	return err
 }
 
+// owner returns the ID of a user as it is stored. To ask the store is only needed for what
+// is none of the IDs that are made here.
+func (s *store) owner(ctx context.Context, c *collections, field, userID string) (any, error) {
+	id, invalid := s.newID(field, userID)
+	if invalid == nil {
+		return id, nil
+	}
+	user, err := s.find(ctx, c, userID)
+	switch {
+	case err != nil:
+		return nil, err
+	case user == nil:
+		return nil, invalid
+	}
+	return user.Lookup("_id"), nil
+}
+
 func byAccount(key adapter.AccountKey) bson.D {
-	return bson.D{{Key: "provider", Value: key.Provider}, {Key: "providerAccountId", Value: key.ProviderAccountID}}
+	return bson.D{{Key: "provider", Value: key.Provider}, {Key: "providerAccountId", Value: oneOf(accountForms(key.ProviderAccountID))}}
 }
 
 // accountWithUser returns an account and its user, who is there.
@@ -62,17 +80,13 @@ func (s *store) ListAccounts(ctx context.Context, userID string) ([]adapter.Acco
 // most.
 const batch = 10_000
 
-// list returns what belongs to a user.
+// list returns what belongs to a user, but for what cannot be read.
 func list[T any](ctx context.Context, s *store, userID string, of func(*collections) *mongo.Collection, decode func(bson.Raw) (T, error)) ([]T, error) {
-	id, ok := s.id(userID)
-	if !ok {
-		return nil, nil
-	}
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
 		return nil, failure(err)
 	}
-	cursor, err := of(c).Find(ctx, bson.D{{Key: "userId", Value: id}}, options.Find().SetBatchSize(batch))
+	cursor, err := of(c).Find(ctx, s.byUser(userID), options.Find().SetBatchSize(batch))
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -80,6 +94,9 @@ func list[T any](ctx context.Context, s *store, userID string, of func(*collecti
 	var all []T
 	for cursor.Next(ctx) {
 		record, err := decode(cursor.Current)
+		if errors.Is(err, adapter.ErrUnreadable) {
+			continue // CheckSchema says so
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -93,23 +110,32 @@ func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up ad
 	if err != nil {
 		return adapter.Account{}, failure(err)
 	}
-	doc, err := update(ctx, c.accounts, byAccount(key), accountUpdate(up, s.options.Now()))
-	if err != nil {
-		return adapter.Account{}, failure(err)
-	}
-	return s.decodeAccount(doc)
-}
-
-// update changes one document and returns it as it is then.
-func update(ctx context.Context, in *mongo.Collection, filter, change bson.D) (bson.Raw, error) {
-	doc, err := in.FindOneAndUpdate(ctx, filter, change, options.FindOneAndUpdate().SetReturnDocument(options.After)).Raw()
-	return doc, at(in, err)
+	return writer[adapter.Account]{
+		in: c.accounts, key: byAccount(key), usual: bson.D{s.usualOwner()}, needs: []string{"userId"},
+		write: updating(accountUpdate(up, s.options.Now())), read: s.decodeAccount,
+		allow: func(a adapter.Account) error { return belongs(a.UserID) },
+	}.do(ctx)
 }
 
 func (s *store) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error {
 	ctx, c, err := s.begin(ctx)
 	if err == nil {
-		_, err = c.accounts.DeleteOne(ctx, byAccount(key))
+		err = unlink(ctx, c.accounts, key)
 	}
 	return failure(err)
+}
+
+// unlink deletes an account in every form of its key, by one command.
+func unlink(ctx context.Context, from *mongo.Collection, key adapter.AccountKey) error {
+	forms := accountForms(key.ProviderAccountID)
+	if len(forms) == 1 {
+		_, err := from.DeleteOne(ctx, byAccount(key))
+		return err
+	}
+	var all []mongo.WriteModel
+	for _, form := range forms {
+		all = append(all, mongo.NewDeleteOneModel().SetFilter(bson.D{{Key: "provider", Value: key.Provider}, {Key: "providerAccountId", Value: form}}))
+	}
+	_, err := from.BulkWrite(ctx, all)
+	return err
 }

@@ -1,8 +1,8 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
-	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -11,11 +11,7 @@ import (
 )
 
 func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
-	userID, err := s.newID("Authenticator.UserID", a.UserID)
-	if err != nil {
-		return adapter.Authenticator{}, err
-	}
-	return result(a, s.own(ctx, (*collections).uniqueAuthenticators, encodeAuthenticator(userID, a)))
+	return result(a, s.own(ctx, (*collections).uniqueAuthenticators, "Authenticator.UserID", a.UserID, func(id any) bson.D { return encodeAuthenticator(id, a) }))
 }
 
 func byCredential(id string) bson.D { return bson.D{{Key: "credentialID", Value: id}} }
@@ -29,7 +25,8 @@ func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adap
 	if err != nil {
 		return adapter.Authenticator{}, failure(err)
 	}
-	return s.decodeAuthenticator(doc)
+	a, err := s.decodeAuthenticator(doc)
+	return result(a, cmp.Or(err, belongs(a.UserID)))
 }
 
 func (s *store) ListAuthenticators(ctx context.Context, userID string) ([]adapter.Authenticator, error) {
@@ -42,28 +39,30 @@ func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID str
 	if err != nil {
 		return adapter.Authenticator{}, failure(err)
 	}
-	doc, err := update(ctx, c.authenticators, append(byCredential(credentialID), grows(counter)),
-		bson.D{{Key: "$set", Value: bson.D{{Key: "counter", Value: int64(counter)}}}})
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		if err = c.authenticators.FindOne(ctx, byCredential(credentialID)).Err(); err == nil {
-			err = adapter.Conflict(adapter.FieldCounter)
-		}
-	}
-	if err != nil {
-		return adapter.Authenticator{}, failure(err)
-	}
-	return s.decodeAuthenticator(doc)
+	return writer[adapter.Authenticator]{
+		in: c.authenticators, key: byCredential(credentialID), usual: bson.D{grows(counter), s.usualOwner()}, needs: []string{"counter", "userId"},
+		write: updating(bson.D{{Key: "$set", Value: bson.D{{Key: "counter", Value: int64(counter)}}}}), read: s.decodeAuthenticator,
+		allow: func(a adapter.Authenticator) error {
+			if !adapter.CounterGrows(a.Counter, counter) {
+				return adapter.Conflict(adapter.FieldCounter)
+			}
+			return belongs(a.UserID)
+		},
+	}.do(ctx)
 }
 
 // grows matches the credentials to which adapter.CounterGrows says yes: those with a
-// lower counter, and with 0 those that never had another.
+// lower counter, and with 0 those that never had another. Numbers with a fraction are read
+// first.
 func grows(counter uint32) bson.E {
+	lower := bson.E{Key: "$lt", Value: int64(counter)}
 	if counter == 0 {
-		return bson.E{Key: "counter", Value: bson.D{{Key: "$in", Value: bson.A{0, nil}}}}
+		lower = bson.E{Key: "$eq", Value: 0}
 	}
+	isWhole := bson.E{Key: "$type", Value: bson.A{"int", "long"}}
 	return bson.E{Key: "$or", Value: bson.A{
-		bson.D{{Key: "counter", Value: bson.D{{Key: "$lt", Value: int64(counter)}}}},
-		bson.D{{Key: "counter", Value: nil}},
+		bson.D{{Key: "counter", Value: bson.D{{Key: "$gte", Value: 0}, lower, isWhole, notAList}}},
+		bson.D{{Key: "counter", Value: bson.D{{Key: "$eq", Value: nil}, notAList}}},
 	}}
 }
 

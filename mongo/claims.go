@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/authstore/authstore/adapter"
@@ -85,15 +87,72 @@ type inserter func(ctx context.Context, to *mongo.Collection, doc any) error
 // insertOnce inserts by a retryable write: the driver repeats the command if its reply is
 // lost, and the server knows it by the record that it keeps of each.
 func insertOnce(ctx context.Context, to *mongo.Collection, doc any) error {
-	_, err := to.InsertOne(ctx, doc)
+	d, several := doc.(sole)
+	if !several {
+		_, err := to.InsertOne(ctx, doc)
+		return at(to, err)
+	}
+	result, err := to.UpdateOne(ctx, d.unless, d.insertion(), options.UpdateOne().SetUpsert(true))
+	switch {
+	case err == nil && result.MatchedCount > 0:
+		return &formError{d.key}
+	case isUntargeted(err):
+		return d.afterALook(ctx, to, func(ctx context.Context) error { return insertOnce(ctx, to, d.doc) })
+	}
 	return at(to, err)
+}
+
+// afterALook inserts the document if there is none, in two steps.
+func (d sole) afterALook(ctx context.Context, to *mongo.Collection, insert func(context.Context) error) error {
+	taken, err := has(ctx, to, d.unless)
+	if err == nil && taken {
+		err = &formError{d.key}
+	}
+	if err != nil {
+		return err
+	}
+	return insert(ctx)
+}
+
+// sole is a document that is inserted unless there is one which has its key in another
+// form: a unique index does not take the number 12 and the text "12" for the same.
+type sole struct {
+	doc    any
+	unless bson.D   // matches the others
+	key    []string // its fields
+}
+
+// insertion is the update that inserts the document if none was matched.
+func (d sole) insertion() bson.D { return bson.D{{Key: "$setOnInsert", Value: d.doc}} }
+
+// formError says that a key is taken in another form.
+type formError struct{ key []string }
+
+func (*formError) Error() string { return "mongo: the key is taken in another form" }
+
+// soleUser returns a user to insert. An ID that was made for it is nobody's in any form.
+func (s *store) soleUser(ctx context.Context, user bson.D) any {
+	forms := s.formsOf(value(user, "_id"))
+	if adapter.IsNewID(ctx) || len(forms) == 1 {
+		return user
+	}
+	return sole{user, byID(oneOf(forms)), []string{"_id"}}
+}
+
+// formsOf returns the forms of an ID of the usual one.
+func (s *store) formsOf(id any) bson.A {
+	if oid, ok := id.(bson.ObjectID); ok {
+		return s.ids(oid.Hex())
+	}
+	text, _ := id.(string)
+	return s.ids(text)
 }
 
 // insertUser inserts a user, after settling what stands in the way unfinished.
 func (s *store) insertUser(ctx context.Context, c *collections, user bson.D, insert inserter) error {
 	p := newPatience()
 	for p.lasts() {
-		err := insert(ctx, c.users, user)
+		err := insert(ctx, c.users, s.soleUser(ctx, user))
 		taken, isDuplicate := duplicateOf(err)
 		if !isDuplicate {
 			return err
@@ -132,6 +191,9 @@ func (s *store) yields(ctx context.Context, c *collections, p *patience, taken d
 		v := value(user, field)
 		if v == nil || !taken.covers(field) {
 			continue
+		}
+		if field == "_id" {
+			v = oneOf(s.formsOf(v))
 		}
 		holder, err := c.users.FindOne(ctx, bson.D{{Key: field, Value: v}}).Raw()
 		switch {
@@ -222,12 +284,12 @@ func signUpOf(user bson.Raw) (id, nonce, account bson.RawValue) {
 }
 
 // complete takes the steps of a sign-up after the first one: the account is written and
-// the user becomes one. If the account is another user's, or the server refuses it, the
-// user is removed, and the reason returned. It reports whether this call took the last
+// the user becomes one. If the account is another user's or may be, or the server refuses
+// it, the user is removed, and the reason returned. It reports whether this call took the last
 // step.
 func (s *store) complete(ctx context.Context, c *collections, id, nonce any, account bson.Raw) (bool, error) {
 	inserted, err := s.claim(ctx, c, c.uniqueAccounts(), account, s.accountInserter(c, id, nonce))
-	if errors.Is(err, adapter.ErrConflict) || isRefused(err) {
+	if errors.Is(err, adapter.ErrConflict) || errors.Is(err, adapter.ErrUnreadable) || isRefused(err) {
 		_, failed := c.users.DeleteOne(ctx, unfinished(id, nonce))
 		return false, cmp.Or(failed, err)
 	}
@@ -296,8 +358,27 @@ func insertRepeatably(concern *writeconcern.WriteConcern) inserter {
 
 // insertCommand returns the insertion of a document, which the driver does not repeat.
 func insertCommand(to *mongo.Collection, concern *writeconcern.WriteConcern, doc any) func(context.Context) error {
+	if d, ok := doc.(sole); ok {
+		return upsertCommand(to, concern, d)
+	}
 	insert := bson.D{{Key: "insert", Value: to.Name()}, {Key: "documents", Value: bson.A{doc}}, {Key: "writeConcern", Value: encodeConcern(concern)}}
 	return func(ctx context.Context) error { return to.Database().RunCommand(ctx, insert).Err() }
+}
+
+func upsertCommand(to *mongo.Collection, concern *writeconcern.WriteConcern, d sole) func(context.Context) error {
+	update := bson.D{{Key: "q", Value: d.unless}, {Key: "u", Value: d.insertion()}, {Key: "upsert", Value: true}}
+	command := bson.D{{Key: "update", Value: to.Name()}, {Key: "updates", Value: bson.A{update}}, {Key: "writeConcern", Value: encodeConcern(concern)}}
+	return func(ctx context.Context) error {
+		reply, err := to.Database().RunCommand(ctx, command).Raw()
+		_, matched := reply.LookupErr("upserted")
+		switch {
+		case isUntargeted(err):
+			return d.afterALook(ctx, to, insertCommand(to, concern, d.doc))
+		case err == nil && matched != nil:
+			return &formError{d.key}
+		}
+		return err
+	}
 }
 
 // encodeConcern returns a write concern as commands have it. What it does not say is the
@@ -338,7 +419,7 @@ func (c *collections) uniqueAuthenticators() unique {
 func (s *store) claim(ctx context.Context, c *collections, u unique, doc bson.Raw, insert inserter) (bool, error) {
 	p := newPatience()
 	for p.lasts() {
-		refused := insert(ctx, u.Collection, doc)
+		refused := insert(ctx, u.Collection, u.sole(doc))
 		taken, isDuplicate := duplicateOf(refused)
 		if !isDuplicate || !taken.covers(u.key...) && !taken.covers("_id") {
 			return refused == nil, refused
@@ -361,32 +442,54 @@ func (s *store) claim(ctx context.Context, c *collections, u unique, doc bson.Ra
 
 // holder returns the document that has a document's key, with its user.
 func (c *collections) holder(ctx context.Context, u unique, doc bson.Raw) (bson.Raw, error) {
-	var match bson.D
-	for _, field := range u.key {
-		match = append(match, bson.E{Key: field, Value: doc.Lookup(field)})
-	}
+	match, _ := u.match(doc)
 	return c.joined(ctx, u.Collection, match)
+}
+
+// match finds the documents with the key that a document has. It reports whether a key can
+// have several forms.
+func (u unique) match(doc bson.Raw) (filter bson.D, several bool) {
+	for _, field := range u.key {
+		forms := bson.A{doc.Lookup(field)}
+		if field == "providerAccountId" {
+			forms = accountForms(doc.Lookup(field).StringValue())
+		}
+		filter, several = append(filter, bson.E{Key: field, Value: oneOf(forms)}), several || len(forms) > 1
+	}
+	return filter, several
+}
+
+// sole returns a document to insert.
+func (u unique) sole(doc bson.Raw) any {
+	match, several := u.match(doc)
+	if !several {
+		return doc
+	}
+	return sole{doc, match, u.key}
 }
 
 // evict removes a document that belongs to nobody, settles the sign-up that it may be a
 // part of, or returns the conflict. by is the user who wants its place.
 func (s *store) evict(ctx context.Context, c *collections, p *patience, u unique, holder bson.Raw, by bson.RawValue) error {
-	user := joinedUser(holder)
+	user, err := s.ownerOf(ctx, c, u.Name(), holder)
+	if err != nil {
+		return err
+	}
 	owner := holder.Lookup("userId")
 	switch {
-	case isSomebody(user) && !s.hasExpired(holder):
+	case isSomebody(user) && !(u.Collection == c.sessions && s.hasExpired(holder)):
 		return adapter.Conflict(u.conflict)
 	case isSigningUp(user) && !owner.Equal(by):
 		return s.resolve(ctx, c, p, user)
 	}
-	_, err := u.DeleteOne(ctx, bson.D{{Key: "_id", Value: holder.Lookup("_id")}, {Key: "userId", Value: owner}})
+	_, err = u.DeleteOne(ctx, append(byID(holder.Lookup("_id")), bson.E{Key: "userId", Value: asItIs(holder, "userId")}))
 	return err
 }
 
-// hasExpired reports whether a document is a session that has expired.
+// hasExpired reports whether a session has expired.
 func (s *store) hasExpired(doc bson.Raw) bool {
-	expires, ok := doc.Lookup("expires").DateTimeOK()
-	return ok && !s.options.Now().Before(time.UnixMilli(expires))
+	expires := date(doc.Lookup("expires"))
+	return !expires.IsZero() && !s.options.Now().Before(expires)
 }
 
 // settled returns what read does: a document and its user, who must be there. If only
@@ -417,21 +520,50 @@ func (c *collections) settle(ctx context.Context, id, nonce, accountID any) (boo
 
 // withUser returns one document of what belongs to users, with its user, who is there.
 func (s *store) withUser(ctx context.Context, c *collections, from *mongo.Collection, match bson.D) (doc, user bson.Raw, err error) {
-	return s.settled(ctx, c, func() (doc, user bson.Raw, err error) {
+	doc, user, err = s.settled(ctx, c, func() (doc, user bson.Raw, err error) {
 		doc, err = c.joined(ctx, from, match)
-		return doc, joinedUser(doc), err
+		if err == nil {
+			user, err = s.ownerOf(ctx, c, from.Name(), doc)
+		}
+		return doc, user, err
 	})
+	if err == nil {
+		err = s.alone(ctx, c, user)
+	}
+	return doc, user, err
+}
+
+// ownerOf returns the user of a joined document, who is looked for again if the document
+// has the ID in another form: nil if there is none, an error if it cannot be said.
+func (s *store) ownerOf(ctx context.Context, c *collections, from string, doc bson.Raw) (bson.Raw, error) {
+	owner := doc.Lookup("userId")
+	if isNull(owner) {
+		return nil, nil // the server joins it to a user whose _id is null
+	}
+	if user := joinedUser(doc); user != nil {
+		return user, nil
+	}
+	r := reader{store: s, collection: from, doc: doc}
+	text := r.owner(owner)
+	if text == "" || r.err != nil {
+		return nil, r.err
+	}
+	return s.find(ctx, c, text)
 }
 
 // joined returns one document of what belongs to users, with its user, see joinedUser.
 func (c *collections) joined(ctx context.Context, from *mongo.Collection, match bson.D) (bson.Raw, error) {
-	cursor, err := from.Aggregate(ctx, bson.A{
+	stages := bson.A{
 		bson.D{{Key: "$match", Value: match}},
 		bson.D{{Key: "$limit", Value: 1}},
 		bson.D{{Key: "$lookup", Value: bson.D{
 			{Key: "from", Value: c.users.Name()}, {Key: "localField", Value: "userId"}, {Key: "foreignField", Value: "_id"}, {Key: "as", Value: userField},
 		}}},
-	})
+	}
+	if order := sorted(match); order != nil {
+		stages = slices.Insert(stages, 1, any(bson.D{{Key: "$sort", Value: order}}))
+	}
+	cursor, err := from.Aggregate(ctx, stages)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func TestSignUpWhoseFirstStepIsLost(t *testing.T) {
 	lose := func(context.Context) {}
 	client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(t).URL).SetMonitor(&event.CommandMonitor{
 		Started: func(ctx context.Context, e *event.CommandStartedEvent) {
-			if e.CommandName == "insert" && e.Command.Lookup("insert").StringValue() == "accounts" {
+			if to, ok := e.Command.Lookup(e.CommandName).StringValueOK(); ok && to == "accounts" && (e.CommandName == "insert" || e.CommandName == "update") {
 				lose(ctx)
 			}
 		},

@@ -1,15 +1,13 @@
 package mongo
 
 import (
-	"encoding/base64"
-	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/attribute"
+	"github.com/authstore/authstore/internal/lenient"
 )
 
 // stateField holds what a document is in the middle of: see claims.go. The fields
@@ -19,23 +17,10 @@ const stateField = "authstore"
 // userField is where a $lookup puts the user of a document.
 const userField = "authstoreUser"
 
-// id returns a user's ID as it is stored, and false for one that no user can have.
-func (s *store) id(id string) (any, bool) {
-	if s.stringIDs {
-		return id, true
-	}
-	oid, err := bson.ObjectIDFromHex(id)
-	return oid, err == nil && oid.Hex() == id // in lower case, or two texts would be one ID
-}
-
-// newID returns an ID for a new record, or why it cannot be one.
-func (s *store) newID(field, id string) (any, error) {
-	stored, ok := s.id(id)
-	if !ok {
-		return nil, adapter.Invalid(field, "must be an ObjectID in 24 lower-case hexadecimal digits, unless Options.StringIDs is set")
-	}
-	return stored, nil
-}
+// digestField says of a session that its sessionToken is a digest. Without it the
+// sessionToken may be a token that another program stored as it is, whatever it looks
+// like.
+const digestField = "authstoreDigest"
 
 // fields collects the fields of a document that are set.
 type fields bson.D
@@ -56,7 +41,7 @@ func (f *fields) time(name string, t time.Time) {
 
 func (f *fields) attributes(a adapter.Attributes) {
 	for name, v := range a {
-		f.add(name, v)
+		f.add(attribute.Stored(name), storedValue(v))
 	}
 }
 
@@ -95,11 +80,14 @@ func encodeAccount(userID any, a adapter.Account) bson.D {
 	return bson.D(f)
 }
 
-func encodeSession(userID any, key string, s adapter.Session) bson.D {
-	f := fields{{Key: "_id", Value: bson.NewObjectID()}, {Key: "sessionToken", Value: key}, {Key: "userId", Value: userID}}
-	f.time("expires", s.Expires)
-	f.attributes(s.Attributes)
-	f.written(s.CreatedAt, s.UpdatedAt)
+func (s *store) encodeSession(userID any, session adapter.Session) bson.D {
+	f := fields{{Key: "_id", Value: bson.NewObjectID()}, {Key: "sessionToken", Value: s.options.SessionKey(session.SessionToken)}, {Key: "userId", Value: userID}}
+	f.time("expires", session.Expires)
+	f.attributes(session.Attributes)
+	f.written(session.CreatedAt, session.UpdatedAt)
+	if !s.options.PlainSessionTokens {
+		f.add(digestField, true)
+	}
 	return bson.D(f)
 }
 
@@ -151,7 +139,10 @@ func (c *change) remove(name string) { c.unset.add(name, "") }
 func (c *change) attributes(set adapter.Attributes, removed []string) {
 	c.set.attributes(set)
 	for _, name := range removed {
-		c.remove(name)
+		c.remove(attribute.Stored(name))
+		if attribute.Stored(name) != name {
+			c.remove(name) // as another program has it
+		}
 	}
 }
 
@@ -194,344 +185,199 @@ func accountUpdate(up adapter.AccountUpdate, now time.Time) bson.D {
 	return c.update(now)
 }
 
-func sessionUpdate(up adapter.SessionUpdate, now time.Time) bson.D {
+func (s *store) sessionUpdate(up adapter.SessionUpdate, now time.Time) bson.D {
 	var c change
+	if !s.options.PlainSessionTokens {
+		c.set.add(digestField, true) // the token that was asked for is its proof
+	}
 	c.time("expires", up.Expires)
 	c.attributes(up.Attributes, up.RemoveAttributes)
 	return c.update(now)
 }
 
-// reader reads the fields of a document, whoever wrote it, and keeps the first error.
-type reader struct {
-	collection string
-	err        error
-}
-
-// each calls f for every field of a document.
-func (r *reader) each(doc bson.Raw, f func(name string, v bson.RawValue)) {
-	elements, err := doc.Elements()
-	if err != nil {
-		r.err = err
-	}
-	for _, e := range elements {
-		f(e.Key(), e.Value())
-	}
-}
-
-func (r *reader) fail(name, want string, v bson.RawValue) {
-	if r.err == nil {
-		r.err = &FieldError{Collection: r.collection, Field: name, Want: want, Got: v.Type}
-	}
-}
-
-func isNull(v bson.RawValue) bool { return v.Type == bson.TypeNull || v.Type == bson.TypeUndefined }
-
-func (r *reader) text(name string, v bson.RawValue) string {
-	if isNull(v) {
-		return ""
-	}
-	text, ok := v.StringValueOK()
-	if !ok {
-		r.fail(name, "a string", v)
-	}
-	return text
-}
-
-// id reads the ID of a user.
-func (r *reader) id(name string, v bson.RawValue) string {
-	if oid, ok := v.ObjectIDOK(); ok {
-		return oid.Hex()
-	}
-	text, ok := v.StringValueOK()
-	if !ok {
-		r.fail(name, "an ObjectID or a string", v)
-	}
-	return text
-}
-
-// time reads a date, or what JavaScript's Date takes for one: a string, or a number
-// of milliseconds since 1970.
-func (r *reader) time(name string, v bson.RawValue) time.Time {
-	if isNull(v) {
-		return time.Time{}
-	}
-	if ms, ok := v.DateTimeOK(); ok {
-		return time.UnixMilli(ms).UTC()
-	}
-	if ms, ok := whole(v); ok {
-		return time.UnixMilli(ms).UTC()
-	}
-	if text, ok := v.StringValueOK(); ok {
-		if t, err := time.Parse(time.RFC3339, text); err == nil {
-			return adapter.Milliseconds(t)
+// storedValue returns an attribute with the names that it has in the store.
+func storedValue(v any) any {
+	switch v := v.(type) {
+	case []any:
+		all := make([]any, len(v))
+		for i, e := range v {
+			all[i] = storedValue(e)
 		}
-	}
-	r.fail(name, "a date", v)
-	return time.Time{}
-}
-
-// whole returns a number that is a whole one, of any type.
-func whole(v bson.RawValue) (int64, bool) {
-	switch v.Type {
-	case bson.TypeInt32:
-		return int64(v.Int32()), true
-	case bson.TypeInt64:
-		return v.Int64(), true
-	case bson.TypeDouble:
-		f := v.Double()
-		return int64(f), f == math.Trunc(f) && math.Abs(f) < 1<<63
-	}
-	return 0, false
-}
-
-func (r *reader) whole(name string, v bson.RawValue) int64 {
-	if isNull(v) {
-		return 0
-	}
-	n, ok := whole(v)
-	if !ok {
-		r.fail(name, "a whole number", v)
-	}
-	return n
-}
-
-// seconds reads a time in seconds since 1970, which some providers give as text or
-// with a fraction.
-func (r *reader) seconds(name string, v bson.RawValue) int64 {
-	if text, ok := v.StringValueOK(); ok {
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return n
-		}
-	}
-	if f, ok := v.DoubleOK(); ok && math.Abs(f) < 1<<63 {
-		return int64(f)
-	}
-	return r.whole(name, v)
-}
-
-func (r *reader) counter(name string, v bson.RawValue) uint32 {
-	n := r.whole(name, v)
-	if n < 0 || n > math.MaxUint32 {
-		r.fail(name, "a whole number from 0 to 4294967295", v)
-	}
-	return uint32(n)
-}
-
-func (r *reader) flag(name string, v bson.RawValue) bool {
-	if isNull(v) {
-		return false
-	}
-	b, ok := v.BooleanOK()
-	if !ok {
-		r.fail(name, "true or false", v)
-	}
-	return b
-}
-
-// list reads a list of strings, or one string of them with commas.
-func (r *reader) list(name string, v bson.RawValue) []string {
-	if isNull(v) {
-		return nil
-	}
-	if text, ok := v.StringValueOK(); ok {
-		return strings.Split(text, ",")
-	}
-	array, ok := v.ArrayOK()
-	if !ok {
-		r.fail(name, "a list of strings", v)
-		return nil
-	}
-	var all []string
-	r.each(bson.Raw(array), func(_ string, v bson.RawValue) { all = append(all, r.text(name, v)) })
-	return all
-}
-
-// attribute adds a field that is no named one to the attributes. Names that an
-// attribute cannot have are left alone.
-func (r *reader) attribute(a *adapter.Attributes, record adapter.Record, name string, v bson.RawValue) {
-	if adapter.ReservedAttribute(record, name) {
-		return
-	}
-	if *a == nil {
-		*a = adapter.Attributes{}
-	}
-	(*a)[name] = r.value(v)
-}
-
-// value returns an attribute. BSON types that Go code has no use for are strings:
-// an ObjectID and a decimal as they are written, binary data in base64, and the rest
-// as extended JSON. What is stored stays what it is.
-func (r *reader) value(v bson.RawValue) any {
-	switch v.Type {
-	case bson.TypeNull, bson.TypeUndefined:
-		return nil
-	case bson.TypeString:
-		return v.StringValue()
-	case bson.TypeBoolean:
-		return v.Boolean()
-	case bson.TypeInt32:
-		return int64(v.Int32())
-	case bson.TypeInt64:
-		return v.Int64()
-	case bson.TypeDouble:
-		return number(v.Double())
-	case bson.TypeDateTime:
-		return time.UnixMilli(v.DateTime()).UTC()
-	case bson.TypeArray:
-		all := []any{}
-		r.each(bson.Raw(v.Array()), func(_ string, v bson.RawValue) { all = append(all, r.value(v)) })
 		return all
-	case bson.TypeEmbeddedDocument:
-		object := map[string]any{}
-		r.each(v.Document(), func(name string, v bson.RawValue) { object[name] = r.value(v) })
+	case map[string]any:
+		object := make(map[string]any, len(v))
+		for name, e := range v {
+			object[attribute.Stored(name)] = storedValue(e)
+		}
 		return object
-	case bson.TypeObjectID:
-		return v.ObjectID().Hex()
-	case bson.TypeDecimal128:
-		return v.Decimal128().String()
-	case bson.TypeBinary:
-		_, data := v.Binary()
-		return base64.StdEncoding.EncodeToString(data)
 	}
-	return v.String()
-}
-
-// number returns a whole number as int64. JavaScript's driver stores one beyond 32 bits as
-// a double, and its type here should not depend on its size.
-func number(f float64) any {
-	if f == math.Trunc(f) && math.Abs(f) <= 1<<53 {
-		return int64(f)
-	}
-	return f
+	return v
 }
 
 func (s *store) decodeUser(doc bson.Raw) (adapter.User, error) {
-	r, u := reader{collection: s.names.Users}, adapter.User{}
-	r.each(doc, func(name string, v bson.RawValue) {
+	r, u := reader{store: s, collection: s.names.Users, doc: doc}, adapter.User{}
+	var verified bson.RawValue
+	r.each(func(name string, v bson.RawValue) {
 		switch name {
 		case "_id":
-			u.ID = r.id(name, v)
+			u.ID = r.userID(v)
 		case "name":
-			u.Name = r.text(name, v)
+			u.Name = text(v)
 		case "email":
-			u.Email = r.text(name, v)
+			u.Email, _ = v.StringValueOK()
 		case "emailVerified":
-			u.EmailVerified = r.time(name, v)
+			verified = v
 		case "image":
-			u.Image = r.text(name, v)
+			u.Image = text(v)
 		case "createdAt":
-			u.CreatedAt = r.time(name, v)
+			u.CreatedAt = date(v)
 		case "updatedAt":
-			u.UpdatedAt = r.time(name, v)
+			u.UpdatedAt = date(v)
 		default:
-			r.attribute(&u.Attributes, adapter.UserRecord, name, v)
+			attributed(&u.Attributes, name, v)
 		}
 	})
+	if !verified.IsZero() {
+		u.EmailVerified = lenient.Verified(loose(verified), u.CreatedAt)
+	}
+	u.Attributes = u.Attributes.Writable(adapter.UserRecord)
 	return result(u, r.err)
 }
 
 func (s *store) decodeAccount(doc bson.Raw) (adapter.Account, error) {
-	r, a := reader{collection: s.names.Accounts}, adapter.Account{}
-	r.each(doc, func(name string, v bson.RawValue) {
+	r, a := reader{store: s, collection: s.names.Accounts, doc: doc}, adapter.Account{}
+	var provider, id bson.RawValue
+	r.each(func(name string, v bson.RawValue) {
 		switch name {
 		case "userId":
-			a.UserID = r.id(name, v)
+			a.UserID = r.owner(v)
 		case "type":
-			a.Type = adapter.AccountType(r.text(name, v))
+			a.Type = adapter.AccountType(text(v))
 		case "provider":
-			a.Provider = r.text(name, v)
+			provider = v
 		case "providerAccountId":
-			a.ProviderAccountID = r.text(name, v)
+			id = v
 		case "refresh_token":
-			a.RefreshToken = r.text(name, v)
+			a.RefreshToken = text(v)
 		case "access_token":
-			a.AccessToken = r.text(name, v)
+			a.AccessToken = text(v)
 		case "expires_at":
-			a.ExpiresAt = r.seconds(name, v)
+			a.ExpiresAt = seconds(v)
 		case "token_type":
-			a.TokenType = r.text(name, v)
+			a.TokenType = text(v)
 		case "scope":
-			a.Scope = r.text(name, v)
+			a.Scope = words(v)
 		case "id_token":
-			a.IDToken = r.text(name, v)
+			a.IDToken = text(v)
 		case "session_state":
-			a.SessionState = r.text(name, v)
+			a.SessionState = text(v)
 		case "createdAt":
-			a.CreatedAt = r.time(name, v)
+			a.CreatedAt = date(v)
 		case "updatedAt":
-			a.UpdatedAt = r.time(name, v)
+			a.UpdatedAt = date(v)
 		default:
-			r.attribute(&a.Attributes, adapter.AccountRecord, name, v)
+			attributed(&a.Attributes, name, v)
 		}
 	})
+	a.Provider = r.key("provider", provider)
+	a.ProviderAccountID = r.accountID("providerAccountId", id)
+	a.Attributes = a.Attributes.Writable(adapter.AccountRecord)
 	return result(a, r.err)
 }
 
-// decodeSession reads a session but for its token: it may be stored as a digest only.
-// The ID is that of the stored token.
+// decodeSession reads a session but for its token and ID: it may be stored as a digest
+// only.
 func (s *store) decodeSession(doc bson.Raw) (adapter.Session, error) {
-	r, session := reader{collection: s.names.Sessions}, adapter.Session{}
-	r.each(doc, func(name string, v bson.RawValue) {
+	r, session := reader{store: s, collection: s.names.Sessions, doc: doc}, adapter.Session{}
+	var expires bson.RawValue
+	r.each(func(name string, v bson.RawValue) {
 		switch name {
-		case "sessionToken":
-			session.ID = r.text(name, v)
+		case "sessionToken", digestField:
 		case "userId":
-			session.UserID = r.id(name, v)
+			session.UserID = r.owner(v)
 		case "expires":
-			session.Expires = r.time(name, v)
+			expires = v
 		case "createdAt":
-			session.CreatedAt = r.time(name, v)
+			session.CreatedAt = date(v)
 		case "updatedAt":
-			session.UpdatedAt = r.time(name, v)
+			session.UpdatedAt = date(v)
 		default:
-			r.attribute(&session.Attributes, adapter.SessionRecord, name, v)
+			attributed(&session.Attributes, name, v)
 		}
 	})
-	if s.options.PlainSessionTokens {
-		session.ID = adapter.SessionID(session.ID)
-	}
+	session.Expires = r.date("expires", expires)
+	session.Attributes = session.Attributes.Writable(adapter.SessionRecord)
 	return result(session, r.err)
 }
 
+// decodeListedSession reads a session whose token is not known.
+func (s *store) decodeListedSession(doc bson.Raw) (adapter.Session, error) {
+	session, err := s.decodeSession(doc)
+	if err != nil {
+		return adapter.Session{}, err
+	}
+	r := reader{store: s, collection: s.names.Sessions, doc: doc}
+	r.key("sessionToken", doc.Lookup("sessionToken"))
+	session.ID = sessionID(doc)
+	return result(session, r.err)
+}
+
+// sessionID returns the ID of a stored session: the digest of its token, of which there
+// is nothing else in the store or, by another program, all.
+func sessionID(doc bson.Raw) string {
+	stored, ok := doc.Lookup("sessionToken").StringValueOK()
+	if !ok {
+		return ""
+	}
+	if isDigest, ok := doc.Lookup(digestField).BooleanOK(); ok && isDigest {
+		return stored
+	}
+	return adapter.SessionID(stored)
+}
+
 func (s *store) decodeToken(doc bson.Raw) (adapter.VerificationToken, error) {
-	r, t := reader{collection: s.names.VerificationTokens}, adapter.VerificationToken{}
-	r.each(doc, func(name string, v bson.RawValue) {
+	r, t := reader{store: s, collection: s.names.VerificationTokens, doc: doc}, adapter.VerificationToken{}
+	var expires bson.RawValue
+	r.each(func(name string, v bson.RawValue) {
 		switch name {
 		case "identifier":
-			t.Identifier = r.text(name, v)
+			t.Identifier = text(v)
 		case "token":
-			t.Token = r.text(name, v)
+			t.Token = text(v)
 		case "expires":
-			t.Expires = r.time(name, v)
+			expires = v
 		case "createdAt":
-			t.CreatedAt = r.time(name, v)
+			t.CreatedAt = date(v)
 		}
 	})
+	t.Expires = r.date("expires", expires)
 	return result(t, r.err)
 }
 
 func (s *store) decodeAuthenticator(doc bson.Raw) (adapter.Authenticator, error) {
-	r, a := reader{collection: s.names.Authenticators}, adapter.Authenticator{}
-	r.each(doc, func(name string, v bson.RawValue) {
+	r, a := reader{store: s, collection: s.names.Authenticators, doc: doc}, adapter.Authenticator{}
+	var id bson.RawValue
+	r.each(func(name string, v bson.RawValue) {
 		switch name {
 		case "credentialID":
-			a.CredentialID = r.text(name, v)
+			id = v
 		case "userId":
-			a.UserID = r.id(name, v)
+			a.UserID = r.owner(v)
 		case "providerAccountId":
-			a.ProviderAccountID = r.text(name, v)
+			a.ProviderAccountID = text(v)
 		case "credentialPublicKey":
-			a.CredentialPublicKey = r.text(name, v)
+			a.CredentialPublicKey = text(v)
 		case "counter":
 			a.Counter = r.counter(name, v)
 		case "credentialDeviceType":
-			a.CredentialDeviceType = r.text(name, v)
+			a.CredentialDeviceType = text(v)
 		case "credentialBackedUp":
-			a.CredentialBackedUp = r.flag(name, v)
+			a.CredentialBackedUp = flag(v)
 		case "transports":
-			a.Transports = r.list(name, v)
+			a.Transports, _ = lenient.Words(loose(v), ",")
 		}
 	})
+	a.CredentialID = r.key("credentialID", id)
 	return result(a, r.err)
 }
 

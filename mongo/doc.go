@@ -31,12 +31,47 @@
 // Beside these fields lie the attributes, under their own names, and createdAt and
 // updatedAt. IDs of users are ObjectIDs and 24 hexadecimal digits in Go (or strings, with
 // [Options.StringIDs]); times are BSON dates; what is empty is not stored. A sessionToken
-// is the digest of the token, unless the application shares its sessions with Auth.js
-// (adapter.Options.PlainSessionTokens).
+// is the digest of the token, beside authstoreDigest: true, unless the application shares its
+// sessions with Auth.js (adapter.Options.PlainSessionTokens).
 //
-// Documents of other writers are read as they are: null and missing fields, numbers of any
-// type, dates in text. A value that its field cannot have is a [*FieldError]. Updates leave
-// alone what they do not name.
+// # Other writers
+//
+// What another program has stored is read as what it means, and no field that the contract
+// can do without keeps a record from being read:
+//
+//   - name, image, type, the tokens, token_type, session_state and the fields of a credential:
+//     text; numbers, true and false, ObjectIDs and binary data as text; else absent.
+//   - scope and transports also as lists of text.
+//   - dates: BSON dates and timestamps, milliseconds since 1970 as any number, text in the
+//     forms that JavaScript's Date takes (without a zone in UTC), from the year 1 to 9999; else
+//     absent. emailVerified may be true or false: true is since createdAt, or 1970.
+//   - expires_at: seconds as any number or text, a date; else absent.
+//   - every other field is an attribute, if one can have its name and value: see
+//     adapter.Attributes. ObjectIDs, UUIDs, decimals and symbols are their text, other binary
+//     data base64; patterns, code, timestamps, pointers and the least and greatest key are no
+//     attributes, nor what holds one. What is left out stays in the document through updates.
+//
+// A userId may be the text of an ObjectID (in lower or upper case) where the user has an
+// ObjectID, or the reverse; it is that user. So may an _id or userId be text of any form, a
+// UUID (binary subtype 4 or 3) or a number: in Go it is its text, by which all calls find it.
+// If two users have one ID, in two forms, calls by it mean the one with the usual form (an
+// ObjectID, or text with [Options.StringIDs]) and the other one is unreadable. A
+// providerAccountId may be a number of any type, which is taken and found by its text.
+//
+// What the contract needs and cannot be read is an [*adapter.RecordError] with collection, _id
+// and user: an expiry, a signature counter, an _id that no text leads to, a userId in mixed
+// case. It comes before anything is written, lists leave the record out, every deletion takes
+// it, and CheckSchema names it. A record whose userId names nobody signs nobody in, is
+// reported, and gives way to whoever signs up with its key.
+//
+// Documents without the fields by which records are found (sessionToken; provider and
+// providerAccountId; identifier and token; credentialID) belong to another program, such as
+// connect-mongo: no call and no Repair touches them, but for those with a userId that DeleteUser
+// and DeleteSessions of that user take. The TTL indexes are the server's: they remove any
+// document whose expires has passed, as connect-mongo's own does.
+//
+// Session.ID is a digest whoever stored the session: without authstoreDigest the sessionToken
+// is taken for a token, whatever it looks like. Updates leave alone what they do not name.
 //
 // # Indexes
 //
@@ -44,7 +79,7 @@
 // expires, so the first call looks for them (five round trips) and every call is a
 // [*SchemaError] until they are there; see [Options.SkipSchemaCheck]. An index that does as
 // much serves, whatever its name and whoever made it: unique and sparse, or unique without a
-// condition as long as no user lacks an e-mail address. ApplySchema makes all that it can,
+// condition as long as no document lacks the field. ApplySchema makes all that it can,
 // and its error lists the rest with what to do about it.
 //
 //	users                email, unique, of those that have one
@@ -52,6 +87,9 @@
 //	sessions             sessionToken, unique; userId; expires, TTL
 //	verification_tokens  identifier and token, unique; expires, TTL
 //	authenticators       credentialID, unique; userId
+//
+// The unique ones have the documents whose first field is text, so that those of other
+// programs which lack it are no twins of each other.
 //
 // E-mail addresses are stored in the form of adapter.NormalizeEmail, which is in lower case,
 // as Auth.js lower-cases them; the index compares them byte by byte. An address that another
@@ -164,8 +202,12 @@
 //	DeleteAuthenticator                  1
 //
 // A conflict costs one more, to see whether what has the key is alive, and so does an
-// UpdateUser that finds nobody, to see whether a sign-up is a step short. Lists come in one
-// reply of up to 16 MB; DeleteSessionByID costs two where tokens are stored as they are.
+// UpdateUser that finds nobody, to see whether a sign-up is a step short, and a GetUser, to
+// see whether the ID has another form. UpdateAccount,
+// UpdateSession, UseVerificationToken and UpdateAuthenticatorCounter cost one more if there is
+// no such record, and two if it has an odd value that can be read; so does a read of a user
+// whose ID has another form in userId, or not the usual one. Lists come in one reply of up to
+// 16 MB; DeleteSessionByID costs two where tokens are stored as they are, or there is none.
 //
 // # Limits
 //

@@ -15,21 +15,6 @@ import (
 	"github.com/authstore/authstore/adapter"
 )
 
-// FieldError is a stored value that cannot be what its field should be. Its document
-// was written by something else.
-type FieldError struct {
-	Collection string
-	Field      string
-	Want       string    // what it should be: "a date"
-	Got        bson.Type // what it is
-}
-
-// Error names the place, not the value.
-func (e *FieldError) Error() string {
-	return fmt.Sprintf("the field %s of a document in the collection %s should be %s and is of the BSON type %s: correct the document",
-		e.Field, e.Collection, e.Want, e.Got)
-}
-
 // passing are the codes of answers that another time will be different (the server's
 // error_codes.yml: elections, shutdown, time limits, overload).
 var passing = []int{
@@ -47,14 +32,11 @@ var kinds = []error{
 
 // failure returns an error of the driver as one of the contract's kinds.
 func failure(err error) error {
-	var field *FieldError
 	switch {
 	case err == nil, slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) }):
 		return err
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return adapter.ErrNotFound
-	case errors.As(err, &field):
-		return adapter.Caused(field, field)
 	case errors.Is(err, mongo.ErrClientDisconnected):
 		return adapter.Caused(adapter.ErrClosed, err)
 	}
@@ -143,8 +125,11 @@ type duplicate struct {
 	collated          bool // it compares texts by other rules than byte by byte
 }
 
-// duplicateOf returns the unique index that has refused a write.
+// duplicateOf returns the unique index that has refused a write, or would have.
 func duplicateOf(err error) (duplicate, bool) {
+	if form := (*formError)(nil); errors.As(err, &form) {
+		return duplicate{fields: form.key}, true
+	}
 	if !mongo.IsDuplicateKeyError(err) {
 		return duplicate{}, false
 	}

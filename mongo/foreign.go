@@ -37,7 +37,7 @@ func (c *collections) foreignIndexes(there stock) []adapter.SchemaProblem {
 // isOurs reports whether an index is one that this package needs, and makes do with.
 func (there stock) isOurs(c *collections, of *mongo.Collection, s specification) bool {
 	return slices.ContainsFunc(c.indexes(), func(i index) bool {
-		return i.collection == of && i.unique && i.serves(s) && !(i.texts && s.isWhole() && there.addressless)
+		return i.collection == of && i.unique && i.serves(s) && !(i.texts && s.isWhole() && there.keyless[of])
 	})
 }
 
@@ -49,7 +49,7 @@ func (c *collections) isImplied(of *mongo.Collection, s specification) bool {
 		return false
 	}
 	for _, i := range c.indexes() {
-		if i.collection == of && i.unique && !i.texts && !slices.ContainsFunc(i.fields, func(field string) bool { return !s.has(field) }) {
+		if i.collection == of && i.unique && of != c.users && !slices.ContainsFunc(i.fields, func(field string) bool { return !s.has(field) }) {
 			return true
 		}
 	}
@@ -98,7 +98,7 @@ func (c *collections) written(to *mongo.Collection) []string {
 	case c.accounts:
 		return append(fields, "type", "provider", "providerAccountId", "refresh_token", "access_token", "expires_at", "token_type", "scope", "id_token", "session_state")
 	case c.sessions:
-		return append(fields, "sessionToken", "expires")
+		return append(fields, "sessionToken", "expires", digestField)
 	case c.tokens:
 		return append(fields, "identifier", "token", "expires")
 	}
@@ -205,7 +205,7 @@ func (s *store) sample(c *collections, of *mongo.Collection) bson.D {
 			Scope: "user", IDToken: "i", SessionState: "s", CreatedAt: at, UpdatedAt: at,
 		})
 	case c.sessions:
-		return encodeSession(id, s.options.SessionKey("sample"), adapter.Session{Expires: at, CreatedAt: at, UpdatedAt: at})
+		return s.encodeSession(id, adapter.Session{SessionToken: "sample", Expires: at, CreatedAt: at, UpdatedAt: at})
 	case c.tokens:
 		return append(bson.D{{Key: "_id", Value: bson.NewObjectID()}}, encodeToken(adapter.VerificationToken{
 			Identifier: "ada@example.com", Token: s.options.SessionKey("sample"), Expires: at, CreatedAt: at,

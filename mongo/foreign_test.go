@@ -100,37 +100,3 @@ func TestDocumentsOfOthers(t *testing.T) {
 		t.Errorf("the credential: %+v", passkey)
 	}
 }
-
-// A value that its field cannot have is an error that names the place.
-func TestValuesThatCannotBe(t *testing.T) {
-	store, db, _ := replicaSet.monitored(t, mongo.Options{Options: adapter.Options{PlainSessionTokens: true}})
-	ctx := t.Context()
-	insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: foreignID}})
-	id := foreignID.Hex()
-	for _, test := range []struct {
-		collection, field string
-		value             any
-		rest              bson.D
-		read              func() error
-	}{
-		{"users", "name", int32(1), bson.D{{Key: "email", Value: "a@example.com"}}, func() error { _, err := store.GetUserByEmail(ctx, "a@example.com"); return err }},
-		{"users", "emailVerified", true, bson.D{{Key: "email", Value: "b@example.com"}}, func() error { _, err := store.GetUserByEmail(ctx, "b@example.com"); return err }},
-		{"users", "image", bson.A{}, bson.D{{Key: "email", Value: "c@example.com"}}, func() error { _, err := store.GetUserByEmail(ctx, "c@example.com"); return err }},
-		{"accounts", "expires_at", "soon", bson.D{{Key: "userId", Value: foreignID}, {Key: "provider", Value: "p"}, {Key: "providerAccountId", Value: "1"}}, func() error {
-			_, err := store.GetAccount(ctx, adapter.AccountKey{Provider: "p", ProviderAccountID: "1"})
-			return err
-		}},
-		{"sessions", "expires", bson.D{}, bson.D{{Key: "userId", Value: foreignID}, {Key: "sessionToken", Value: "s"}}, func() error { _, _, err := store.GetSessionAndUser(ctx, "s"); return err }},
-		{"sessions", "expires", "tomorrow", bson.D{{Key: "userId", Value: foreignID}, {Key: "sessionToken", Value: "s2"}}, func() error { _, err := store.ListSessions(ctx, id); return err }},
-		{"verification_tokens", "expires", false, bson.D{{Key: "identifier", Value: "i"}, {Key: "token", Value: "t"}}, func() error { _, err := store.UseVerificationToken(ctx, "i", "t"); return err }},
-		{"authenticators", "counter", -1.0, bson.D{{Key: "userId", Value: foreignID}, {Key: "credentialID", Value: "c"}}, func() error { _, err := store.GetAuthenticator(ctx, "c"); return err }},
-		{"authenticators", "credentialBackedUp", "yes", bson.D{{Key: "userId", Value: foreignID}, {Key: "credentialID", Value: "c2"}}, func() error { _, err := store.GetAuthenticator(ctx, "c2"); return err }},
-	} {
-		insert(t, db.Collection(test.collection), append(test.rest, bson.E{Key: test.field, Value: test.value}))
-		err := test.read()
-		var field *mongo.FieldError
-		if !errors.As(err, &field) || field.Collection != test.collection || field.Field != test.field {
-			t.Errorf("%s.%s = %v: %v", test.collection, test.field, test.value, err)
-		}
-	}
-}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -106,6 +107,7 @@ func (p *databases) namespace(ctx context.Context) (conformance.Namespace, error
 		Dump:       db.dump,
 		Faults:     db.faults,
 		RoundTrips: db.faults.Count,
+		Foreign:    &conformance.ForeignWriter{Put: db.putForeign, Has: db.hasForeign},
 		Close: func() error {
 			p.free = append(p.free, db)
 			return db.empty(context.Background())
@@ -156,6 +158,79 @@ func (db *database) dump(ctx context.Context) (all []string, err error) {
 		return cursor.Err()
 	})
 	return all, err
+}
+
+// layout is where another program stores the records of a kind, and the fields that tell
+// one from another.
+type layout struct {
+	collection string
+	key        []string
+}
+
+var layouts = map[string]layout{
+	"User":              {"users", []string{"_id"}},
+	"Account":           {"accounts", []string{"provider", "providerAccountId"}},
+	"Session":           {"sessions", []string{"sessionToken"}},
+	"VerificationToken": {"verification_tokens", []string{"identifier", "token"}},
+	"Authenticator":     {"authenticators", []string{"credentialID"}},
+}
+
+// foreign returns a record of another program as a document, where it is stored, and
+// what finds it there: its _id, its key, or all that it has.
+func (db *database) foreign(r conformance.ForeignRecord) (in *driver.Collection, doc, filter bson.D) {
+	of := layouts[r.Kind]
+	stored := map[string]any{}
+	for name, v := range r.Members {
+		switch name {
+		case "id":
+			stored["_id"] = foreignKey(v)
+		case "userId":
+			stored[name] = foreignKey(v)
+		default:
+			stored[name] = v
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(stored)) {
+		doc = append(doc, bson.E{Key: name, Value: stored[name]})
+	}
+	identity := of.key
+	if _, there := stored["_id"]; there {
+		identity = []string{"_id"}
+	}
+	for _, name := range identity {
+		if v, there := stored[name]; there {
+			filter = append(filter, bson.E{Key: name, Value: bson.D{{Key: "$eq", Value: v}}})
+		}
+	}
+	if len(filter) == 0 {
+		filter = doc
+	}
+	return db.Collection(of.collection), doc, filter
+}
+
+// foreignKey returns an ID as the Auth.js adapter stores it.
+func foreignKey(v any) any {
+	if text, ok := v.(string); ok {
+		if id, err := bson.ObjectIDFromHex(text); err == nil {
+			return id
+		}
+	}
+	return v
+}
+
+func (db *database) putForeign(ctx context.Context, r conformance.ForeignRecord) error {
+	in, doc, filter := db.foreign(r)
+	if _, err := in.DeleteMany(ctx, filter); err != nil {
+		return err
+	}
+	_, err := in.InsertOne(ctx, doc)
+	return err
+}
+
+func (db *database) hasForeign(ctx context.Context, r conformance.ForeignRecord) (bool, error) {
+	in, _, filter := db.foreign(r)
+	n, err := in.CountDocuments(ctx, filter)
+	return n > 0, err
 }
 
 // dialer makes connections whose commands are steps of an injector, below the driver's

@@ -166,7 +166,7 @@ func TestCheckSchema(t *testing.T) {
 		blocking       bool
 	}{
 		{"index of users on email", "is missing", false},
-		{"index of users on email", `["first","second"]`, true},
+		{"index of users on email", `["first", "second"]`, true},
 		{"users", `"mixed"`, true},
 		{"index of sessions on sessionToken", "is not unique", false},
 		{"index of verification_tokens on expires", "is missing", false},

@@ -10,7 +10,8 @@ import (
 )
 
 // PurgeExpired implements adapter.Purger, in two round trips: the server's own TTL
-// monitor does the same once a minute, by its own clock.
+// monitor does the same once a minute, by its own clock. Documents of other programs in the
+// same collections, without the fields of this one, are left to that.
 func (s *store) PurgeExpired(ctx context.Context) (int, error) {
 	n, err := s.purge(ctx)
 	return n, adapter.WrapError(ctx, backend, "PurgeExpired", failure(err))
@@ -22,8 +23,9 @@ func (s *store) purge(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	total := 0
+	expired := bson.E{Key: "expires", Value: bson.D{{Key: "$lte", Value: bson.NewDateTimeFromTime(s.options.Now())}, notAList}}
 	for _, of := range []*mongo.Collection{c.sessions, c.tokens} {
-		n, err := deleteMany(ctx, of, bson.D{{Key: "expires", Value: bson.D{{Key: "$lte", Value: bson.NewDateTimeFromTime(s.options.Now())}}}})
+		n, err := deleteMany(ctx, of, append(c.own(of), expired))
 		if err != nil {
 			return total, err
 		}

@@ -54,7 +54,7 @@ func (s *store) findings(ctx context.Context, c *collections, lacks []missing) (
 			all = append(all, duplicates...)
 		}
 	}
-	for _, find := range []func(context.Context, *collections) ([]repair.Finding, error){s.strangeEmails, s.orphans, s.unfinished} {
+	for _, find := range []func(context.Context, *collections) ([]repair.Finding, error){s.strangeEmails, s.orphans, s.unfinished, s.unreadable, s.twinForms} {
 		more, err := find(ctx, c)
 		if err != nil {
 			return nil, err
@@ -64,21 +64,59 @@ func (s *store) findings(ctx context.Context, c *collections, lacks []missing) (
 	return all, nil
 }
 
+// own matches the documents of a collection that are records of this package: those that
+// have the fields by which they are found. Others belong to another program.
+func (c *collections) own(of *mongo.Collection) bson.D {
+	var all bson.D
+	for _, field := range c.keys()[of] {
+		all = append(all, bson.E{Key: field, Value: bson.D{{Key: "$ne", Value: nil}}})
+	}
+	return all
+}
+
+// keys has the fields by which the documents of each collection are found.
+func (c *collections) keys() map[*mongo.Collection][]string {
+	return map[*mongo.Collection][]string{
+		c.accounts: {"provider", "providerAccountId"}, c.sessions: {"sessionToken"},
+		c.tokens: {"identifier", "token"}, c.authenticators: {"credentialID"},
+	}
+}
+
 // twin is one of the documents that have one unique key.
 type twin struct {
-	ID     bson.RawValue `bson:"_id"`
-	UserID bson.RawValue `bson:"userId"`
+	ID      bson.RawValue `bson:"_id"`
+	UserID  bson.RawValue `bson:"userId"`
+	Expires bson.RawValue `bson:"expires"`
 }
 
 // group is the documents that have one unique key.
 type group struct {
 	Key   bson.D `bson:"_id"`
 	Twins []twin
-	IDs   bson.RawValue
 }
 
-// filter matches one of them, as long as it has the key.
-func (g group) filter(t twin) bson.D { return append(byID(t.ID), g.Key...) }
+// filter matches one of them, as long as it has the key and the owner.
+func (g group) filter(t twin) bson.D {
+	filter := append(byID(t.ID), g.Key...)
+	if isNull(t.UserID) {
+		return append(filter, bson.E{Key: "userId", Value: nil})
+	}
+	return append(filter, bson.E{Key: "userId", Value: bson.D{{Key: "$eq", Value: t.UserID}}})
+}
+
+// ids lists the documents.
+func (g group) ids() string {
+	var all []string
+	for _, t := range g.Twins {
+		all = append(all, shown(t.ID))
+	}
+	return "[" + strings.Join(all, ", ") + "]"
+}
+
+// lacks reports whether they have no key at all.
+func (g group) lacks(i index) bool {
+	return len(g.Key) < len(i.fields) || slices.ContainsFunc(g.Key, func(e bson.E) bool { return e.Value == nil })
+}
 
 // duplicates returns the groups of documents that have one unique key.
 func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]repair.Finding, error) {
@@ -89,13 +127,13 @@ func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]repa
 	if i.texts {
 		match = append(match, bson.E{Key: i.fields[0], Value: isText})
 	}
-	twins := bson.D{{Key: "_id", Value: "$_id"}, {Key: "userId", Value: "$userId"}}
+	twins := bson.D{{Key: "_id", Value: "$_id"}, {Key: "userId", Value: "$userId"}, {Key: "expires", Value: "$expires"}}
 	cursor, err := i.collection.Aggregate(ctx, bson.A{
 		bson.D{{Key: "$match", Value: match}},
 		bson.D{{Key: "$sort", Value: bson.D{{Key: "_id", Value: 1}}}},
 		bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: key}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}, {Key: "twins", Value: bson.D{{Key: "$push", Value: twins}}}}}},
 		bson.D{{Key: "$match", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 1}}}}}},
-		bson.D{{Key: "$project", Value: bson.D{{Key: "twins", Value: 1}, {Key: "ids", Value: "$twins._id"}}}},
+		bson.D{{Key: "$project", Value: bson.D{{Key: "twins", Value: 1}}}},
 	}, options.Aggregate().SetAllowDiskUse(true))
 	if err != nil {
 		return nil, err
@@ -117,20 +155,26 @@ func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]repa
 
 // duplicate says which one of the documents with one unique key can stay.
 func (s *store) duplicate(ctx context.Context, c *collections, i index, g group) (repair.Finding, error) {
-	stays := c.oneOwner
+	if g.lacks(i) {
+		return repair.New(i.object(), fmt.Sprintf("cannot be unique: the documents with these _id have the same %s and lack %s: %s. "+
+			"Give them one, or keep them in another collection", i.fields[0], strings.Join(i.fields[1:], " and "), g.ids()), "", nil), nil
+	}
+	stays := func(ctx context.Context, docs []twin) (twin, string, error) {
+		return s.oneOwner(ctx, c, i.collection, docs)
+	}
 	if i.collection == c.users {
-		stays = c.oneUsed
+		stays = func(ctx context.Context, users []twin) (twin, string, error) { return s.oneUsed(ctx, c, users) }
 	}
 	_, action, err := stays(ctx, g.Twins)
 	if err != nil {
 		return repair.Finding{}, err
 	}
-	detail := fmt.Sprintf("cannot be unique: the documents with these _id have the same %s: %s", strings.Join(i.fields, " and "), g.IDs)
+	detail := fmt.Sprintf("cannot be unique: the documents with these _id have the same %s: %s", strings.Join(i.fields, " and "), g.ids())
 	if owners := ownersOf(g.Twins); owners != "" {
 		detail += ", of the users " + owners
 	}
 	if action == "" {
-		return repair.New(i.object(), detail+". More than one of them is in use: keep one", "", nil), nil
+		return repair.New(i.object(), detail+". More than one of them is in use, or may be: keep one", "", nil), nil
 	}
 	f := repair.New(i.object(), detail+". Keep one of them, or Repair", action, nil)
 	f.Mend = func(ctx context.Context) error {
@@ -142,7 +186,7 @@ func (s *store) duplicate(ctx context.Context, c *collections, i index, g group)
 			if t.ID.Equal(keep.ID) {
 				continue
 			}
-			if err := c.removeTwin(ctx, i.collection, g.filter(t), g.filter(keep)); err != nil {
+			if err := s.removeTwin(ctx, c, i.collection, g.filter(t), g.filter(keep)); err != nil {
 				return err
 			}
 		}
@@ -154,7 +198,7 @@ func (s *store) duplicate(ctx context.Context, c *collections, i index, g group)
 // removeTwin deletes a document beside which another one stays. It puts it back if that
 // one has gone meanwhile, or something belongs to what was deleted: without a unique index
 // nothing keeps others from that.
-func (c *collections) removeTwin(ctx context.Context, from *mongo.Collection, twin, stays bson.D) error {
+func (s *store) removeTwin(ctx context.Context, c *collections, from *mongo.Collection, twin, stays bson.D) error {
 	doc, err := from.FindOneAndDelete(ctx, twin).Raw()
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return nil // gone, or changed
@@ -167,8 +211,8 @@ func (c *collections) removeTwin(ctx context.Context, from *mongo.Collection, tw
 	ctx = alone(parent) // what was begun is finished
 	stands, err := has(ctx, from, stays)
 	if stands && from == c.users {
-		used, failed := c.inUse(ctx, doc.Lookup("_id"))
-		stands, err = !used, failed
+		used, failed := s.inUse(ctx, c, doc.Lookup("_id"))
+		stands, err = !used && !hasMore(doc), failed
 	}
 	if stands && err == nil {
 		return nil
@@ -190,19 +234,19 @@ func has(ctx context.Context, c *mongo.Collection, filter bson.D) (bool, error) 
 func ownersOf(docs []twin) string {
 	var all []string
 	for _, d := range docs {
-		if !d.UserID.IsZero() {
-			all = append(all, d.UserID.String())
+		if !isNull(d.UserID) {
+			all = append(all, shown(d.UserID))
 		}
 	}
 	return strings.Join(all, ", ")
 }
 
 // oneUsed returns the one user of several to whom something belongs, or the oldest one
-// if nothing belongs to any. No action: something belongs to more than one.
-func (c *collections) oneUsed(ctx context.Context, users []twin) (twin, string, error) {
+// if nothing belongs to any. No action: of more than one something may be needed.
+func (s *store) oneUsed(ctx context.Context, c *collections, users []twin) (twin, string, error) {
 	keep := -1
 	for n, u := range users {
-		used, err := c.inUse(ctx, u.ID)
+		used, err := s.inUse(ctx, c, u.ID)
 		if err != nil {
 			return twin{}, "", err
 		}
@@ -214,17 +258,40 @@ func (c *collections) oneUsed(ctx context.Context, users []twin) (twin, string, 
 		}
 	}
 	u := users[max(keep, 0)]
-	return u, fmt.Sprintf("all but %s are deleted, to whom nothing belongs", u.ID), nil
+	return u, fmt.Sprintf("all but %s are deleted, to whom nothing belongs and who have no attributes", shown(u.ID)), nil
 }
 
-// inUse reports whether anything belongs to a user.
-func (c *collections) inUse(ctx context.Context, id any) (bool, error) {
+// inUse reports whether anything belongs to a user, in any form of the ID, or may be needed
+// for another reason: the ID is of a type that can be none, or the user has attributes, such
+// as a password, by which another program may let somebody in.
+func (s *store) inUse(ctx context.Context, c *collections, id bson.RawValue) (bool, error) {
+	text, ok := keyText(id)
+	if !ok {
+		return true, nil
+	}
+	user, err := c.users.FindOne(ctx, byID(id)).Raw()
+	if hasMore(user) || err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+		return true, err
+	}
 	for _, of := range c.ofUsers() {
-		if used, err := has(ctx, of, bson.D{{Key: "userId", Value: id}}); used || err != nil {
+		if used, err := has(ctx, of, s.byUser(text)); used || err != nil {
 			return used, err
 		}
 	}
 	return false, nil
+}
+
+// hasMore reports whether a user has other fields than those of Auth.js.
+func hasMore(user bson.Raw) bool {
+	more := false
+	eachOf(user, func(name string, v bson.RawValue) {
+		switch name {
+		case "_id", "id", "name", "email", "emailVerified", "image", "createdAt", "updatedAt", "__v":
+		default:
+			more = more || !isNull(v)
+		}
+	})
+	return more
 }
 
 // ofUsers returns the collections of what belongs to users.
@@ -232,30 +299,62 @@ func (c *collections) ofUsers() []*mongo.Collection {
 	return []*mongo.Collection{c.sessions, c.accounts, c.authenticators}
 }
 
-// oneOwner returns the newest of several documents that belong to one user. No action:
-// they belong to more than one who is there.
-func (c *collections) oneOwner(ctx context.Context, docs []twin) (twin, string, error) {
+// oneOwner returns the one of several documents of one user that is to stay: the one that
+// expires last, or the newest. No action: they belong to more than one who is there, or it
+// cannot be said to whom.
+func (s *store) oneOwner(ctx context.Context, c *collections, of *mongo.Collection, docs []twin) (twin, string, error) {
 	var keep *twin
 	for _, d := range docs {
-		there := true
-		if !d.UserID.IsZero() { // else a verification token
-			var err error
-			if there, err = has(ctx, c.users, byID(d.UserID)); err != nil {
-				return twin{}, "", err
-			}
-		}
-		if there && keep != nil && !keep.UserID.Equal(d.UserID) {
+		there, err := s.mayBeOwned(ctx, c, of, d)
+		switch {
+		case err != nil:
+			return twin{}, "", err
+		case !there:
+		case keep != nil && !s.isSameUser(keep.UserID, d.UserID):
 			return twin{}, "", nil
-		}
-		if there {
+		case keep == nil || !outlives(keep.Expires, d.Expires):
 			keep = &d
 		}
 	}
 	if keep == nil {
 		keep = &docs[len(docs)-1]
 	}
-	return *keep, fmt.Sprintf("all but %s are deleted", keep.ID), nil
+	return *keep, fmt.Sprintf("all but %s are deleted", shown(keep.ID)), nil
 }
+
+// mayBeOwned reports whether a document belongs to a user who is there, as far as can be
+// said. Verification tokens belong to nobody.
+func (s *store) mayBeOwned(ctx context.Context, c *collections, of *mongo.Collection, d twin) (bool, error) {
+	if of == c.tokens {
+		return true, nil
+	}
+	return s.leads(ctx, c, d.UserID)
+}
+
+// leads reports whether what has this userId may lead to a user: it does not if it is
+// clear who that would be, and there is no such user, in any form of the ID.
+func (s *store) leads(ctx context.Context, c *collections, userID bson.RawValue) (bool, error) {
+	text, ok := s.ownerText(userID)
+	switch {
+	case !ok:
+		return true, nil
+	case isNull(userID):
+		return false, nil
+	case text == "":
+		return has(ctx, c.users, byID(bson.D{{Key: "$eq", Value: userID}}))
+	}
+	user, err := s.find(ctx, c, text)
+	return user != nil, err
+}
+
+func (s *store) isSameUser(a, b bson.RawValue) bool {
+	one, known := s.ownerText(a)
+	other, ok := s.ownerText(b)
+	return known && ok && one == other
+}
+
+// outlives reports whether the first of two expiries is the later one.
+func outlives(a, b bson.RawValue) bool { return date(a).After(date(b)) }
 
 // strangeEmails returns the users whose e-mail address nobody finds, since it is not in
 // the form in which addresses are looked for.
@@ -272,7 +371,7 @@ func (s *store) strangeEmails(ctx context.Context, c *collections) ([]repair.Fin
 		if !ok || adapter.NormalizeEmail(email) == email {
 			continue
 		}
-		f, err := c.strangeEmail(ctx, clone(cursor.Current.Lookup("_id")), email)
+		f, err := s.strangeEmail(ctx, c, clone(cursor.Current.Lookup("_id")), email)
 		if err != nil {
 			return nil, err
 		}
@@ -292,9 +391,9 @@ func withEmail(id any, email string) bson.D {
 	return append(byID(id), bson.E{Key: "email", Value: email})
 }
 
-func (c *collections) strangeEmail(ctx context.Context, id bson.RawValue, email string) (repair.Finding, error) {
+func (s *store) strangeEmail(ctx context.Context, c *collections, id bson.RawValue, email string) (repair.Finding, error) {
 	f := repair.New(c.users.Name(), fmt.Sprintf("the user with the _id %s has an e-mail address that is not in lower case, which GetUserByEmail does not find: "+
-		"write it as adapter.NormalizeEmail gives it, or Repair", id), "written in lower case", nil)
+		"write it as adapter.NormalizeEmail gives it, or Repair", shown(id)), "written in lower case", nil)
 	other, err := c.users.FindOne(ctx, bson.D{{Key: "email", Value: adapter.NormalizeEmail(email)}}).Raw()
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
@@ -310,15 +409,15 @@ func (c *collections) strangeEmail(ctx context.Context, id bson.RawValue, email 
 	case err != nil:
 		return f, err
 	}
-	f.Detail = fmt.Sprintf("the user with the _id %s has the e-mail address of the one with the _id %s, but not in lower case: keep one of them", id, other.Lookup("_id"))
+	f.Detail = fmt.Sprintf("the user with the _id %s has the e-mail address of the one with the _id %s, but not in lower case: keep one of them", shown(id), shown(other.Lookup("_id")))
 	f.Action = ""
-	used, err := c.inUse(ctx, id)
+	used, err := s.inUse(ctx, c, id)
 	if err == nil && !used {
-		f.Action = "deleted, since nothing belongs to it"
+		f.Action = "deleted, since nothing belongs to it and it has no attributes"
 		f.Mend = func(ctx context.Context) error {
-			used, err := c.inUse(ctx, id)
+			used, err := s.inUse(ctx, c, id)
 			if err == nil && !used {
-				err = c.removeTwin(ctx, c.users, withEmail(id, email), withEmail(other.Lookup("_id"), adapter.NormalizeEmail(email)))
+				err = s.removeTwin(ctx, c, c.users, withEmail(id, email), withEmail(other.Lookup("_id"), adapter.NormalizeEmail(email)))
 			}
 			return err
 		}
@@ -327,16 +426,23 @@ func (c *collections) strangeEmail(ctx context.Context, id bson.RawValue, email 
 }
 
 // named has the fields that a finding tells a document apart by.
-var named = bson.D{{Key: "userId", Value: 1}, {Key: "sessionToken", Value: 1}, {Key: "provider", Value: 1}, {Key: "providerAccountId", Value: 1}, {Key: "credentialID", Value: 1}}
+var named = bson.D{
+	{Key: "userId", Value: 1}, {Key: "sessionToken", Value: 1}, {Key: digestField, Value: 1},
+	{Key: "provider", Value: 1}, {Key: "providerAccountId", Value: 1}, {Key: "credentialID", Value: 1},
+}
 
-// orphans returns what belongs to users who are not there.
+// orphans returns what belongs to users who are not there. What another program keeps in
+// the same collection, and what does not say clearly whose it is, is none.
 func (s *store) orphans(ctx context.Context, c *collections) ([]repair.Finding, error) {
 	var all []repair.Finding
 	for _, of := range c.ofUsers() {
+		mine := append(c.own(of), ofType("userId", "objectId", "string", "binData", "number"))
 		cursor, err := of.Aggregate(ctx, bson.A{
+			bson.D{{Key: "$match", Value: mine}},
 			bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$userId"}}}},
+			bson.D{{Key: "$set", Value: bson.D{{Key: "forms", Value: bson.A{"$_id", converted("objectId"), converted("string")}}}}},
 			bson.D{{Key: "$lookup", Value: bson.D{
-				{Key: "from", Value: c.users.Name()}, {Key: "localField", Value: "_id"}, {Key: "foreignField", Value: "_id"}, {Key: "as", Value: userField},
+				{Key: "from", Value: c.users.Name()}, {Key: "localField", Value: "forms"}, {Key: "foreignField", Value: "_id"}, {Key: "as", Value: userField},
 			}}},
 			bson.D{{Key: "$match", Value: bson.D{{Key: userField, Value: bson.D{{Key: "$size", Value: 0}}}}}},
 			bson.D{{Key: "$lookup", Value: bson.D{
@@ -344,6 +450,7 @@ func (s *store) orphans(ctx context.Context, c *collections) ([]repair.Finding, 
 			}}},
 			bson.D{{Key: "$unwind", Value: "$doc"}},
 			bson.D{{Key: "$replaceRoot", Value: bson.D{{Key: "newRoot", Value: "$doc"}}}},
+			bson.D{{Key: "$match", Value: mine}},
 			bson.D{{Key: "$project", Value: named}},
 		}, options.Aggregate().SetAllowDiskUse(true))
 		if err != nil {
@@ -354,41 +461,56 @@ func (s *store) orphans(ctx context.Context, c *collections) ([]repair.Finding, 
 			return nil, err
 		}
 		for _, doc := range docs {
+			userID := doc.Lookup("userId")
+			text, ok := s.ownerText(userID)
+			if !ok || text == "" {
+				continue // see unreadable
+			}
+			if _, isHex := objectID(text); !isHex || userID.Type == bson.TypeString && s.stringIDs { // forms has not all there are
+				if leads, err := s.leads(ctx, c, userID); leads || err != nil {
+					if err != nil {
+						return nil, err
+					}
+					continue
+				}
+			}
 			all = append(all, s.orphan(c, of, doc))
 		}
 	}
 	return all, nil
 }
 
+// converted is a user's ID in another form, or as it is if there is none.
+func converted(to string) bson.D {
+	return bson.D{{Key: "$convert", Value: bson.D{
+		{Key: "input", Value: "$_id"}, {Key: "to", Value: to}, {Key: "onError", Value: "$_id"}, {Key: "onNull", Value: "$_id"},
+	}}}
+}
+
 // orphan returns what to do with a document that belongs to nobody.
 func (s *store) orphan(c *collections, of *mongo.Collection, doc bson.Raw) repair.Finding {
 	userID := doc.Lookup("userId")
-	return repair.New(fmt.Sprintf("%s, %s", of.Name(), s.nameOf(c, of, doc)), fmt.Sprintf("belongs to a user who is gone, whose _id was %s: delete it, or Repair", userID), "deleted",
+	return repair.New(fmt.Sprintf("%s, %s", of.Name(), nameOf(c, of, doc)),
+		fmt.Sprintf("belongs to a user who is gone, whose _id was %s: delete it, or Repair", shown(userID)), "deleted",
 		func(ctx context.Context) error {
-			there, err := has(ctx, c.users, byID(userID))
-			if err == nil && !there {
-				_, err = of.DeleteOne(ctx, bson.D{{Key: "_id", Value: doc.Lookup("_id")}, {Key: "userId", Value: userID}})
+			leads, err := s.leads(ctx, c, userID)
+			if err == nil && !leads {
+				_, err = of.DeleteOne(ctx, append(byID(doc.Lookup("_id")), bson.E{Key: "userId", Value: asItIs(doc, "userId")}))
 			}
 			return err
 		})
 }
 
 // nameOf tells a document apart, without a token.
-func (s *store) nameOf(c *collections, of *mongo.Collection, doc bson.Raw) string {
-	text := func(field string) string {
-		v, _ := doc.Lookup(field).StringValueOK()
-		return v
-	}
+func nameOf(c *collections, of *mongo.Collection, doc bson.Raw) string {
 	switch of {
 	case c.sessions:
-		if s.options.PlainSessionTokens {
-			return adapter.SessionID(text("sessionToken"))
-		}
-		return text("sessionToken")
+		return sessionID(doc)
 	case c.accounts:
-		return text("provider") + " " + text("providerAccountId")
+		id, _ := accountText(doc.Lookup("providerAccountId"))
+		return text(doc.Lookup("provider")) + " " + id
 	}
-	return text("credentialID")
+	return text(doc.Lookup("credentialID"))
 }
 
 // aMinute is how long a sign-up or a deletion may take without being taken for one that
@@ -409,12 +531,13 @@ func (s *store) unfinished(ctx context.Context, c *collections) ([]repair.Findin
 	for _, user := range users {
 		id := user.Lookup("_id")
 		if isSigningUp(user) {
-			all = append(all, repair.New(c.users.Name(), fmt.Sprintf("the sign-up of the user with the _id %s was cut: sign up again, or Repair", id), "finished if its account is there, else removed",
+			all = append(all, repair.New(c.users.Name(), fmt.Sprintf("the sign-up of the user with the _id %s was cut: sign up again, or Repair", shown(id)), "finished if its account is there, else removed",
 				func(ctx context.Context) error { return s.finish(ctx, c, user) }))
 			continue
 		}
-		all = append(all, repair.New(c.users.Name(), fmt.Sprintf("the deletion of the user with the _id %s was cut: call DeleteUser again, or Repair", id), "finished",
-			func(ctx context.Context) error { return c.delete(ctx, id) }))
+		text, _ := keyText(id)
+		all = append(all, repair.New(c.users.Name(), fmt.Sprintf("the deletion of the user with the _id %s was cut: call DeleteUser again, or Repair", shown(id)), "finished",
+			func(ctx context.Context) error { return s.delete(ctx, c, bson.A{id}, s.byUser(text)) }))
 	}
 	return all, nil
 }

@@ -100,7 +100,7 @@ func TestRepairDuplicates(t *testing.T) {
 	for range 3 {
 		insert(t, db.Collection("verification_tokens"), bson.D{{Key: "identifier", Value: "i"}, {Key: "token", Value: "t"}, {Key: "expires", Value: bson.NewDateTimeFromTime(noon)}})
 	}
-	repairs(t, db, store, []string{"the same email", "the one with the _id", "index of verification_tokens", d.Hex() + `"}, {"$oid":"` + d.Hex(), oid(t, "ee").Hex() + `"}, {`, "accounts, github gone-owner"}, []string{b.Hex() + `"}, {"$oid":"` + d.Hex()})
+	repairs(t, db, store, []string{"the same email", "the one with the _id", "index of verification_tokens", d.Hex() + ", " + d.Hex(), oid(t, "ee").Hex() + ", ", "accounts, github gone-owner"}, []string{b.Hex() + ", " + d.Hex()})
 	_, err := db.Collection("accounts").DeleteOne(t.Context(), account(d, "two-owners", ""))
 	check(t, err)
 	check(t, schemaOf(t, store).ApplySchema(t.Context()))
@@ -138,7 +138,7 @@ func TestRepairWhatWasCut(t *testing.T) {
 	})
 	insert(t, db.Collection("accounts"), account)
 	insert(t, db.Collection("sessions"), bson.D{{Key: "userId", Value: oid(t, "dd")}, {Key: "sessionToken", Value: "orphan"}, {Key: "expires", Value: bson.NewDateTimeFromTime(noon)}})
-	repairs(t, db, store, []string{"the deletion of the user with the _id " + `{"$oid":"` + oid(t, "aa").Hex(), "the sign-up of the user", "sessions, orphan"}, nil)
+	repairs(t, db, store, []string{"the deletion of the user with the _id " + oid(t, "aa").Hex(), "the sign-up of the user", "sessions, " + adapter.SessionID("orphan")}, nil)
 	u, err := store.GetUserByAccount(t.Context(), adapter.AccountKey{Provider: "github", ProviderAccountID: "1"})
 	check(t, err)
 	if u.ID != oid(t, "cc").Hex() {
@@ -189,13 +189,13 @@ func TestRepairIsRaced(t *testing.T) {
 			t.Run(name+", "+change, func(t *testing.T) {
 				db := replicaSet.bare(t)
 				insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: a}, {Key: "email", Value: "ada@example.com"}})
-				insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: b}, {Key: "email", Value: second}, {Key: "plan", Value: "gold"}})
+				insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: b}, {Key: "email", Value: second}, {Key: "name", Value: "gold"}})
 				met := false
 				store := meddled(t, db, "findAndModify", "users", func() { met = true; meddle(db) })
 				r, _ := adapter.As[adapter.Repairer](store)
 				_, err := r.Repair(t.Context(), false)
 				check(t, err)
-				n, err := db.Collection("users").CountDocuments(t.Context(), bson.D{{Key: "_id", Value: b}, {Key: "plan", Value: "gold"}})
+				n, err := db.Collection("users").CountDocuments(t.Context(), bson.D{{Key: "_id", Value: b}, {Key: "name", Value: "gold"}})
 				check(t, err)
 				if n != 1 || !met {
 					t.Errorf("there are %d of the user, want 1 (raced: %t)", n, met)

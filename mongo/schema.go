@@ -21,7 +21,8 @@ type index struct {
 	unique     bool
 	// anyOrder: the fields may have another order, since every query names all.
 	anyOrder bool
-	// texts: only documents whose first field is a text that is not empty are in it.
+	// texts: only documents whose first field is a text that is not empty are in it, so
+	// that others which lack it are no twins of each other.
 	texts bool
 	// ttl: documents go when the date in the field has passed.
 	ttl bool
@@ -31,14 +32,14 @@ type index struct {
 func (c *collections) indexes() []index {
 	return []index{
 		{collection: c.users, fields: []string{"email"}, unique: true, texts: true},
-		{collection: c.accounts, fields: []string{"provider", "providerAccountId"}, unique: true, anyOrder: true},
+		{collection: c.accounts, fields: []string{"provider", "providerAccountId"}, unique: true, texts: true, anyOrder: true},
 		{collection: c.accounts, fields: []string{"userId"}},
-		{collection: c.sessions, fields: []string{"sessionToken"}, unique: true},
+		{collection: c.sessions, fields: []string{"sessionToken"}, unique: true, texts: true},
 		{collection: c.sessions, fields: []string{"userId"}},
 		{collection: c.sessions, fields: []string{"expires"}, ttl: true},
-		{collection: c.tokens, fields: []string{"identifier", "token"}, unique: true},
+		{collection: c.tokens, fields: []string{"identifier", "token"}, unique: true, texts: true},
 		{collection: c.tokens, fields: []string{"expires"}, ttl: true},
-		{collection: c.authenticators, fields: []string{"credentialID"}, unique: true},
+		{collection: c.authenticators, fields: []string{"credentialID"}, unique: true, texts: true},
 		{collection: c.authenticators, fields: []string{"userId"}},
 	}
 }
@@ -220,10 +221,10 @@ type missing struct {
 // stock is what a database has: the indexes of each collection, and what is wrong with
 // collections.
 type stock struct {
-	indexes     map[*mongo.Collection][]specification
-	lacks       []missing
-	problems    []adapter.SchemaProblem
-	addressless bool // there are users without an e-mail address, and an index for which that matters
+	indexes  map[*mongo.Collection][]specification
+	lacks    []missing
+	problems []adapter.SchemaProblem
+	keyless  map[*mongo.Collection]bool // there are documents without the field of a unique index, which takes but one
 }
 
 // all returns the collections.
@@ -241,7 +242,7 @@ func (c *collections) missing(ctx context.Context) ([]missing, error) {
 // one round trip for each collection. They come one after the other: five connections
 // would cost a cold start more.
 func (c *collections) stock(ctx context.Context) (stock, error) {
-	there := stock{indexes: map[*mongo.Collection][]specification{}}
+	there := stock{indexes: map[*mongo.Collection][]specification{}, keyless: map[*mongo.Collection]bool{}}
 	var usable []*mongo.Collection
 	for _, of := range c.all() {
 		specifications, err := listIndexes(ctx, of)
@@ -265,7 +266,7 @@ func (c *collections) stock(ctx context.Context) (stock, error) {
 		}
 		if i.texts && slices.ContainsFunc(there.indexes[i.collection], func(s specification) bool { return i.serves(s) && s.isWhole() }) {
 			var err error
-			if there.addressless, err = has(ctx, i.collection, bson.D{{Key: i.fields[0], Value: nil}}); err != nil {
+			if there.keyless[i.collection], err = has(ctx, i.collection, bson.D{{Key: i.fields[0], Value: nil}}); err != nil {
 				return there, err
 			}
 		}
@@ -297,7 +298,7 @@ func listIndexes(ctx context.Context, of *mongo.Collection) ([]specification, er
 func (i index) lack(there stock) *missing {
 	lack := &missing{index: i}
 	for _, s := range there.indexes[i.collection] {
-		if i.serves(s) && !(i.texts && s.isWhole() && there.addressless) {
+		if i.serves(s) && !(i.texts && s.isWhole() && there.keyless[i.collection]) {
 			return nil
 		}
 		if i.isOn(s) {

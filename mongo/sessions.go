@@ -3,7 +3,6 @@ package mongo
 import (
 	"context"
 	"slices"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -13,12 +12,7 @@ import (
 )
 
 func (s *store) CreateSession(ctx context.Context, session adapter.Session) (adapter.Session, error) {
-	userID, err := s.newID("Session.UserID", session.UserID)
-	if err != nil {
-		return adapter.Session{}, err
-	}
-	doc := encodeSession(userID, s.options.SessionKey(session.SessionToken), session)
-	return result(session, s.own(ctx, (*collections).uniqueSessions, doc))
+	return result(session, s.own(ctx, (*collections).uniqueSessions, "Session.UserID", session.UserID, func(id any) bson.D { return s.encodeSession(id, session) }))
 }
 
 func (s *store) bySession(token string) bson.D {
@@ -41,7 +35,7 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 	if !s.isLive(session) {
 		return adapter.Session{}, adapter.User{}, adapter.ErrNotFound
 	}
-	session.SessionToken = token
+	session.ID, session.SessionToken = adapter.SessionID(token), token
 	u, err := s.decodeUser(user)
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
@@ -57,22 +51,19 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 		return adapter.Session{}, failure(err)
 	}
 	now := s.options.Now()
-	doc, err := update(ctx, c.sessions, append(s.bySession(token), live(now)), sessionUpdate(up, now))
-	if err != nil {
-		return adapter.Session{}, failure(err)
-	}
-	session, err := s.decodeSession(doc)
-	session.SessionToken = token
+	session, err := writer[adapter.Session]{
+		in: c.sessions, key: s.bySession(token), needs: []string{"expires", "userId"},
+		usual: bson.D{dated("expires", "$gt", bson.NewDateTimeFromTime(now)), s.usualOwner()},
+		write: updating(s.sessionUpdate(up, now)), read: s.decodeSession,
+		allow: func(session adapter.Session) error {
+			if !now.Before(session.Expires) {
+				return adapter.ErrNotFound
+			}
+			return belongs(session.UserID)
+		},
+	}.do(ctx)
+	session.ID, session.SessionToken = adapter.SessionID(token), token
 	return result(session, err)
-}
-
-// live matches sessions that have not expired at the time now. The server converts what
-// is not a date as decodeSession does: another writer may keep text.
-func live(now time.Time) bson.E {
-	expires := bson.D{{Key: "$convert", Value: bson.D{
-		{Key: "input", Value: "$expires"}, {Key: "to", Value: "date"}, {Key: "onError", Value: nil}, {Key: "onNull", Value: nil},
-	}}}
-	return bson.E{Key: "$expr", Value: bson.D{{Key: "$gt", Value: bson.A{expires, bson.NewDateTimeFromTime(now)}}}}
 }
 
 func (s *store) DeleteSession(ctx context.Context, token string) error {
@@ -84,56 +75,53 @@ func (s *store) DeleteSession(ctx context.Context, token string) error {
 }
 
 func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
-	all, err := list(ctx, s, userID, func(c *collections) *mongo.Collection { return c.sessions }, s.decodeSession)
+	all, err := list(ctx, s, userID, func(c *collections) *mongo.Collection { return c.sessions }, s.decodeListedSession)
 	return slices.DeleteFunc(all, func(session adapter.Session) bool { return !s.isLive(session) }), err
 }
 
+// DeleteSessionByID looks for a token that is stored as it is only if there is no digest,
+// unless that is how tokens are stored.
 func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
-	id, ok := s.id(userID)
-	if !ok {
-		return nil
-	}
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
 		return failure(err)
 	}
-	key := sessionID
-	if s.options.PlainSessionTokens {
-		if key, err = c.tokenOf(ctx, id, sessionID); err != nil || key == "" {
+	if !s.options.PlainSessionTokens {
+		done, err := c.sessions.DeleteOne(ctx, append(s.byUser(userID), bson.E{Key: "sessionToken", Value: sessionID}))
+		if err != nil || done.DeletedCount > 0 {
 			return failure(err)
 		}
 	}
-	_, err = c.sessions.DeleteOne(ctx, bson.D{{Key: "sessionToken", Value: key}, {Key: "userId", Value: id}})
+	id, err := s.sessionWithID(ctx, c, userID, sessionID)
+	if err != nil || id.IsZero() {
+		return failure(err)
+	}
+	_, err = c.sessions.DeleteOne(ctx, append(s.byUser(userID), bson.E{Key: "_id", Value: id}))
 	return failure(err)
 }
 
-// tokenOf returns the token of a user's session that is stored as it is, by its digest:
-// "" if there is none.
-func (c *collections) tokenOf(ctx context.Context, userID any, sessionID string) (string, error) {
-	cursor, err := c.sessions.Find(ctx, bson.D{{Key: "userId", Value: userID}},
-		options.Find().SetProjection(bson.D{{Key: "_id", Value: 0}, {Key: "sessionToken", Value: 1}}).SetBatchSize(batch))
+// sessionWithID returns the _id of a user's session.
+func (s *store) sessionWithID(ctx context.Context, c *collections, userID, id string) (found bson.RawValue, err error) {
+	cursor, err := c.sessions.Find(ctx, s.byUser(userID),
+		options.Find().SetProjection(bson.D{{Key: "sessionToken", Value: 1}, {Key: digestField, Value: 1}}).SetBatchSize(batch))
 	if err != nil {
-		return "", err
+		return found, err
 	}
 	defer cursor.Close(ctx)
 	for cursor.Next(ctx) {
-		if token, ok := cursor.Current.Lookup("sessionToken").StringValueOK(); ok && adapter.SessionID(token) == sessionID {
-			return token, nil
+		if sessionID(cursor.Current) == id {
+			return clone(cursor.Current.Lookup("_id")), nil
 		}
 	}
-	return "", cursor.Err()
+	return found, cursor.Err()
 }
 
 func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
-	id, ok := s.id(userID)
-	if !ok {
-		return nil
-	}
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
 		return failure(err)
 	}
-	filter := bson.D{{Key: "userId", Value: id}}
+	filter := s.byUser(userID)
 	if len(keep) > 0 {
 		keys := make([]string, len(keep))
 		for i, token := range keep {

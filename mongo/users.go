@@ -90,15 +90,94 @@ func (s *store) user(ctx context.Context, c *collections, filter bson.D) (bson.R
 		user, err = c.users.FindOne(ctx, filter).Raw()
 		return nil, user, err
 	})
+	if err == nil {
+		err = s.alone(ctx, c, user)
+	}
 	return user, failure(err)
 }
 
-func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
-	stored, ok := s.id(id)
-	if !ok {
-		return adapter.User{}, adapter.ErrNotFound
+// byIDs returns the document of a user who is there, whatever the form of its ID. The usual
+// one is asked for first: the server is fastest with one _id.
+func (s *store) byIDs(ctx context.Context, c *collections, id string) (bson.Raw, error) {
+	_, user, err := s.settled(ctx, c, func() (doc, user bson.Raw, err error) {
+		ids := s.ids(id)
+		user, err = c.users.FindOne(ctx, byID(ids[0])).Raw()
+		if errors.Is(err, mongo.ErrNoDocuments) && len(ids) > 1 {
+			user, err = s.find(ctx, c, id)
+		}
+		return nil, user, err
+	})
+	return user, failure(err)
+}
+
+// find returns the document of a user: nil if there is none. If two have its ID, in two
+// forms, it is the one who has it in the usual form.
+func (s *store) find(ctx context.Context, c *collections, id string) (bson.Raw, error) {
+	ids := s.ids(id)
+	cursor, err := c.users.Find(ctx, byID(oneOf(ids)))
+	if err != nil {
+		return nil, err
 	}
-	return s.getUser(ctx, byID(stored))
+	var users []bson.Raw
+	if err := cursor.All(ctx, &users); err != nil || len(users) == 0 {
+		return nil, err
+	}
+	return slices.MinFunc(users, func(a, b bson.Raw) int { return rank(ids, a) - rank(ids, b) }), nil
+}
+
+// rank says which of several IDs a user has.
+func rank(ids bson.A, user bson.Raw) int {
+	id := user.Lookup("_id")
+	return slices.IndexFunc(ids, func(v any) bool {
+		t, data, err := bson.MarshalValue(v)
+		form := bson.RawValue{Type: t, Value: data}
+		return err == nil && (form.Equal(id) || form.IsNumber() && id.IsNumber())
+	})
+}
+
+// alone returns an error for a user whose ID is not in the usual form if another one has
+// it in a form that comes first: by the ID all calls mean that one.
+func (s *store) alone(ctx context.Context, c *collections, user bson.Raw) error {
+	id := user.Lookup("_id")
+	if s.isUsual(id) {
+		return nil
+	}
+	text, ok := keyText(id)
+	if !ok {
+		return nil // decodeUser says so
+	}
+	ids := s.ids(text)
+	before := ids[:max(rank(ids, user), 0)]
+	if len(before) == 0 {
+		return nil
+	}
+	another, err := has(ctx, c.users, append(byID(oneOf(before)), bson.E{Key: stateField, Value: nil}))
+	if err == nil && another {
+		err = s.twoIDs(user)
+	}
+	return err
+}
+
+// twoIDs is the error for a user whose ID another one has in another form.
+func (s *store) twoIDs(user bson.Raw) error {
+	id := user.Lookup("_id")
+	text, _ := keyText(id)
+	return &adapter.RecordError{
+		Place: placeOf(s.names.Users, user), UserID: text, Field: "_id",
+		Want: "an ID that no other user has in another form", Got: id.Type.String(),
+	}
+}
+
+func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
+	ctx, c, err := s.begin(ctx)
+	if err != nil {
+		return adapter.User{}, failure(err)
+	}
+	doc, err := s.byIDs(ctx, c, id)
+	if err != nil {
+		return adapter.User{}, err
+	}
+	return s.decodeUser(doc)
 }
 
 func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
@@ -126,21 +205,18 @@ func (s *store) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (a
 }
 
 func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
-	stored, ok := s.id(id)
-	if !ok {
-		return adapter.User{}, adapter.ErrNotFound
-	}
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
 		return adapter.User{}, failure(err)
 	}
-	filter := append(byID(stored), bson.E{Key: stateField, Value: nil}) // nil: there is no such field
+	var stored any = s.ids(id)[0]
 	changes := userUpdate(up, s.options.Now())
 	var wanted bson.D
 	if up.Email != nil && *up.Email != "" {
 		wanted = bson.D{{Key: "email", Value: *up.Email}}
 	}
 	for p := newPatience(); p.lasts(); {
+		filter := append(byID(stored), bson.E{Key: stateField, Value: nil}) // nil: there is no such field
 		doc, err := update(ctx, c.users, filter, changes)
 		if taken, isDuplicate := duplicateOf(err); isDuplicate {
 			if err := s.yields(ctx, c, p, taken, err, wanted); err != nil {
@@ -149,10 +225,12 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 			continue
 		}
 		if errors.Is(err, mongo.ErrNoDocuments) {
-			if _, err := s.user(ctx, c, byID(stored)); err != nil {
+			user, err := s.byIDs(ctx, c, id)
+			if err != nil {
 				return adapter.User{}, err
 			}
-			continue // it was a step short of being one
+			stored = user.Lookup("_id") // in another form, or it was a step short of being a user
+			continue
 		}
 		if err != nil {
 			return adapter.User{}, failure(err)
@@ -164,49 +242,62 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 
 // DeleteUser takes five steps: see claims.go.
 func (s *store) DeleteUser(ctx context.Context, id string) error {
-	stored, ok := s.id(id)
-	if !ok {
-		return nil
-	}
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
 		return failure(err)
 	}
-	return failure(c.delete(ctx, stored))
+	if _, err := s.newID(adapter.FieldUserID, id); err == nil {
+		return failure(s.delete(ctx, c, s.ids(id), s.byUser(id)))
+	}
+	user, err := s.find(ctx, c, id)
+	switch {
+	case err != nil:
+	case user == nil:
+		err = c.deleteOwned(ctx, s.byUser(id))
+	default:
+		err = s.delete(ctx, c, bson.A{user.Lookup("_id")}, s.byUser(id))
+	}
+	return failure(err)
 }
 
-func (c *collections) delete(ctx context.Context, id any) error {
+// delete deletes a user by the forms of its ID, and what belongs to it.
+func (s *store) delete(ctx context.Context, c *collections, ids bson.A, belongings bson.D) error {
 	nonce := bson.NewObjectID()
-	switch err := c.beginDeletion(ctx, id, nonce); {
+	id, err := s.beginDeletion(ctx, c, ids, nonce)
+	switch {
 	case isRefused(err):
-		return c.deleteUnmarked(ctx, id)
+		return s.deleteUnmarked(ctx, c, ids, belongings)
 	case err != nil:
 		return err
 	}
-	if err := c.deleteOwned(ctx, id); err != nil {
+	if err := c.deleteOwned(ctx, belongings); err != nil {
 		return err
 	}
-	_, err := deleteMany(ctx, c.soon, unfinished(id, nonce))
+	_, err = deleteMany(ctx, c.soon, unfinished(id, nonce))
 	return err
 }
 
 // deleteUnmarked deletes a user in whose place the server takes no mark, since an index or
 // a validator is against it. The sessions go first: if it is cut, none may open for
 // another user of that ID.
-func (c *collections) deleteUnmarked(ctx context.Context, id any) error {
-	if _, err := deleteMany(ctx, c.sessions, bson.D{{Key: "userId", Value: id}}); err != nil {
+func (s *store) deleteUnmarked(ctx context.Context, c *collections, ids bson.A, belongings bson.D) error {
+	id, err := s.onlyID(ctx, c, ids)
+	if err != nil {
+		return err
+	}
+	if _, err := deleteMany(ctx, c.sessions, belongings); err != nil {
 		return err
 	}
 	if _, err := deleteMany(ctx, c.users, byID(id)); err != nil {
 		return err
 	}
-	return c.deleteOwned(ctx, id)
+	return c.deleteOwned(ctx, belongings)
 }
 
 // deleteOwned deletes what belongs to a user.
-func (c *collections) deleteOwned(ctx context.Context, id any) error {
+func (c *collections) deleteOwned(ctx context.Context, belongings bson.D) error {
 	return each(c.ofUsers(), func(of *mongo.Collection) error {
-		_, err := deleteMany(ctx, of, bson.D{{Key: "userId", Value: id}})
+		_, err := deleteMany(ctx, of, belongings)
 		return err
 	})
 }
@@ -224,17 +315,50 @@ func each(all []*mongo.Collection, f func(*mongo.Collection) error) error {
 	return first
 }
 
+// immutableField is the server's error that a replacement has another _id.
+const immutableField = 66
+
 // beginDeletion has nothing left of a user but the mark of its deletion, which is made
-// for a user who is not there too: what another deletion left of it is removed then.
-func (c *collections) beginDeletion(ctx context.Context, id any, nonce bson.ObjectID) error {
-	mark := bson.D{{Key: stateField, Value: bson.D{{Key: "nonce", Value: nonce}, {Key: "deleted", Value: true}}}}
+// for a user who is not there too: what another deletion left of it is removed then. It
+// returns the user's ID as it is stored.
+func (s *store) beginDeletion(ctx context.Context, c *collections, ids bson.A, nonce bson.ObjectID) (any, error) {
+	id := ids[0]
 	for since := time.Now(); time.Since(since) < endurance; {
-		_, err := c.users.ReplaceOne(ctx, byID(id), mark, options.Replace().SetUpsert(true))
-		if taken, isDuplicate := duplicateOf(err); !isDuplicate || !taken.covers("_id") {
-			return err
-		} // two made the mark at once
+		mark := bson.D{{Key: "_id", Value: id}, {Key: stateField, Value: bson.D{{Key: "nonce", Value: nonce}, {Key: "deleted", Value: true}}}}
+		_, err := c.users.ReplaceOne(ctx, byID(oneOf(ids)), mark, options.Replace().SetUpsert(true))
+		taken, isDuplicate := duplicateOf(err)
+		var server mongo.ServerError
+		switch {
+		case isDuplicate && taken.covers("_id"): // two made the mark at once
+		case errors.As(err, &server) && server.HasErrorCode(immutableField), len(ids) > 1 && isUntargeted(err):
+			if id, err = s.onlyID(ctx, c, ids); err != nil {
+				return nil, err
+			}
+			ids = bson.A{id}
+		default:
+			return id, err
+		}
 	}
-	return raced()
+	return nil, raced()
+}
+
+// onlyID returns the one of several forms of an ID that a user has.
+func (s *store) onlyID(ctx context.Context, c *collections, ids bson.A) (any, error) {
+	cursor, err := c.users.Find(ctx, byID(oneOf(ids)), options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}))
+	if err != nil {
+		return nil, err
+	}
+	var users []bson.Raw
+	if err := cursor.All(ctx, &users); err != nil {
+		return nil, err
+	}
+	switch len(users) {
+	case 0:
+		return ids[0], nil // gone meanwhile
+	case 1:
+		return users[0].Lookup("_id"), nil
+	}
+	return nil, s.twoIDs(users[0])
 }
 
 // deleteMany deletes all documents that a filter finds.

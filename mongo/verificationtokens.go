@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -24,11 +25,15 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 	if err != nil {
 		return adapter.VerificationToken{}, failure(err)
 	}
-	doc, err := c.tokens.FindOneAndDelete(ctx, bson.D{{Key: "identifier", Value: identifier}, {Key: "token", Value: token}}).Raw()
-	if err != nil {
-		return adapter.VerificationToken{}, failure(err)
-	}
-	t, err := s.decodeToken(doc)
+	t, err := writer[adapter.VerificationToken]{
+		in: c.tokens, key: bson.D{{Key: "identifier", Value: identifier}, {Key: "token", Value: token}},
+		usual: bson.D{dated("expires", "$gte", firstDate)}, needs: []string{"expires"},
+		write: func(ctx context.Context, in *mongo.Collection, filter bson.D) (bson.Raw, error) {
+			return in.FindOneAndDelete(ctx, filter).Raw()
+		},
+		read:  s.decodeToken,
+		allow: func(adapter.VerificationToken) error { return nil },
+	}.do(ctx)
 	if err == nil && !s.options.Now().Before(t.Expires) {
 		err = adapter.ErrExpired
 	}
