@@ -336,13 +336,15 @@ func verified(v types.AttributeValue, created time.Time) time.Time {
 	return lenient.Verified(decodeValue(v, nil), created)
 }
 
-// words returns text that may be stored as a list.
-func words(v types.AttributeValue, separator string) string {
+// scopes returns text that may be stored as a list.
+func scopes(v types.AttributeValue) string {
 	if s, ok := v.(*types.AttributeValueMemberS); ok {
 		return s.Value
 	}
-	all, _ := lenient.Words(decodeValue(v, nil), separator)
-	return strings.Join(all, separator)
+	if words, ok := lenient.Words(decodeValue(v, nil), " "); ok {
+		return strings.Join(words, " ")
+	}
+	return display(v)
 }
 
 // truth returns true or false.
@@ -350,11 +352,8 @@ func truth(v types.AttributeValue) bool {
 	if b, ok := v.(*types.AttributeValueMemberBOOL); ok {
 		return b.Value
 	}
-	switch s := display(v); s {
-	case "true", "1":
-		return true
-	}
-	return false
+	s := display(v)
+	return s == "true" || s == "1"
 }
 
 // whole returns a number from 0 to most.

@@ -122,14 +122,14 @@
 //	CreateUserWithAccount                         1    0     8     1    0    10
 //	GetUser                                       1    1     0     1    1     0     1  0.5     0
 //	GetUserByEmail                                2    2     0     2    2     0     1  0.5     0
-//	GetUserByAccount                              2    2     0     2    3     0     2    1     0
+//	GetUserByAccount                              2    3     0     2    3     0     2    1     0
 //	UpdateUser                                    1    0     1     1    0     2     1    0     2
 //	UpdateUser (e-mail)                           2    1     6     2    1     8
 //	DeleteUser                                    2    1     6     2    1     7     2  0.5     2
 //	LinkAccount                                   1    0     4     1    0     5     1    0     2
-//	GetAccount                                    1    1     0     1    1     0
+//	GetAccount                                    2    3     0     2    3     0
 //	ListAccounts                                  1    1     0     1    1     0
-//	UpdateAccount                                 2    1     4     2    1     5
+//	UpdateAccount                                 2    1     1     2    1     2
 //	UnlinkAccount                                 2    1     4     2    1     5     2  0.5     2
 //	CreateSession                                 1    0     1     1    0     1     1    0     2
 //	CreateSession (made elsewhere plain)          1    0     4     1    0     5
@@ -158,9 +158,9 @@
 //	UseVerificationToken                          1    0     1     1    0     1     1    0     1
 //	DeleteVerificationTokens                      2    1     1     2    1     1
 //	CreateAuthenticator                           1    0     4     1    0     4
-//	GetAuthenticator                              1    1     0     1    1     0
+//	GetAuthenticator                              2    3     0     2    3     0
 //	ListAuthenticators                            1    1     0     1    1     0
-//	UpdateAuthenticatorCounter                    2    1     4     2    1     4
+//	UpdateAuthenticatorCounter                    2    1     1     2    1     1
 //	DeleteAuthenticator                           2    1     4     2    1     4
 //
 // The higher figures buy this: CreateUser and LinkAccount give an address and an account

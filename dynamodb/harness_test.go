@@ -82,13 +82,15 @@ var sharedHTTP = awshttp.NewBuildableClient().WithTransportOptions(func(tr *http
 
 // harness runs the suite on a layout, in a table of its own for each test.
 func (l layout) harness(t testing.TB) conformance.Harness {
+	leftOut := map[conformance.Feature]string{conformance.Purge: "DynamoDB removes what has expired by itself"}
+	if l.options.NoIndex {
+		leftOut[conformance.Foreign] = "without the index nothing finds what has no guard"
+	}
 	return conformance.Harness{
 		Backend: l.name,
 		Engine:  "DynamoDB Local " + engine.DynamoDB(t).Version,
 		Budget:  budget,
-		LeftOut: map[conformance.Feature]string{
-			conformance.Purge: "DynamoDB removes what has expired by itself",
-		},
+		LeftOut: leftOut,
 		Namespace: func(ctx context.Context) (conformance.Namespace, error) {
 			faults := &fault.Injector{}
 			return l.namespace(ctx, t, faults, newClient(t, steps(faults)))
@@ -103,7 +105,7 @@ func (l layout) namespace(ctx context.Context, t testing.TB, faults *fault.Injec
 	if err := applySchema(ctx, dynamodb.New(direct, o)); err != nil {
 		return conformance.Namespace{}, err
 	}
-	return conformance.Namespace{
+	n := conformance.Namespace{
 		Open: func(options adapter.Options) (adapter.Adapter, error) {
 			o := o
 			o.Options = options
@@ -112,12 +114,15 @@ func (l layout) namespace(ctx context.Context, t testing.TB, faults *fault.Injec
 		Dump:       func(ctx context.Context) ([]string, error) { return dump(ctx, direct, o.Table) },
 		Faults:     faults,
 		RoundTrips: faults.Count,
-		Foreign:    foreign{direct, &o.Table}.writer(),
 		Close: func() error {
 			_, err := direct.DeleteTable(context.WithoutCancel(ctx), &awsdynamodb.DeleteTableInput{TableName: &o.Table})
 			return err
 		},
-	}, nil
+	}
+	if !o.NoIndex {
+		n.Foreign = foreign{direct, &o.Table}.writer()
+	}
+	return n, nil
 }
 
 func applySchema(ctx context.Context, a adapter.Adapter) error {

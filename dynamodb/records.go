@@ -149,7 +149,7 @@ func (s *store) decodeAccount(it item) (adapter.Account, error) {
 		case accountTokenType:
 			a.TokenType = display(v)
 		case accountScope:
-			a.Scope = words(v, " ")
+			a.Scope = scopes(v)
 		case accountIDToken:
 			a.IDToken = display(v)
 		case accountSessionState:
@@ -324,8 +324,8 @@ func (s *store) decodeAuthenticator(it item) (adapter.Authenticator, error) {
 		return adapter.Authenticator{}, s.unreadable(it, credentialID, "text")
 	}
 	a.Counter = uint32(counter)
-	if transports := words(it[credentialTransports], ","); transports != "" {
-		a.Transports = strings.Split(transports, ",")
+	if v := it[credentialTransports]; v != nil {
+		a.Transports, _ = lenient.Words(decodeValue(v, nil), ",")
 	}
 	return a, nil
 }
