@@ -306,8 +306,13 @@ func decodeNumber(v string) any {
 
 // display returns text that the contract can do without: converted, or absent.
 func display(v types.AttributeValue) string {
-	if s, ok := v.(*types.AttributeValueMemberS); ok {
-		return s.Value
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return v.Value
+	case *types.AttributeValueMemberN:
+		if strings.Trim(v.Value, "-0123456789") == "" {
+			return v.Value // of up to 38 digits
+		}
 	}
 	s, _ := lenient.Text(decodeValue(v, nil))
 	return s

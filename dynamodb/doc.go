@@ -201,8 +201,8 @@
 // another form than it should be, what it means is said by these rules:
 //
 //   - IDs are those of the key: of the user, whatever the attributes id and userId are, and
-//     of provider and account where their attributes are missing. A number that is a
-//     providerAccountId is found by its text.
+//     of provider and account where their attributes are no text. An account whose
+//     providerAccountId is a number is found by its text.
 //   - emailVerified, createdAt and updatedAt are dates in every form that JavaScript takes,
 //     and numbers of milliseconds. An emailVerified that is true is the time of createdAt,
 //     or 1970. expires_at may be text, a fraction or a date.

@@ -58,9 +58,10 @@ func TestOddValuesKeepNobodyOut(t *testing.T) {
 				return m
 			}
 			account := all(accountFields)
-			if kind == "S" || kind == "N" || kind == "BOOL" { // it would be another account
+			if kind == "S" { // it would be another account
 				delete(account, "provider")
 				delete(account, "providerAccountId")
+				delete(account, "providerId")
 			}
 			s.putAttributes(theirUser("u", ada), all(userFields))
 			s.putAttributes(theirAccount("u", "github", "1"), account)

@@ -183,8 +183,8 @@ func secondsOf(v types.AttributeValue) int64 {
 func (s *store) accountKey(it item) adapter.AccountKey {
 	provider, id, _ := strings.Cut(strings.TrimPrefix(s.keyOf(it).sort, prefixAccount), "#")
 	return adapter.AccountKey{
-		Provider:          cmp.Or(display(it[accountProvider]), display(it[accountProviderV3]), undigested(provider)),
-		ProviderAccountID: cmp.Or(display(it[accountID]), undigested(id)),
+		Provider:          cmp.Or(text(it[accountProvider]), text(it[accountProviderV3]), undigested(provider)),
+		ProviderAccountID: cmp.Or(text(it[accountID]), undigested(id)),
 	}
 }
 
