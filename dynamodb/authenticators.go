@@ -72,10 +72,10 @@ func (s *store) count(ctx context.Context, at key, counter uint32) (item, error)
 // are 0 (WebAuthn Level 3, sections 6.1.1 and 7.2), in a record that can be read.
 func isNewer(counter uint32) func(*expression) string {
 	return func(e *expression) string {
-		stored, next, zero := e.name(credentialCounter), e.value(number(int64(counter))), e.value(number(0))
-		newer := stored + ">=" + zero + " AND " + stored + "<" + next
-		if counter == 0 {
-			newer = stored + "=" + zero
+		stored, zero := e.name(credentialCounter), e.value(number(0))
+		newer := stored + "=" + zero
+		if counter > 0 {
+			newer = stored + ">=" + zero + " AND " + stored + "<" + e.value(number(int64(counter)))
 		}
 		return "attribute_type(" + e.name(credentialPublicKey) + "," + e.value(str("S")) + ") AND " + newer
 	}
