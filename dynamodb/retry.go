@@ -75,7 +75,7 @@ func lost(err error) bool {
 	var response *smithyhttp.ResponseError
 	var connection *net.OpError
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, adapter.ErrSetup):
 		return false
 	case errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError:
 		return true

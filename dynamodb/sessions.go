@@ -238,9 +238,14 @@ func (s *store) DeleteSession(ctx context.Context, token string) error {
 // left by a cut leads nowhere, and its place is taken by who wants the token.
 func (s *store) deleteSession(ctx context.Context, k key) (there bool, err error) {
 	out, err := try(ctx, func() (*dynamodb.DeleteItemOutput, error) {
-		return s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: s.table, Key: s.attributes(k), ReturnValues: allOld})
+		return s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+			TableName: s.table, Key: s.attributes(k), ConditionExpression: isThere, ExpressionAttributeNames: s.pkNames, ReturnValues: allOld,
+		})
 	})
-	if err != nil || len(out.Attributes) == 0 {
+	if errors.As(err, new(*types.ConditionalCheckFailedException)) {
+		return false, nil
+	}
+	if err != nil {
 		return false, err
 	}
 	if out.Attributes[fieldGuard] != nil {

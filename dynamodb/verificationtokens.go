@@ -53,11 +53,8 @@ func hasSeconds(e *expression) string {
 // take deletes an item, and returns it, if a condition holds. If it does not, the item is
 // returned as it is, nil if there is none, and false.
 func (s *store) take(ctx context.Context, k key, condition func(*expression) string) (it item, ok bool, err error) {
-	e := expression{names: map[string]string{}, values: item{}}
-	text := condition(&e)
-	if len(e.values) == 0 {
-		e.values = nil
-	}
+	e := expression{names: map[string]string{"#pk": s.options.PartitionKey}, values: item{}}
+	text := *isThere + " AND " + condition(&e)
 	out, err := try(ctx, func() (*dynamodb.DeleteItemOutput, error) {
 		return s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 			TableName: s.table, Key: s.attributes(k), ConditionExpression: &text, ExpressionAttributeNames: e.names,
