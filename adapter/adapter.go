@@ -58,7 +58,7 @@ type Accounts interface {
 	// One round trip.
 	LinkAccount(ctx context.Context, a Account) (Account, error)
 
-	// GetAccount returns a linked account. One round trip.
+	// GetAccount returns a linked account. One round trip (DynamoDB: two).
 	GetAccount(ctx context.Context, key AccountKey) (Account, error)
 
 	// ListAccounts returns a user's accounts, in no particular order.
@@ -162,7 +162,7 @@ type Authenticators interface {
 	// One round trip.
 	CreateAuthenticator(ctx context.Context, a Authenticator) (Authenticator, error)
 
-	// GetAuthenticator returns a credential. One round trip.
+	// GetAuthenticator returns a credential. One round trip (DynamoDB: two).
 	GetAuthenticator(ctx context.Context, credentialID string) (Authenticator, error)
 
 	// ListAuthenticators returns a user's credentials, in no particular order.

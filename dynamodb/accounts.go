@@ -15,8 +15,9 @@ func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Acc
 	return a, failure(s.own(ctx, record, accounts))
 }
 
-// GetAccount takes one call. For an account that the Auth.js adapter has made it takes
-// three, and one more in its layout before version 4.
+// GetAccount takes two calls: the account's guard, and then the account with its user. For
+// an account that the Auth.js adapter has made it takes three, and one more in its layout
+// before version 4.
 func (s *store) GetAccount(ctx context.Context, k adapter.AccountKey) (adapter.Account, error) {
 	found, err := s.findAccount(ctx, k)
 	if err != nil {
@@ -29,29 +30,67 @@ func (s *store) ListAccounts(ctx context.Context, userID string) ([]adapter.Acco
 	return listOwned(ctx, s, userID, prefixAccount, s.decodeAccount)
 }
 
+// UpdateAccount takes two calls: the user, in whose partition the account is, is not known
+// before the first.
 func (s *store) UpdateAccount(ctx context.Context, k adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
 	c, err := s.encodeAccountUpdate(up, newStamp())
 	if err != nil {
 		return adapter.Account{}, err
 	}
-	found, err := s.findAccount(ctx, k)
-	if err != nil {
+	it, err := s.updateAccount(ctx, k, c)
+	switch {
+	case isTooLarge(err):
+		return adapter.Account{}, tooLarge("Account")
+	case err != nil:
 		return adapter.Account{}, failure(err)
 	}
-	after, err := s.rewrite(ctx, found, accounts, func(old item) (item, error) { return c.apply(old), nil })
-	if err != nil {
-		return adapter.Account{}, failure(err)
-	}
-	return s.decodeAccount(after)
+	return s.decodeAccount(it)
 }
 
-func (s *store) UnlinkAccount(ctx context.Context, k adapter.AccountKey) error {
-	found, err := s.findAccount(ctx, k)
-	if errors.Is(err, adapter.ErrNotFound) {
-		return nil
+func (s *store) updateAccount(ctx context.Context, k adapter.AccountKey, c *changes) (item, error) {
+	at, err := s.behind(ctx, accountSort(k))
+	if err == nil {
+		var it item
+		if it, err = s.updateOwned(ctx, at, accounts, c); err == nil {
+			return it, nil
+		}
 	}
+	if !errors.Is(err, adapter.ErrNotFound) {
+		return nil, err
+	}
+	found, err := s.findIndexed(ctx, k)
 	if err != nil {
+		return nil, err
+	}
+	return s.adopt(ctx, found, accounts, c)
+}
+
+// updateOwned changes a record where a guard says that it is.
+func (s *store) updateOwned(ctx context.Context, at key, kind kind, c *changes) (item, error) {
+	if c.many() {
+		return s.rewrite(ctx, at, kind, c)
+	}
+	it, ok, err := s.updateItem(ctx, at, c, nil)
+	if err == nil && !ok {
+		err = adapter.ErrNotFound
+	}
+	return it, err
+}
+
+// UnlinkAccount takes two calls, as UpdateAccount does.
+func (s *store) UnlinkAccount(ctx context.Context, k adapter.AccountKey) error {
+	at, err := s.behind(ctx, accountSort(k))
+	if err == nil {
+		if err = s.disown(ctx, at); err == nil {
+			return nil
+		}
+	}
+	if !errors.Is(err, adapter.ErrNotFound) {
 		return failure(err)
 	}
-	return failure(s.disown(ctx, found))
+	found, err := s.findIndexed(ctx, k)
+	if err == nil {
+		err = s.disown(ctx, found.at)
+	}
+	return failure(absence(err))
 }

@@ -142,23 +142,29 @@ func (s *store) indexed(ctx context.Context, partition, sort string) ([]item, er
 	return out.Items, nil
 }
 
-// put creates an item. It returns the one that is there instead, if it is not this
-// one, written by an attempt whose reply was lost.
-func (s *store) put(ctx context.Context, it item) (taken item, err error) {
+// put creates an item, and reports whether another one is there instead.
+func (s *store) put(ctx context.Context, it item) (taken bool, err error) {
 	_, err = try(ctx, func() (*dynamodb.PutItemOutput, error) {
 		return s.client.PutItem(ctx, &dynamodb.PutItemInput{
 			TableName: s.table, Item: it, ConditionExpression: isAbsent, ExpressionAttributeNames: s.pkNames,
-			ReturnValuesOnConditionCheckFailure: oldOnFailure,
-		})
+		}, once)
 	})
-	var failed *types.ConditionalCheckFailedException
-	if !errors.As(err, &failed) {
-		return nil, err
+	switch {
+	case errors.As(err, new(*types.ConditionalCheckFailedException)):
+		return true, nil
+	case lost(err):
+		if _, done := s.written(ctx, s.keyOf(it), stampOf(it)); done {
+			return false, nil
+		}
 	}
-	if stampOf(failed.Item) == stampOf(it) {
-		return nil, nil
-	}
-	return failed.Item, nil
+	return false, err
+}
+
+// written looks whether an item is as a write left it whose reply was lost. If it is not,
+// the write was not done, or somebody has written since, or it is still on its way.
+func (s *store) written(ctx context.Context, k key, stamp string) (item, bool) {
+	it, err := s.get(ctx, k)
+	return it, err == nil && stampOf(it) == stamp
 }
 
 func stampOf(it item) string { return text(it[fieldStamp]) }
@@ -212,12 +218,17 @@ func (s *store) updateItem(ctx context.Context, k key, c *changes, condition fun
 			TableName: s.table, Key: s.attributes(k), UpdateExpression: &update, ConditionExpression: &text,
 			ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
 			ReturnValues: allNew, ReturnValuesOnConditionCheckFailure: oldOnFailure,
-		})
+		}, once)
 	})
 	var failed *types.ConditionalCheckFailedException
 	switch {
 	case errors.As(err, &failed):
 		return failed.Item, false, nil
+	case lost(err):
+		if it, done := s.written(ctx, k, c.stamp()); done {
+			return it, true, nil
+		}
+		return nil, false, err
 	case err != nil:
 		return nil, false, err
 	}

@@ -3,7 +3,6 @@ package dynamodb
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -27,29 +26,22 @@ const tombstoneLife = 400 * 24 * time.Hour
 const maxBytes = 1 << 20
 
 // DeleteUser takes one call to read a megabyte of what the user has, one to delete the
-// user, and one for each 48 accounts and authenticators and each 25 sessions beyond.
+// user, and one for each 49 accounts and authenticators and each 25 sessions beyond. It
+// does not depend on what is written meanwhile: who writes without end is deleted too.
 func (s *store) DeleteUser(ctx context.Context, id string) error {
-	for {
-		// Backward, as the user is the last item of its partition.
-		items, next, err := s.page(ctx, query{partition: userPartition(id), backward: true})
-		if err != nil || len(items) == 0 {
-			return failure(err)
-		}
-		rest, err := s.bury(ctx, id, items)
-		if errors.Is(err, errChanged) {
-			continue
-		}
-		if err == nil {
-			err = s.clear(ctx, id, rest)
-		}
-		switch {
-		case errors.Is(err, errChanged):
-			next, err = nil, s.sweep(ctx, id, nil)
-		case err == nil && next != nil:
-			err = s.sweep(ctx, id, next)
-		}
+	// Backward, as the user is the last item of its partition.
+	items, next, err := s.page(ctx, query{partition: userPartition(id), backward: true})
+	if err != nil || len(items) == 0 {
 		return failure(err)
 	}
+	rest, err := s.bury(ctx, id, items)
+	if err == nil {
+		err = s.clear(ctx, id, rest)
+	}
+	if err == nil && next != nil {
+		err = s.sweep(ctx, id, next)
+	}
+	return failure(unlessAlive(err))
 }
 
 // sweep deletes what is in the partition of a user who is not there, after a key. It
@@ -66,27 +58,26 @@ func (s *store) sweep(ctx context.Context, id string, after item) error {
 		if _, err := s.get(ctx, tombstoneKey(id)); err != nil {
 			return absence(err)
 		}
-		err = s.clear(ctx, id, items)
-		switch q.after = next; {
-		case errors.Is(err, errChanged):
-			q.after = nil // from the beginning
-		case err != nil || next == nil:
-			return err
+		if err := s.clear(ctx, id, items); err != nil || next == nil {
+			return unlessAlive(err)
 		}
+		q.after = next
 	}
 }
 
 // bury deletes a user, with what fits into the transaction, and leaves a tombstone. It
-// returns the items that are left to delete, or errChanged if what is to be deleted
-// was changed since it was read.
+// returns the items that are left to delete.
 func (s *store) bury(ctx context.Context, id string, items []item) (rest []item, err error) {
 	var user item
 	if s.keyOf(items[0]) == userKey(id) {
 		user, items = items[0], items[1:]
 	}
-	skip := map[key]bool{} // guards that are another user's
+	skip, tombstone := map[key]bool{}, s.tombstone(id) // guards that are another user's
 	err = s.transact(ctx, func() ([]step, error) {
-		steps := []step{s.tombstone(id), s.removeUser(id, user)}
+		steps := []step{tombstone, s.removeUser(id, user, func(_ context.Context, now item) error {
+			user = now
+			return nil
+		})}
 		if email := text(user[userEmail]); email != "" {
 			steps = s.removeGuard(steps, id, emailGuard(email), skip)
 		}
@@ -96,34 +87,55 @@ func (s *store) bury(ctx context.Context, id string, items []item) (rest []item,
 	return rest, err
 }
 
-// errChanged says that what is to be deleted was changed meanwhile.
+// errChanged says that what a step relies on was changed meanwhile.
 var errChanged = errors.New("changed meanwhile")
 
 func changed(context.Context, item) error { return errChanged }
+
+// errAlive says that the ID of a deleted user has a user again.
+var errAlive = errors.New("the ID has a user again")
+
+// unlessAlive returns the error of a sweep, which is none if there is nothing to sweep any
+// more.
+func unlessAlive(err error) error {
+	if errors.Is(err, errAlive) {
+		return nil
+	}
+	return err
+}
 
 // tombstone is a step that remembers a deleted ID.
 func (s *store) tombstone(id string) step {
 	w := writer{s.place(item{}, tombstoneKey(id))}
 	w.text(fieldStamp, newStamp())
 	w.item[fieldExpires] = number(seconds(s.options.Now().Add(tombstoneLife)))
-	return step{types.TransactWriteItem{Put: &types.Put{TableName: s.table, Item: w.item}}, nil}
+	return step{write: types.TransactWriteItem{Put: &types.Put{TableName: s.table, Item: w.item}}}
+}
+
+// stillDead is a step that makes sure that the tombstone is there.
+func (s *store) stillDead(id string) step {
+	dead := s.look(tombstoneKey(id), isThere, s.pkNames, nil)
+	dead.failed = func(context.Context, item) error { return errAlive }
+	return dead
 }
 
 // removeUser is a step that deletes a user whose address is still the one that was
 // read. Without a user, it makes sure that there is none.
-func (s *store) removeUser(id string, user item) step {
+func (s *store) removeUser(id string, user item, failed func(context.Context, item) error) step {
 	if user == nil {
-		return s.absent(userKey(id))
+		none := s.absent(userKey(id))
+		none.write.ConditionCheck.ReturnValuesOnConditionCheckFailure, none.failed = oldOnFailure, failed
+		return none
 	}
-	names := map[string]string{"#pk": s.options.PartitionKey, "#e": userEmail}
-	condition, values := "attribute_exists(#pk) AND attribute_not_exists(#e)", item(nil)
-	if email := user[userEmail]; email != nil {
-		condition, values = "#e=:e", item{":e": email}
-		delete(names, "#pk")
+	e := expression{names: map[string]string{"#pk": s.options.PartitionKey}, values: item{}}
+	condition := *isThere + " AND " + is(userEmail, user)(&e)
+	if len(e.values) == 0 {
+		e.values = nil
 	}
-	return step{types.TransactWriteItem{Delete: &types.Delete{
-		TableName: s.table, Key: s.attributes(userKey(id)), ConditionExpression: &condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-	}}, changed}
+	return step{write: types.TransactWriteItem{Delete: &types.Delete{
+		TableName: s.table, Key: s.attributes(userKey(id)), ConditionExpression: &condition, ExpressionAttributeNames: e.names,
+		ExpressionAttributeValues: e.values, ReturnValuesOnConditionCheckFailure: oldOnFailure,
+	}}, failed: failed}
 }
 
 // removeGuard adds the step that deletes a guard of a user's, unless it turned out to
@@ -144,47 +156,35 @@ func (s *store) removeOwned(steps []step, userID string, items []item, skip map[
 	bytes := 0
 	for _, it := range items {
 		k := s.keyOf(it)
-		if !isOwned(k) || len(steps)+2 > maxSteps || bytes > maxBytes {
+		if !s.isRecord(it) || !isOwned(k) || len(steps)+2 > maxSteps || bytes > maxBytes {
 			rest = append(rest, it)
 			continue
 		}
 		bytes += size(it)
-		steps = s.removeGuard(append(steps, s.removeSeen(it)), userID, recordGuard(k.sort), skip)
+		steps = s.removeGuard(append(steps, s.remove(k)), userID, recordGuard(k.sort), skip)
 	}
 	return steps, rest
 }
 
-func isOwned(k key) bool {
-	return strings.HasPrefix(k.sort, prefixAccount) || strings.HasPrefix(k.sort, prefixAuthenticator)
-}
+func isOwned(k key) bool { return hasPrefix(k, prefixAccount) || hasPrefix(k, prefixAuthenticator) }
 
-// removeSeen is a step that deletes a record which is as it was read, or gone.
-func (s *store) removeSeen(it item) step {
-	condition, names, values := "attribute_not_exists(#s)", map[string]string{"#s": fieldStamp}, item(nil)
-	if stamp := it[fieldStamp]; stamp != nil {
-		condition, values = condition+" OR #s=:s", item{":s": stamp}
-	}
-	return step{types.TransactWriteItem{Delete: &types.Delete{
-		TableName: s.table, Key: s.attributes(s.keyOf(it)), ConditionExpression: &condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-	}}, changed}
-}
-
-// clear deletes items of a user who was deleted after they were read. errChanged if an
-// account or authenticator was changed since.
+// clear deletes items of a user who was deleted after they were read. errAlive if the ID
+// has a user by now. What is of another program stays.
 func (s *store) clear(ctx context.Context, id string, items []item) error {
 	var owned, sessions []item
 	for _, it := range items {
 		switch k := s.keyOf(it); {
+		case !s.isRecord(it):
 		case isOwned(k):
 			owned = append(owned, it)
-		case strings.HasPrefix(k.sort, prefixSession):
+		default:
 			sessions = append(sessions, it)
 		}
 	}
-	skip := map[key]bool{}
+	skip, dead := map[key]bool{}, s.stillDead(id)
 	for left := owned; len(owned) > 0; owned = left {
 		err := s.transact(ctx, func() (steps []step, _ error) {
-			steps, left = s.removeOwned(nil, id, owned, skip)
+			steps, left = s.removeOwned([]step{dead}, id, owned, skip)
 			return steps, nil
 		})
 		if err != nil {

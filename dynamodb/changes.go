@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/attribute"
 )
 
 // changes are the fields of an item to set and to remove. All others stay.
@@ -32,6 +34,9 @@ func (c *changes) text(name string, v *string) {
 	}
 }
 
+// stamp returns the stamp that an item has after the changes.
+func (c *changes) stamp() string { return stampOf(c.set) }
+
 func (c *changes) time(name string, v *time.Time) {
 	switch {
 	case v == nil:
@@ -54,7 +59,7 @@ func (s *store) changeAttributes(c *changes, record adapter.Record, set adapter.
 	}
 	for _, name := range removed {
 		if !s.keys[name] {
-			c.remove = append(c.remove, name, fieldTimes+name)
+			c.remove = append(c.remove, attribute.Stored(name), fieldTimes+name)
 		}
 	}
 	return nil
@@ -93,8 +98,8 @@ func (e *expression) value(v types.AttributeValue) string {
 func (c *changes) update(e *expression) string {
 	var b strings.Builder
 	separator := "SET "
-	for name, v := range c.set {
-		b.WriteString(separator + e.name(name) + "=" + e.value(v))
+	for _, name := range slices.Sorted(maps.Keys(c.set)) { // the same text for the same changes: see transact
+		b.WriteString(separator + e.name(name) + "=" + e.value(c.set[name]))
 		separator = ","
 	}
 	separator = " REMOVE "

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/attribute"
+	"github.com/authstore/authstore/internal/lenient"
 )
 
 // The stored names of fields, in the layout of the Auth.js adapter.
@@ -35,6 +37,10 @@ const (
 	accountScope        = "scope"
 	accountIDToken      = "id_token"
 	accountSessionState = "session_state"
+
+	// Before version 4 of NextAuth.js.
+	accountProviderV3 = "providerId"
+	accountTypeV3     = "providerType"
 
 	sessionToken = "sessionToken"
 
@@ -100,12 +106,8 @@ func text(v types.AttributeValue) string {
 	return ""
 }
 
-// isoTime is how JavaScript writes a time (Date.prototype.toISOString), and isoSecond how
-// others may.
-const (
-	isoTime   = "2006-01-02T15:04:05.000Z"
-	isoSecond = "2006-01-02T15:04:05Z"
-)
+// isoTime is how JavaScript writes a time (Date.prototype.toISOString).
+const isoTime = "2006-01-02T15:04:05.000Z"
 
 func timestamp(t time.Time) types.AttributeValue { return str(t.Format(isoTime)) }
 
@@ -142,9 +144,9 @@ func (w writer) expires(t time.Time) {
 func (s *store) encodeAttributes(record adapter.Record, a adapter.Attributes, into item) error {
 	for name, v := range a {
 		if s.keys[name] {
-			return adapter.Invalid(string(record)+".Attributes", "must not use the name of a key of the table")
+			return adapter.Invalid(string(record)+".Attributes", "must not use the name "+strconv.Quote(name)+", which is that of a key of the table")
 		}
-		into[name] = encodeValue(v)
+		into[attribute.Stored(name)] = encodeValue(v)
 		if m := marks(v); m != nil {
 			into[fieldTimes+name] = m
 		}
@@ -175,7 +177,7 @@ func encodeValue(v any) types.AttributeValue {
 	case map[string]any:
 		m := make(item, len(v))
 		for name, e := range v {
-			m[name] = encodeValue(e)
+			m[attribute.Stored(name)] = encodeValue(e)
 		}
 		return &types.AttributeValueMemberM{Value: m}
 	}
@@ -221,7 +223,7 @@ func times(v any) types.AttributeValue {
 	case map[string]any:
 		for name, e := range v {
 			if t := times(e); t != nil {
-				m[name] = t
+				m[attribute.Stored(name)] = t
 			}
 		}
 	}
@@ -232,7 +234,7 @@ func times(v any) types.AttributeValue {
 }
 
 // decodeValue undoes encodeValue; marks is what times returned. It takes all that a
-// table can hold: sets are lists, bytes are text.
+// table can hold: sets are lists. Bytes are of no type that an attribute can have.
 func decodeValue(v, marks types.AttributeValue) any {
 	switch v := v.(type) {
 	case *types.AttributeValueMemberS:
@@ -259,7 +261,7 @@ func decodeValue(v, marks types.AttributeValue) any {
 	case *types.AttributeValueMemberM:
 		inside, m := marksIn(marks), make(map[string]any, len(v.Value))
 		for name, e := range v.Value {
-			m[name] = decodeValue(e, inside[name])
+			m[attribute.Name(name)] = decodeValue(e, inside[name])
 		}
 		return m
 	case *types.AttributeValueMemberSS:
@@ -267,9 +269,9 @@ func decodeValue(v, marks types.AttributeValue) any {
 	case *types.AttributeValueMemberNS:
 		return decodeSet(v.Value, decodeNumber)
 	case *types.AttributeValueMemberBS:
-		return decodeSet(v.Value, func(e []byte) any { return string(e) })
+		return v.Value
 	case *types.AttributeValueMemberB:
-		return string(v.Value)
+		return v.Value
 	}
 	return nil
 }
@@ -299,96 +301,178 @@ func decodeNumber(v string) any {
 	return f
 }
 
-// reader takes the fields of an item, and keeps the first error.
-type reader struct {
-	record string
-	item   item
-	err    error
-}
+// What a field is that another program wrote is said by package lenient. Each of these
+// reads what this package and the Auth.js adapter write first.
 
-func (r *reader) fail(name string) {
-	if r.err == nil {
-		r.err = unreadable(r.record, name)
-	}
-}
-
-// text returns a string. JavaScript writes null for what is not there.
-func (r *reader) text(name string, v types.AttributeValue) string {
+// display returns text that the contract can do without: converted, or absent.
+func display(v types.AttributeValue) string {
 	switch v := v.(type) {
 	case *types.AttributeValueMemberS:
 		return v.Value
-	case nil, *types.AttributeValueMemberNULL:
-	default:
-		r.fail(name)
-	}
-	return ""
-}
-
-// time returns a time, which is the text of one, or a number of seconds.
-func (r *reader) time(name string, v types.AttributeValue) time.Time {
-	switch v := v.(type) {
-	case *types.AttributeValueMemberS:
-		if t, err := time.Parse(time.RFC3339Nano, v.Value); err == nil {
-			return adapter.Milliseconds(t)
-		}
-		r.fail(name)
 	case *types.AttributeValueMemberN:
-		if s, err := strconv.ParseFloat(v.Value, 64); err == nil && math.Abs(s) < 1<<40 {
-			return time.UnixMilli(int64(math.Round(s * 1000))).UTC()
+		if strings.Trim(v.Value, "-0123456789") == "" {
+			return v.Value // of up to 38 digits
 		}
-		r.fail(name)
-	case nil, *types.AttributeValueMemberNULL:
-	default:
-		r.fail(name)
 	}
-	return time.Time{}
+	s, _ := lenient.Text(decodeValue(v, nil))
+	return s
 }
 
-// number returns a whole number within limits.
-func (r *reader) number(name string, v types.AttributeValue, most int64) int64 {
-	switch v := v.(type) {
-	case *types.AttributeValueMemberN:
-		if n, err := strconv.ParseFloat(v.Value, 64); err == nil && n >= 0 && n <= float64(most) {
-			return int64(n)
-		}
-		r.fail(name)
-	case nil, *types.AttributeValueMemberNULL:
-	default:
-		r.fail(name)
-	}
-	return 0
-}
-
-// expires returns the expiry, which every record that has one must have: to the
-// millisecond if this package wrote it last, else as the Auth.js adapter wrote it,
-// with or without a fraction or as text.
-func (r *reader) expires() time.Time {
-	t := r.time(fieldExpires, r.item[fieldExpires])
-	if ms, ok := r.item[fieldMillis].(*types.AttributeValueMemberN); ok {
-		if n, err := strconv.ParseInt(ms.Value, 10, 64); err == nil {
-			if exact := time.UnixMilli(n).UTC(); seconds(exact) == t.Unix() && t.Nanosecond() == 0 {
-				return exact
-			}
-		}
-	}
-	if t.IsZero() {
-		r.fail(fieldExpires)
-	}
+// displayTime returns a time that the contract can do without.
+func displayTime(v types.AttributeValue) time.Time {
+	t, _ := timeOf(v)
 	return t
 }
 
+func timeOf(v types.AttributeValue) (time.Time, bool) {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		if t, err := time.Parse(isoTime, s.Value); err == nil {
+			return adapter.Milliseconds(t), true
+		}
+	}
+	return lenient.Time(decodeValue(v, nil))
+}
+
+// verified returns when an address was verified.
+func verified(v types.AttributeValue, created time.Time) time.Time {
+	if t, ok := timeOf(v); ok {
+		return t
+	}
+	return lenient.Verified(decodeValue(v, nil), created)
+}
+
+// scopes returns text that may be stored as a list.
+func scopes(v types.AttributeValue) string {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	if words, ok := lenient.Words(decodeValue(v, nil), " "); ok {
+		return strings.Join(words, " ")
+	}
+	return display(v)
+}
+
+// truth returns true or false.
+func truth(v types.AttributeValue) bool {
+	if b, ok := v.(*types.AttributeValueMemberBOOL); ok {
+		return b.Value
+	}
+	s := display(v)
+	return s == "true" || s == "1"
+}
+
+// whole returns a number from 0 to most.
+func whole(v types.AttributeValue, most int64) (int64, bool) {
+	var text string
+	switch v := v.(type) {
+	case *types.AttributeValueMemberN:
+		text = v.Value
+	case *types.AttributeValueMemberS:
+		text = v.Value
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n, 0 <= n && n <= most
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	return int64(n), err == nil && 0 <= n && n <= float64(most)
+}
+
+// maxSeconds is the last second of the year 9999.
+const maxSeconds = 253402300799
+
+// expiry returns the expiry of an item, which every record that has one must have: to the
+// millisecond if this package wrote it last, else as the Auth.js adapter wrote it, in
+// seconds with or without a fraction. A number that is too large for that is one of
+// milliseconds.
+func expiry(it item) (t time.Time, ok bool) {
+	n, isNumber := it[fieldExpires].(*types.AttributeValueMemberN)
+	if !isNumber {
+		t, ok = timeOf(it[fieldExpires])
+		return t, ok
+	}
+	s, err := strconv.ParseFloat(n.Value, 64)
+	switch {
+	case err != nil:
+		return time.Time{}, false
+	case math.Abs(s) > maxSeconds:
+		return lenient.Time(s)
+	}
+	t = time.UnixMilli(int64(math.Round(s * 1000))).UTC()
+	if ms, ok := it[fieldMillis].(*types.AttributeValueMemberN); ok {
+		if n, err := strconv.ParseInt(ms.Value, 10, 64); err == nil {
+			if exact := time.UnixMilli(n).UTC(); seconds(exact) == t.Unix() && t.Nanosecond() == 0 {
+				return exact, true
+			}
+		}
+	}
+	return t, true
+}
+
+// unreadable returns the error for a field of a record that the contract needs.
+func (s *store) unreadable(it item, field, want string) error {
+	k := s.keyOf(it)
+	e := &adapter.RecordError{Place: "table " + s.options.Table + ", " + s.describe(it), Field: field, Want: want, Got: typeName(it[field])}
+	if !strings.HasPrefix(k.partition, prefixToken) {
+		e.UserID = inPartitionOf(k)
+	}
+	return e
+}
+
+// describe returns where an item is, without a token or an e-mail address.
+func (s *store) describe(it item) string {
+	switch k := s.keyOf(it); {
+	case strings.HasPrefix(k.partition, prefixToken):
+		return "verification token with the SHA-256 digest " + adapter.SessionID(strings.TrimPrefix(k.sort, prefixToken))
+	case hasPrefix(k, prefixSession):
+		return "session " + s.sessionIDOf(it)
+	case hasPrefix(k, prefixAccount), hasPrefix(k, prefixAuthenticator):
+		kind, id, _ := strings.Cut(k.sort, "#")
+		return strings.ToLower(kind) + " " + unmailed(id)
+	}
+	return "user"
+}
+
+// unmailed returns a text without the e-mail address that it may be.
+func unmailed(text string) string {
+	if strings.Contains(text, "@") {
+		return "%" + digest(text)
+	}
+	return text
+}
+
+// typeName returns what a value is, for people.
+func typeName(v types.AttributeValue) string {
+	switch v.(type) {
+	case nil:
+		return "absent"
+	case *types.AttributeValueMemberS:
+		return "other text"
+	case *types.AttributeValueMemberN:
+		return "another number"
+	case *types.AttributeValueMemberBOOL:
+		return "true or false"
+	case *types.AttributeValueMemberNULL:
+		return "null"
+	case *types.AttributeValueMemberM:
+		return "a map"
+	case *types.AttributeValueMemberL:
+		return "a list"
+	case *types.AttributeValueMemberB:
+		return "bytes"
+	}
+	return "a set"
+}
+
 // attribute adds a value that is of no field to the attributes of a record.
-func (s *store) attribute(r *reader, name string, v types.AttributeValue, into *adapter.Attributes) {
-	if s.keys[name] || strings.HasPrefix(name, reserved) {
+func (s *store) attribute(it item, stored string, v types.AttributeValue, into *adapter.Attributes) {
+	name := attribute.Name(stored)
+	if s.keys[stored] || strings.HasPrefix(name, reserved) {
 		return
 	}
 	if *into == nil {
 		*into = adapter.Attributes{}
 	}
-	var marks types.AttributeValue
-	if len(r.item) > 0 {
-		marks = r.item[fieldTimes+name]
-	}
+	marks := it[fieldTimes+name]
 	if marks == nil && looksLikeTime(text(v)) {
 		marks = boolean(true)
 	}

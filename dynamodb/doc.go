@@ -38,11 +38,10 @@
 // elsewhere: a generated one names its user.
 //
 // A guard keeps unique what is unique over all users, and serves the consistent look-up
-// that an index does not offer. It is written in the transaction that writes the record.
-// The guards of e-mail addresses and session tokens lead to the user, by userId. Those of
-// accounts and authenticators are copies of the record, so that a look-up is one call.
-// A guard is in a partition of its own and not in the index, so the Auth.js adapter
-// never meets one.
+// that an index does not offer. It is written in the transaction that writes the record,
+// leads to the user, by userId, and says nothing else: what others change in a record is
+// read from the record. A guard is in a partition of its own and not in the index, so the
+// Auth.js adapter never meets one.
 //
 // In ACCOUNT#provider#account a provider with a "#" in it is replaced by "%" and its
 // SHA-256 digest, and so is any part that begins with "%" or is too long for a sort key.
@@ -69,16 +68,15 @@
 //	  either with an ID         TransactWriteItems           the same, tombstone
 //	GetUser                     GetItem                      user
 //	GetUserByEmail              GetItem, GetItem             guard; user
-//	GetUserByAccount            GetItem, BatchGetItem        guard; user and account
-//	  without the index         GetItem, GetItem             guard; user
+//	GetUserByAccount            GetItem, BatchGetItem        guard; account and user
 //	UpdateUser                  UpdateItem                   user
 //	  with an e-mail address    GetItem, TransactWriteItems  user; user, two guards
 //	DeleteUser                  Query, TransactWriteItems    partition; all but the sessions, tombstone
-//	  and while there is more   BatchWriteItem, …            25 sessions; 48 accounts
+//	  and while there is more   BatchWriteItem, …            25 sessions; 49 accounts
 //	LinkAccount                 TransactWriteItems           account, guard
-//	GetAccount                  GetItem                      guard
+//	GetAccount                  GetItem, BatchGetItem        guard; account and user
 //	ListAccounts                Query                        partition, ACCOUNT#
-//	UpdateAccount               GetItem, TransactWriteItems  guard; account, guard
+//	UpdateAccount               GetItem, UpdateItem          guard; account
 //	UnlinkAccount               GetItem, TransactWriteItems  guard; account, guard
 //	CreateSession               PutItem                      session
 //	  made elsewhere            TransactWriteItems           session, guard
@@ -91,21 +89,23 @@
 //	  made elsewhere            GetItem, TransactWriteItems  guard; session, guard
 //	ListSessions                Query                        partition, SESSION#
 //	DeleteSessionByID           DeleteItem                   session
+//	  of no such key            DeleteItem, Query            session; partition, SESSION#
 //	  plain                     Query, DeleteItem            partition, SESSION#; session
 //	DeleteSessions              Query, BatchWriteItem        partition, SESSION#; 25 sessions
 //	CreateVerificationToken     PutItem                      verification
 //	UseVerificationToken        DeleteItem                   verification
+//	  of an odd expiry          DeleteItem, DeleteItem       verification
 //	DeleteVerificationTokens    Query, BatchWriteItem        partition; 25 tokens
 //	CreateAuthenticator         TransactWriteItems           authenticator, guard
-//	GetAuthenticator            GetItem                      guard
+//	GetAuthenticator            GetItem, BatchGetItem        guard; authenticator and user
 //	ListAuthenticators          Query                        partition, AUTHENTICATOR#
-//	UpdateAuthenticatorCounter  GetItem, TransactWriteItems  guard; authenticator, guard
+//	UpdateAuthenticatorCounter  GetItem, UpdateItem          guard; authenticator
 //	DeleteAuthenticator         GetItem, TransactWriteItems  guard; authenticator, guard
 //
 // Reads are strongly consistent, but for the index, whose answer is believed only if a
 // consistent read agrees, and for GetSessionAndUser with [Options.EventuallyConsistent].
 // Nothing scans but CheckSchema and Repair. Why some operations take two calls where the contract has one is in
-// docs/adr/0008.
+// docs/adr/0008 and docs/adr/0013.
 //
 // # Costs
 //
@@ -122,14 +122,14 @@
 //	CreateUserWithAccount                         1    0     8     1    0    10
 //	GetUser                                       1    1     0     1    1     0     1  0.5     0
 //	GetUserByEmail                                2    2     0     2    2     0     1  0.5     0
-//	GetUserByAccount                              2    2     0     2    3     0     2    1     0
+//	GetUserByAccount                              2    3     0     2    3     0     2    1     0
 //	UpdateUser                                    1    0     1     1    0     2     1    0     2
 //	UpdateUser (e-mail)                           2    1     6     2    1     8
 //	DeleteUser                                    2    1     6     2    1     7     2  0.5     2
 //	LinkAccount                                   1    0     4     1    0     5     1    0     2
-//	GetAccount                                    1    1     0     1    1     0
+//	GetAccount                                    2    3     0     2    3     0
 //	ListAccounts                                  1    1     0     1    1     0
-//	UpdateAccount                                 2    1     4     2    1     5
+//	UpdateAccount                                 2    1     1     2    1     2
 //	UnlinkAccount                                 2    1     4     2    1     5     2  0.5     2
 //	CreateSession                                 1    0     1     1    0     1     1    0     2
 //	CreateSession (made elsewhere plain)          1    0     4     1    0     5
@@ -158,9 +158,9 @@
 //	UseVerificationToken                          1    0     1     1    0     1     1    0     1
 //	DeleteVerificationTokens                      2    1     1     2    1     1
 //	CreateAuthenticator                           1    0     4     1    0     4
-//	GetAuthenticator                              1    1     0     1    1     0
+//	GetAuthenticator                              2    3     0     2    3     0
 //	ListAuthenticators                            1    1     0     1    1     0
-//	UpdateAuthenticatorCounter                    2    1     4     2    1     4
+//	UpdateAuthenticatorCounter                    2    1     1     2    1     1
 //	DeleteAuthenticator                           2    1     4     2    1     4
 //
 // The higher figures buy this: CreateUser and LinkAccount give an address and an account
@@ -171,10 +171,13 @@
 // # Promises
 //
 // All of the contract in package adapter. Where more than one item changes it is one
-// transaction, with a ClientRequestToken: a request that the SDK repeats since its reply
-// was lost is answered as the first was. Single writes are conditional, and know their
-// own repetition by the stamp. UseVerificationToken is not repeated; without a reply it
-// is adapter.ErrUnavailable, and the token may be used up.
+// transaction, with a ClientRequestToken: a request that is repeated since its reply was
+// lost, by the SDK or after a while of throttling, is answered as the first was. A single
+// write is sent again only if it was certainly not done: refused, or without a connection.
+// If its reply was lost, the item is looked at: if it has the stamp of the write, the call
+// has succeeded; if not, it is adapter.ErrUnavailable, and the write was not done, or
+// somebody has written since, or it is still under way. UseVerificationToken without a
+// reply is adapter.ErrUnavailable, and the token may be used up.
 //
 // A conflict of transactions and throttling are no answers. The call goes on, with
 // growing waits of full jitter, for 30 seconds or as long as its context, and is then
@@ -186,24 +189,55 @@
 // is given the same ID, knows that it has to remove first what was left, and what was written since.
 //
 // A session, account or authenticator of a user who does not exist is stored and leads
-// nowhere: to check would take two more write units. If nobody ever had the ID, a user
-// who is given it later finds them.
+// nowhere: to check would take two more write units. It holds nothing either: who wants
+// its account, credential or token gets it, and what is left of the dead goes. If nobody
+// ever had the ID, a user who is given it later finds them.
 //
 // # Sharing the table with the Auth.js adapter
 //
-// What that adapter writes is read as it stands: expires with a fraction or as text,
-// null, items without keys in the index, accounts with the index keys of the time before
-// its version 4. An attribute of another type than it can have is a [*RecordError]. Its
-// records have no guards: they are found through the index, by one or two calls more, and
-// perhaps a moment late; and it keeps nothing unique, against our records neither. What
-// it deletes leaves our guards alone, which then lead nowhere, and their values can be had
-// again; only GetAccount, which reads nothing else, still shows an account that it
-// unlinked. Sessions are shared with Options.PlainSessionTokens only.
+// What that adapter and other programs write is read as it stands: items without keys in
+// the index, accounts with the index keys of the time before its version 4, and with
+// providerId and providerType where provider and type are missing. Where a field is of
+// another form than it should be, what it means is said by these rules:
+//
+//   - IDs are those of the key: of the user, whatever the attributes id and userId are, and
+//     of provider and account where their attributes are no text. An account whose
+//     providerAccountId is a number is found by its text.
+//   - emailVerified, createdAt and updatedAt are dates in every form that JavaScript takes,
+//     and numbers of milliseconds. An emailVerified that is true is the time of createdAt,
+//     or 1970. expires_at may be text, a fraction or a date.
+//   - Other fields are text: numbers and booleans are converted. scope and transports may
+//     be lists or sets. What is left is absent, and stays in the item.
+//   - expires is a number of seconds, with or without a fraction, text of a date, or a
+//     number of milliseconds if it is past the year 9999 in seconds.
+//   - Sets are lists. Bytes, names and values that an attribute cannot have, such as names
+//     with a dot, and the names of adapter.ReservedAttribute are not in Attributes, and
+//     stay in the item.
+//
+// An expires, an authenticator's counter or its credentialPublicKey that cannot be read is
+// an *adapter.RecordError before anything is written, and a token with it is not used up.
+// Lists leave such a record out, deletions do not, and CheckSchema tells where it is.
+//
+// An item in the partition of a user that has none of the fields by which a record is known
+// (expires, sessionToken or the type SESSION of a session; provider, providerId or
+// providerAccountId of an account; credentialID) is another program's, whatever its sort
+// key: it is not listed, and nothing deletes it. So are items under other keys.
+//
+// The adapter's records have no guards: they are found through the index, by up to three
+// calls more, and perhaps a moment late; and it keeps nothing unique, against our records
+// neither. What it deletes leaves our guards alone, which then lead nowhere, and their
+// values can be had again. A session's ID is a digest whatever is stored. Sessions are
+// shared with Options.PlainSessionTokens only.
+//
+// An attribute __proto__ is stored as authstore__proto__, at every depth: JavaScript would
+// make other properties of it.
 //
 // CheckSchema lists, and Repair (adapter.Repairer) mends, what it has broken: records
 // without guards, guards of what is gone, users with one address, what is left of deleted
 // users, users that an update of nobody made, and addresses that the index does not have.
-// An account that it gave to a second owner is left to a person.
+// Such a user has no address, name, createdAt or anything else but an ID and emailVerified,
+// and nothing belongs to it. An account that it gave to a second owner is left to a person.
+// What Repair cannot mend does not keep it from the rest.
 //
 // Repair may run while others write. Each mend is one transaction, on the condition that
 // what it relies on is still so; if it is not, the next Repair sees what it is. A user to
@@ -217,14 +251,14 @@
 //	a record of nobody         GetItem, TransactWriteItems
 //	a user to delete           Query, GetItem, TransactWriteItems, Query
 //	an address to be found by  TransactWriteItems
-//	an account without guard   GetItem, TransactWriteItems
-//	  either, where the guard leads elsewhere: GetItem, TransactWriteItems more
+//	an account without guard   TransactWriteItems
+//	  either, where the guard leads elsewhere: a read and TransactWriteItems more
 //	a guard of what is gone    TransactWriteItems
 //
 // # Limits
 //
 // An item is at most 400 KB: a record that is larger is adapter.ErrInvalid, before the
-// call where its size is known, which it is not in an update. A number has 38 digits and
+// call where its size is known, which it is not in an update, and stays as it was. A number has 38 digits and
 // no type, so whole-numbered floats come back as integers. A name that [Options] gives to
 // a key attribute cannot be the name of an attribute of a record. The service removes
 // what has expired within days; until then it is there and never returned.

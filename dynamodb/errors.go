@@ -11,24 +11,6 @@ import (
 	"github.com/authstore/authstore/adapter"
 )
 
-// RecordError says that a stored record cannot be read, since an attribute of it is
-// not of a form that this package or the Auth.js adapter writes.
-type RecordError struct {
-	Record    string // "Session"
-	Attribute string // its stored name: "expires"
-}
-
-// Error names record and attribute, not the value.
-func (e *RecordError) Error() string {
-	return "a stored " + e.Record + " has an attribute " + e.Attribute + " of another form than it must have"
-}
-
-// unreadable returns the error for an attribute that cannot be read.
-func unreadable(record, attribute string) error {
-	err := &RecordError{Record: record, Attribute: attribute}
-	return adapter.Caused(errors.New(err.Error()), err)
-}
-
 // tooLarge is the refusal of an item that DynamoDB cannot hold.
 func tooLarge(record string) error {
 	return adapter.Invalid(record, "must be smaller than 400 KB with all its attributes")
@@ -75,12 +57,12 @@ func failure(err error) error {
 
 // isKind reports whether an error is one of the contract's already.
 func isKind(err error) bool {
-	for _, kind := range []error{adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrClosed, errSchema} {
+	for _, kind := range []error{adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnreadable, adapter.ErrUnavailable, adapter.ErrClosed, errSchema} {
 		if errors.Is(err, kind) {
 			return true
 		}
 	}
-	return errors.As(err, new(*RecordError)) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // isTooLarge reports whether the service refused an item for its size.

@@ -1,14 +1,19 @@
 package dynamodb_test
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -42,7 +47,7 @@ var (
 // budget has the operations that cost more than the contract's table says, because
 // DynamoDB reaches items by their keys only: docs/adr/0008.
 var budget = map[string]int{
-	"GetUserByEmail": 2, "GetUserByAccount": 2,
+	"GetUserByEmail": 2, "GetUserByAccount": 2, "GetAccount": 2, "GetAuthenticator": 2,
 	"UpdateAccount": 2, "UnlinkAccount": 2,
 	"UpdateAuthenticatorCounter": 2, "DeleteAuthenticator": 2, "DeleteVerificationTokens": 2,
 }
@@ -77,13 +82,15 @@ var sharedHTTP = awshttp.NewBuildableClient().WithTransportOptions(func(tr *http
 
 // harness runs the suite on a layout, in a table of its own for each test.
 func (l layout) harness(t testing.TB) conformance.Harness {
+	leftOut := map[conformance.Feature]string{conformance.Purge: "DynamoDB removes what has expired by itself"}
+	if l.options.NoIndex {
+		leftOut[conformance.Foreign] = "without the index nothing finds what has no guard"
+	}
 	return conformance.Harness{
 		Backend: l.name,
 		Engine:  "DynamoDB Local " + engine.DynamoDB(t).Version,
 		Budget:  budget,
-		LeftOut: map[conformance.Feature]string{
-			conformance.Purge: "DynamoDB removes what has expired by itself",
-		},
+		LeftOut: leftOut,
 		Namespace: func(ctx context.Context) (conformance.Namespace, error) {
 			faults := &fault.Injector{}
 			return l.namespace(ctx, t, faults, newClient(t, steps(faults)))
@@ -98,7 +105,7 @@ func (l layout) namespace(ctx context.Context, t testing.TB, faults *fault.Injec
 	if err := applySchema(ctx, dynamodb.New(direct, o)); err != nil {
 		return conformance.Namespace{}, err
 	}
-	return conformance.Namespace{
+	n := conformance.Namespace{
 		Open: func(options adapter.Options) (adapter.Adapter, error) {
 			o := o
 			o.Options = options
@@ -111,7 +118,11 @@ func (l layout) namespace(ctx context.Context, t testing.TB, faults *fault.Injec
 			_, err := direct.DeleteTable(context.WithoutCancel(ctx), &awsdynamodb.DeleteTableInput{TableName: &o.Table})
 			return err
 		},
-	}, nil
+	}
+	if !o.NoIndex {
+		n.Foreign = foreign{direct, &o.Table}.writer()
+	}
+	return n, nil
 }
 
 func applySchema(ctx context.Context, a adapter.Adapter) error {
@@ -137,6 +148,144 @@ func steps(faults *fault.Injector) func(*awsdynamodb.Options) {
 	return func(o *awsdynamodb.Options) {
 		o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error { return s.Initialize.Add(step, middleware.Before) })
 	}
+}
+
+// foreign is another program on a table: it writes as the Auth.js adapter does.
+type foreign struct {
+	client *awsdynamodb.Client
+	table  *string
+}
+
+func (f foreign) writer() *conformance.ForeignWriter {
+	return &conformance.ForeignWriter{Put: f.put, Has: f.has}
+}
+
+// put writes a record. That adapter has no authenticators: an application that has some
+// in this layout has their guards as well, or nothing finds them.
+func (f foreign) put(ctx context.Context, r conformance.ForeignRecord) error {
+	it, err := foreignItem(r)
+	if err != nil {
+		return err
+	}
+	if r.Kind == "Authenticator" {
+		guard := item{"pk": describe(it["sk"]), "sk": "GUARD", "userId": r.Members["userId"], "authstoreStamp": "foreign"}
+		if _, err := f.client.PutItem(ctx, &awsdynamodb.PutItemInput{TableName: f.table, Item: guard.attributes()}); err != nil {
+			return err
+		}
+	}
+	_, err = f.client.PutItem(ctx, &awsdynamodb.PutItemInput{TableName: f.table, Item: it})
+	return err
+}
+
+func (f foreign) has(ctx context.Context, r conformance.ForeignRecord) (bool, error) {
+	it, err := foreignItem(r)
+	if err != nil {
+		return false, err
+	}
+	out, err := f.client.GetItem(ctx, &awsdynamodb.GetItemInput{
+		TableName: f.table, ConsistentRead: aws.Bool(true), Key: map[string]types.AttributeValue{"pk": it["pk"], "sk": it["sk"]},
+	})
+	return err == nil && len(out.Item) > 0, err
+}
+
+// foreignItem returns a record as an item. What has no value to make a key of is no record
+// of this layout.
+func foreignItem(r conformance.ForeignRecord) (map[string]types.AttributeValue, error) {
+	part := func(name string) string {
+		switch v := r.Members[name].(type) {
+		case string, bool, int64:
+			return fmt.Sprint(v)
+		case float64:
+			return strconv.FormatFloat(v, 'f', -1, 64)
+		}
+		return ""
+	}
+	var keys, need []string // pk, sk, GSI1PK, GSI1SK
+	var kind any
+	switch r.Kind {
+	case "User":
+		kind, need, keys = "USER", []string{"id"}, []string{"USER#" + part("id"), "USER#" + part("id")}
+		if email := part("email"); email != "" {
+			keys = append(keys, "USER#"+email, "USER#"+email)
+		}
+	case "Account":
+		provider := cmp.Or(part("provider"), part("providerId"))
+		need = []string{"userId", "providerAccountId"}
+		keys = []string{"USER#" + part("userId"), "ACCOUNT#" + provider + "#" + part("providerAccountId"), "ACCOUNT#" + provider, "ACCOUNT#" + part("providerAccountId")}
+	case "Session":
+		token := "SESSION#" + part("sessionToken")
+		kind, need, keys = "SESSION", []string{"userId", "sessionToken"}, []string{"USER#" + part("userId"), token, token, token}
+	case "VerificationToken":
+		kind, need, keys = "VT", []string{"identifier", "token"}, []string{"VT#" + part("identifier"), "VT#" + part("token")}
+	case "Authenticator":
+		need, keys = []string{"userId", "credentialID"}, []string{"USER#" + part("userId"), "AUTHENTICATOR#" + part("credentialID")}
+	}
+	for _, name := range need {
+		if part(name) == "" {
+			return nil, errors.ErrUnsupported
+		}
+	}
+	it := map[string]types.AttributeValue{}
+	if kind != nil {
+		it["type"] = &types.AttributeValueMemberS{Value: fmt.Sprint(kind)}
+	}
+	for name, v := range r.Members {
+		stored, err := foreignValue(v)
+		if err != nil {
+			return nil, err
+		}
+		if at, ok := v.(time.Time); ok && name == "expires" {
+			stored = &types.AttributeValueMemberN{Value: strconv.FormatFloat(float64(at.UnixMilli())/1000, 'f', -1, 64)}
+		}
+		it[name] = stored
+	}
+	for i, name := range []string{"pk", "sk", "GSI1PK", "GSI1SK"}[:len(keys)] {
+		it[name] = &types.AttributeValueMemberS{Value: keys[i]}
+	}
+	return it, nil
+}
+
+// foreignValue returns a value as the Auth.js adapter stores it, but for the dates of
+// expiries. There is no NaN in DynamoDB.
+func foreignValue(v any) (types.AttributeValue, error) {
+	switch v := v.(type) {
+	case string:
+		return &types.AttributeValueMemberS{Value: v}, nil
+	case bool:
+		return &types.AttributeValueMemberBOOL{Value: v}, nil
+	case int64:
+		return &types.AttributeValueMemberN{Value: strconv.FormatInt(v, 10)}, nil
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, errors.ErrUnsupported
+		}
+		return &types.AttributeValueMemberN{Value: strconv.FormatFloat(v, 'g', -1, 64)}, nil
+	case time.Time:
+		return &types.AttributeValueMemberS{Value: v.UTC().Format("2006-01-02T15:04:05.000Z")}, nil
+	case []any:
+		list := &types.AttributeValueMemberL{Value: []types.AttributeValue{}}
+		for _, e := range v {
+			stored, err := foreignValue(e)
+			if err != nil {
+				return nil, err
+			}
+			list.Value = append(list.Value, stored)
+		}
+		return list, nil
+	case map[string]any:
+		object := &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{}}
+		for name, e := range v {
+			stored, err := foreignValue(e)
+			if err != nil {
+				return nil, err
+			}
+			object.Value[name] = stored
+		}
+		return object, nil
+	case nil:
+		return &types.AttributeValueMemberNULL{Value: true}, nil
+	}
+	return nil, errors.ErrUnsupported
 }
 
 // dump returns every item of a table as text. It scans, as nothing else does.

@@ -125,3 +125,8 @@ func newStamp() string {
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand, Go 1.24)
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
+
+func hasPrefix(k key, prefix string) bool { return strings.HasPrefix(k.sort, prefix) }
+
+// inPartitionOf returns the user in whose partition a record is.
+func inPartitionOf(at key) string { return strings.TrimPrefix(at.partition, prefixUser) }

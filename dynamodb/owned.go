@@ -8,12 +8,13 @@ import (
 )
 
 // Accounts and authenticators are kept alike: a record in the user's partition, and a
-// copy of it as its guard. Both are written in one transaction, always.
+// guard that leads there. Both are made and deleted in one transaction; a change is that
+// of the record alone.
 
 // kind is how accounts or authenticators differ.
 type kind struct {
-	name  string // in errors
-	field string // that is unique
+	record string // in errors
+	field  string // that is unique
 }
 
 var (
@@ -24,48 +25,65 @@ var (
 // own stores a record and its guard.
 func (s *store) own(ctx context.Context, record item, kind kind) error {
 	c := s.claimRecord(record, kind.field)
-	return s.transact(ctx, func() ([]step, error) {
-		return []step{
-			s.create(record, "", func(context.Context, item) error { return adapter.Conflict(kind.field) }),
-			c.step(s),
-		}, nil
-	})
+	return s.transact(ctx, func() ([]step, error) { return c.steps(s), nil })
 }
 
-// owned is a record as it was found.
+// owned is a record as it was found, and its user.
 type owned struct {
-	record  item // with its own key, or that of its guard
-	at      key  // in its user's partition
-	guarded bool // false for an account that the Auth.js adapter has made
+	record, user item
+	at           key
 }
 
-// find returns what a guard says, for one call.
+// find returns the record that a guard leads to.
 func (s *store) find(ctx context.Context, sort string) (owned, error) {
-	guard, err := s.get(ctx, recordGuard(sort))
+	at, err := s.behind(ctx, sort)
 	if err != nil {
 		return owned{}, err
 	}
-	return owned{guard, key{userPartition(text(guard[fieldUserID])), sort}, true}, nil
+	return s.lookUp(ctx, at)
 }
 
-// findAccount finds an account by its guard, and if it has none by the index: as the
-// Auth.js adapter writes its keys, and as it did before its version 4. What the index
-// says is believed only if the account itself agrees.
+// behind returns where a guard says that its record is.
+func (s *store) behind(ctx context.Context, sort string) (key, error) {
+	guard, err := s.get(ctx, recordGuard(sort))
+	return key{userPartition(text(guard[fieldUserID])), sort}, err
+}
+
+// lookUp reads a record with its user. ErrNotFound if either is gone: the Auth.js adapter
+// leaves guards of accounts that it unlinked, and accounts of users that it deleted.
+func (s *store) lookUp(ctx context.Context, at key) (owned, error) {
+	record, user, err := s.getTwo(ctx, at, userKey(inPartitionOf(at)), true)
+	if err == nil && (record == nil || user == nil) {
+		err = adapter.ErrNotFound
+	}
+	return owned{record, user, at}, err
+}
+
+// findAccount finds an account by its guard, and if that leads nowhere by the index.
 func (s *store) findAccount(ctx context.Context, k adapter.AccountKey) (owned, error) {
 	found, err := s.find(ctx, accountSort(k))
-	if s.options.NoIndex || !errors.Is(err, adapter.ErrNotFound) {
-		return found, err
+	if errors.Is(err, adapter.ErrNotFound) {
+		return s.findIndexed(ctx, k)
 	}
+	return found, err
+}
+
+// findIndexed finds an account that has no guard: as the Auth.js adapter writes its keys in
+// the index, and as it did before its version 4. What the index says is believed only if
+// the account itself agrees.
+func (s *store) findIndexed(ctx context.Context, k adapter.AccountKey) (owned, error) {
 	for _, keys := range [][2]string{{k.Provider, k.ProviderAccountID}, {k.ProviderAccountID, k.Provider}} {
 		items, err := s.indexed(ctx, prefixAccount+keys[0], prefixAccount+keys[1])
 		if err != nil {
 			return owned{}, err
 		}
 		for _, it := range items {
-			at := s.keyOf(it)
-			record, err := s.get(ctx, at)
-			if err == nil && text(record[accountProvider]) == k.Provider && text(record[accountID]) == k.ProviderAccountID {
-				return owned{record: record, at: at}, nil
+			if !isOwned(s.keyOf(it)) {
+				continue
+			}
+			found, err := s.lookUp(ctx, s.keyOf(it))
+			if err == nil && s.accountKey(found.record) == k {
+				return found, nil
 			}
 			if absence(err) != nil {
 				return owned{}, err
@@ -75,93 +93,108 @@ func (s *store) findAccount(ctx context.Context, k adapter.AccountKey) (owned, e
 	return owned{}, adapter.ErrNotFound
 }
 
-// rewrite changes a record that was found, and its guard. next returns the record
-// after the change, or why there is none; it may be asked again.
-func (s *store) rewrite(ctx context.Context, found owned, kind kind, next func(item) (item, error)) (item, error) {
-	var after item
-	var claimed claim
-	stamp, guardStamp := stampOf(found.record), stampOf(found.record)
-	changed := func(_ context.Context, now item) error { // somebody else was first
-		if len(now) == 0 {
-			return adapter.ErrNotFound
+// disown removes a record and its guard. ErrNotFound if there was no record: the guard, if
+// it led there, is gone then too.
+func (s *store) disown(ctx context.Context, at key) error {
+	guard, there, others := recordGuard(at.sort), true, false
+	err := s.transact(ctx, func() (steps []step, _ error) {
+		if there {
+			gone := s.remove(at)
+			gone.write.Delete.ConditionExpression, gone.write.Delete.ExpressionAttributeNames = isThere, s.pkNames
+			gone.failed = func(context.Context, item) error {
+				there = false
+				return nil
+			}
+			steps = append(steps, gone)
 		}
-		found.record, stamp = now, stampOf(now)
-		return nil
-	}
-	guardChanged := func(_ context.Context, now item) error {
-		found.guarded, guardStamp = len(now) > 0, stampOf(now)
-		return nil
-	}
-	err := s.transact(ctx, func() ([]step, error) {
-		var err error
-		if after, err = next(found.record); err != nil {
-			return nil, err
+		if !others {
+			steps = append(steps, s.removeOf(inPartitionOf(at), guard, func(context.Context, item) error {
+				others = true
+				return nil
+			}))
 		}
-		record := s.recordOf(after, found.at, kind)
-		if err := checkSize(kind.name, record); err != nil {
-			return nil, err
-		}
-		steps := []step{s.replace(record, stamp, changed)}
-		if found.guarded {
-			return append(steps, s.replace(s.guardOf(record), guardStamp, guardChanged)), nil
-		}
-		stale := claimed.stale
-		claimed = *s.claimRecord(record, kind.field)
-		claimed.stale = stale
-		return append(steps, claimed.step(s)), nil
+		return steps, nil
 	})
-	return after, err
-}
-
-// recordOf returns a record, which may come from its guard, with its own keys.
-func (s *store) recordOf(it item, at key, kind kind) item {
-	record := s.place(s.withoutKeys(it), at)
-	if kind == accounts {
-		s.indexAccount(record)
-	}
-	return record
-}
-
-// withoutKeys returns a copy of an item without its keys.
-func (s *store) withoutKeys(it item) item {
-	c := make(item, len(it)+4)
-	for name, v := range it {
-		if !s.keys[name] {
-			c[name] = v
-		}
-	}
-	return c
-}
-
-// errOther says that a guard is another user's by now.
-var errOther = errors.New("the guard is another user's")
-
-// disown removes a record that was found, and its guard.
-func (s *store) disown(ctx context.Context, found owned) error {
-	userID := text(found.record[fieldUserID])
-	err := s.transact(ctx, func() ([]step, error) {
-		return []step{
-			s.remove(found.at),
-			s.removeOf(userID, recordGuard(found.at.sort), func(context.Context, item) error { return errOther }),
-		}, nil
-	})
-	if errors.Is(err, errOther) {
-		return nil // it was removed before the other took it
+	if err == nil && !there {
+		err = adapter.ErrNotFound
 	}
 	return err
 }
 
-// listOwned returns a user's records of a kind.
+// adopt changes a record that has no guard, and makes the guard. The record is returned as
+// it is then.
+func (s *store) adopt(ctx context.Context, found owned, kind kind, c *changes) (after item, err error) {
+	claimed := s.claimAgain(found.at, c.stamp(), kind.field)
+	err = s.transact(ctx, func() ([]step, error) {
+		after = c.apply(found.record)
+		if err := checkSize(kind.record, after); err != nil {
+			return nil, err
+		}
+		change := s.change(found.at, c, found.record, refresh(&found.record))
+		return append(claimed.steps(s), change), nil
+	})
+	return after, err
+}
+
+// rewrite changes a record in more fields than an update expression has room for.
+func (s *store) rewrite(ctx context.Context, at key, kind kind, c *changes) (after item, err error) {
+	current, err := s.get(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	err = s.transact(ctx, func() ([]step, error) {
+		after = c.apply(current)
+		return []step{s.replaceRead(after, current, refresh(&current))}, checkSize(kind.record, after)
+	})
+	return after, err
+}
+
+// listOwned returns a user's records of a kind. One that cannot be read is left out, and
+// told by CheckSchema: it is no reason not to show the others.
 func listOwned[T any](ctx context.Context, s *store, userID, prefix string, decode func(item) (T, error)) ([]T, error) {
 	items, err := s.all(ctx, userID, prefix)
 	if err != nil {
 		return nil, failure(err)
 	}
-	all := make([]T, len(items))
-	for i, it := range items {
-		if all[i], err = decode(it); err != nil {
-			return nil, err
+	all := make([]T, 0, len(items))
+	for _, it := range items {
+		if !s.isRecord(it) {
+			continue
+		}
+		if record, err := decode(it); err == nil {
+			all = append(all, record)
 		}
 	}
 	return all, nil
+}
+
+// isRecord reports whether an item in the partition of a user is a session, an account or
+// an authenticator. An application may keep other items there, under such a sort key too:
+// they have none of a record's key fields.
+func (s *store) isRecord(it item) bool {
+	fields := []string{fieldStamp, sessionToken, fieldExpires}
+	switch k := s.keyOf(it); {
+	case hasPrefix(k, prefixAccount):
+		fields = []string{fieldStamp, accountProvider, accountProviderV3, accountID}
+	case hasPrefix(k, prefixAuthenticator):
+		fields = []string{fieldStamp, credentialID}
+	case !hasPrefix(k, prefixSession):
+		return false
+	}
+	for _, name := range fields {
+		if it[name] != nil {
+			return true
+		}
+	}
+	return hasPrefix(s.keyOf(it), prefixSession) && text(it[fieldType]) == typeSession
+}
+
+// is is the condition that an attribute is as it was read.
+func is(name string, read item) func(*expression) string {
+	return func(e *expression) string {
+		if v := read[name]; v != nil {
+			return e.name(name) + "=" + e.value(v)
+		}
+		return "attribute_not_exists(" + e.name(name) + ")"
+	}
 }

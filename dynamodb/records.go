@@ -1,6 +1,9 @@
 package dynamodb
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
 	"math"
 	"strings"
 	"time"
@@ -8,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/lenient"
 )
 
 func (s *store) encodeUser(u adapter.User, stamp string) (item, error) {
@@ -51,33 +55,30 @@ func (s *store) encodeUserUpdate(up adapter.UserUpdate, stamp string) (*changes,
 	return c, s.changeAttributes(c, adapter.UserRecord, up.Attributes, up.RemoveAttributes)
 }
 
+// decodeUser returns a user. All of it but its ID, which its key says, is for display.
 func (s *store) decodeUser(it item) (adapter.User, error) {
-	var u adapter.User
-	r := reader{record: "User", item: it}
+	u := adapter.User{ID: inPartitionOf(s.keyOf(it))}
 	for name, v := range it {
 		switch name {
-		case fieldType:
-		case fieldID:
-			u.ID = r.text(name, v)
+		case fieldType, fieldID, userVerified:
 		case userName:
-			u.Name = r.text(name, v)
+			u.Name = display(v)
 		case userEmail:
-			u.Email = r.text(name, v)
-		case userVerified:
-			u.EmailVerified = r.time(name, v)
+			u.Email = display(v)
 		case userImage:
-			u.Image = r.text(name, v)
+			u.Image = display(v)
 		case fieldCreated:
-			u.CreatedAt = r.time(name, v)
+			u.CreatedAt = displayTime(v)
 		case fieldUpdated:
-			u.UpdatedAt = r.time(name, v)
+			u.UpdatedAt = displayTime(v)
 		default:
-			s.attribute(&r, name, v, &u.Attributes)
+			s.attribute(it, name, v, &u.Attributes)
 		}
 	}
-	if r.err != nil {
-		return adapter.User{}, r.err
+	if v := it[userVerified]; v != nil {
+		u.EmailVerified = verified(v, u.CreatedAt)
 	}
+	u.Attributes = u.Attributes.Writable(adapter.UserRecord)
 	return u, nil
 }
 
@@ -124,49 +125,75 @@ func (s *store) encodeAccountUpdate(up adapter.AccountUpdate, stamp string) (*ch
 	return c, s.changeAttributes(c, adapter.AccountRecord, up.Attributes, up.RemoveAttributes)
 }
 
-// maxSeconds is the last second of the year 9999.
-const maxSeconds = 253402300799
-
+// decodeAccount returns an account. What it is the account of, its key says as well.
 func (s *store) decodeAccount(it item) (adapter.Account, error) {
-	var a adapter.Account
-	r := reader{record: "Account", item: it}
+	k := s.accountKey(it)
+	a := adapter.Account{UserID: inPartitionOf(s.keyOf(it)), Provider: k.Provider, ProviderAccountID: k.ProviderAccountID}
+	switch {
+	case a.Provider == "":
+		return adapter.Account{}, s.unreadable(it, accountProvider, "text")
+	case a.ProviderAccountID == "":
+		return adapter.Account{}, s.unreadable(it, accountID, "text")
+	}
 	for name, v := range it {
 		switch name {
-		case fieldID:
-		case fieldUserID:
-			a.UserID = r.text(name, v)
+		case fieldID, fieldUserID, accountProvider, accountProviderV3, accountID:
 		case fieldType:
-			a.Type = adapter.AccountType(r.text(name, v))
-		case accountProvider:
-			a.Provider = r.text(name, v)
-		case accountID:
-			a.ProviderAccountID = r.text(name, v)
+			a.Type = adapter.AccountType(display(v))
 		case accountRefreshToken:
-			a.RefreshToken = r.text(name, v)
+			a.RefreshToken = display(v)
 		case accountAccessToken:
-			a.AccessToken = r.text(name, v)
+			a.AccessToken = display(v)
 		case accountExpiresAt:
-			a.ExpiresAt = r.number(name, v, maxSeconds)
+			a.ExpiresAt = secondsOf(v)
 		case accountTokenType:
-			a.TokenType = r.text(name, v)
+			a.TokenType = display(v)
 		case accountScope:
-			a.Scope = r.text(name, v)
+			a.Scope = scopes(v)
 		case accountIDToken:
-			a.IDToken = r.text(name, v)
+			a.IDToken = display(v)
 		case accountSessionState:
-			a.SessionState = r.text(name, v)
+			a.SessionState = display(v)
 		case fieldCreated:
-			a.CreatedAt = r.time(name, v)
+			a.CreatedAt = displayTime(v)
 		case fieldUpdated:
-			a.UpdatedAt = r.time(name, v)
+			a.UpdatedAt = displayTime(v)
 		default:
-			s.attribute(&r, name, v, &a.Attributes)
+			s.attribute(it, name, v, &a.Attributes)
 		}
 	}
-	if r.err != nil {
-		return adapter.Account{}, r.err
+	if a.Type == "" {
+		a.Type = adapter.AccountType(display(it[accountTypeV3]))
 	}
+	a.Attributes = a.Attributes.Writable(adapter.AccountRecord)
 	return a, nil
+}
+
+// secondsOf returns when an access token expires, 0 if that cannot be read.
+func secondsOf(v types.AttributeValue) int64 {
+	if n, ok := whole(v, maxSeconds); ok {
+		return n
+	}
+	n, _ := lenient.Seconds(decodeValue(v, nil))
+	return n
+}
+
+// accountKey returns what an account is the account of: as it says, in the words of
+// before NextAuth.js 4 too, or as the sort key says, where that is no digest.
+func (s *store) accountKey(it item) adapter.AccountKey {
+	provider, id, _ := strings.Cut(strings.TrimPrefix(s.keyOf(it).sort, prefixAccount), "#")
+	return adapter.AccountKey{
+		Provider:          cmp.Or(text(it[accountProvider]), text(it[accountProviderV3]), undigested(provider)),
+		ProviderAccountID: cmp.Or(text(it[accountID]), undigested(id)),
+	}
+}
+
+// undigested returns a part of a key, or "" if it is a digest.
+func undigested(part string) string {
+	if strings.HasPrefix(part, "%") {
+		return ""
+	}
+	return part
 }
 
 // encodeSession returns a session. Only a token that is stored as it is stands in it,
@@ -197,36 +224,44 @@ func (s *store) encodeSessionUpdate(up adapter.SessionUpdate, stamp string, now 
 
 // decodeSession returns a session without its token.
 func (s *store) decodeSession(it item) (adapter.Session, error) {
-	se := adapter.Session{ID: s.sessionIDOf(it)}
-	r := reader{record: "Session", item: it}
-	se.Expires = r.expires()
+	expires, ok := expiry(it)
+	if !ok {
+		return adapter.Session{}, s.unreadable(it, fieldExpires, "a number of seconds")
+	}
+	se := adapter.Session{ID: s.sessionIDOf(it), UserID: inPartitionOf(s.keyOf(it)), Expires: expires}
 	for name, v := range it {
 		switch name {
-		case fieldType, fieldExpires, sessionToken:
-		case fieldUserID:
-			se.UserID = r.text(name, v)
+		case fieldType, fieldExpires, fieldUserID, sessionToken:
 		case fieldCreated:
-			se.CreatedAt = r.time(name, v)
+			se.CreatedAt = displayTime(v)
 		case fieldUpdated:
-			se.UpdatedAt = r.time(name, v)
+			se.UpdatedAt = displayTime(v)
 		default:
-			s.attribute(&r, name, v, &se.Attributes)
+			s.attribute(it, name, v, &se.Attributes)
 		}
 	}
-	if r.err != nil {
-		return adapter.Session{}, r.err
-	}
+	se.Attributes = se.Attributes.Writable(adapter.SessionRecord)
 	return se, nil
 }
 
-// sessionIDOf returns the ID of a stored session: the digest of its token, or the
-// digest that is stored instead of it.
+// sessionIDOf returns the ID of a stored session: the digest that this package stored in
+// place of its token, and else the digest of the token, which is in the key of a session
+// of another program. It is never what stands in a key and may be a token.
 func (s *store) sessionIDOf(it item) string {
 	if token := text(it[sessionToken]); token != "" {
 		return adapter.SessionID(token)
 	}
-	sort := s.keyOf(it).sort
-	return sort[min(len(sort), len(prefixSession)):]
+	stored := strings.TrimPrefix(s.keyOf(it).sort, prefixSession)
+	if it[sessionToken] == nil && stampOf(it) != "" && isDigest(stored) {
+		return stored
+	}
+	return adapter.SessionID(stored)
+}
+
+// isDigest reports whether a text has the form of adapter.SessionID.
+func isDigest(text string) bool {
+	sum, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	return err == nil && len(sum) == sha256.Size
 }
 
 func (s *store) encodeToken(t adapter.VerificationToken, stamp string) item {
@@ -240,18 +275,17 @@ func (s *store) encodeToken(t adapter.VerificationToken, stamp string) item {
 	return w.item
 }
 
-func decodeToken(it item) (adapter.VerificationToken, error) {
-	r := reader{record: "VerificationToken", item: it}
-	t := adapter.VerificationToken{
-		Identifier: r.text(tokenIdentifier, it[tokenIdentifier]),
-		Token:      r.text(tokenToken, it[tokenToken]),
-		Expires:    r.expires(),
-		CreatedAt:  r.time(fieldCreated, it[fieldCreated]),
+// decodeToken returns a verification token. What it is and whose is in its key.
+func (s *store) decodeToken(it item) (adapter.VerificationToken, error) {
+	expires, ok := expiry(it)
+	if !ok {
+		return adapter.VerificationToken{}, s.unreadable(it, fieldExpires, "a number of seconds")
 	}
-	if r.err != nil {
-		return adapter.VerificationToken{}, r.err
-	}
-	return t, nil
+	k := s.keyOf(it)
+	return adapter.VerificationToken{
+		Identifier: strings.TrimPrefix(k.partition, prefixToken), Token: strings.TrimPrefix(k.sort, prefixToken),
+		Expires: expires, CreatedAt: displayTime(it[fieldCreated]),
+	}, nil
 }
 
 func (s *store) encodeAuthenticator(a adapter.Authenticator, stamp string) (item, error) {
@@ -268,24 +302,30 @@ func (s *store) encodeAuthenticator(a adapter.Authenticator, stamp string) (item
 	return w.item, checkSize("Authenticator", w.item)
 }
 
-func decodeAuthenticator(it item) (adapter.Authenticator, error) {
-	r := reader{record: "Authenticator", item: it}
+// decodeAuthenticator returns an authenticator. Without its key and its counter it is of
+// no use.
+func (s *store) decodeAuthenticator(it item) (adapter.Authenticator, error) {
+	k := s.keyOf(it)
 	a := adapter.Authenticator{
-		CredentialID:         r.text(credentialID, it[credentialID]),
-		UserID:               r.text(fieldUserID, it[fieldUserID]),
-		ProviderAccountID:    r.text(accountID, it[accountID]),
-		CredentialPublicKey:  r.text(credentialPublicKey, it[credentialPublicKey]),
-		Counter:              uint32(r.number(credentialCounter, it[credentialCounter], math.MaxUint32)),
-		CredentialDeviceType: r.text(credentialDeviceType, it[credentialDeviceType]),
+		CredentialID:         cmp.Or(display(it[credentialID]), undigested(strings.TrimPrefix(k.sort, prefixAuthenticator))),
+		UserID:               inPartitionOf(k),
+		ProviderAccountID:    display(it[accountID]),
+		CredentialPublicKey:  text(it[credentialPublicKey]),
+		CredentialDeviceType: display(it[credentialDeviceType]),
+		CredentialBackedUp:   truth(it[credentialBackedUp]),
 	}
-	if transports := r.text(credentialTransports, it[credentialTransports]); transports != "" {
-		a.Transports = strings.Split(transports, ",")
+	counter, ok := whole(it[credentialCounter], math.MaxUint32)
+	switch {
+	case !ok:
+		return adapter.Authenticator{}, s.unreadable(it, credentialCounter, "a number from 0 to 4294967295")
+	case a.CredentialPublicKey == "":
+		return adapter.Authenticator{}, s.unreadable(it, credentialPublicKey, "text")
+	case a.CredentialID == "":
+		return adapter.Authenticator{}, s.unreadable(it, credentialID, "text")
 	}
-	if b, ok := it[credentialBackedUp].(*types.AttributeValueMemberBOOL); ok {
-		a.CredentialBackedUp = b.Value
-	}
-	if r.err != nil {
-		return adapter.Authenticator{}, r.err
+	a.Counter = uint32(counter)
+	if v := it[credentialTransports]; v != nil {
+		a.Transports, _ = lenient.Words(decodeValue(v, nil), ",")
 	}
 	return a, nil
 }

@@ -34,12 +34,22 @@ func (s *store) findings(ctx context.Context) ([]repair.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(s.unreadable(v), s.orphans(v), s.ghosts(v), s.twins(v), s.owners(v), s.strayGuards(v)), nil
+	all := slices.Concat(s.unread(v), s.orphans(v), s.ghosts(v), s.twins(v), s.owners(v), s.strayGuards(v))
+	for i, f := range all {
+		if f.Mend != nil {
+			all[i].Mend = func(ctx context.Context) error { return failure(f.Mend(ctx)) }
+		}
+	}
+	return all, nil
 }
 
-func (s *store) unreadable(v *survey) (all []repair.Finding) {
-	for i, err := range v.unread {
-		all = append(all, repair.New(fmt.Sprintf("record %d of those that cannot be read", i+1), err.Error()+": look for it, and mend or delete it", "", nil))
+// unread are records that cannot be read.
+func (s *store) unread(v *survey) (all []repair.Finding) {
+	for _, err := range v.unread {
+		var e *adapter.RecordError
+		if errors.As(err, &e) {
+			all = append(all, repair.New(e.Place, e.Error(), "", nil))
+		}
 	}
 	return all
 }
@@ -61,9 +71,6 @@ func (s *store) orphans(v *survey) (all []repair.Finding) {
 	}
 	return all
 }
-
-// inPartitionOf returns the user in whose partition a record is.
-func inPartitionOf(at key) string { return strings.TrimPrefix(at.partition, prefixUser) }
 
 // removeOrphan deletes a record, as it is now, and its guard, if its user is still not
 // there.
@@ -98,10 +105,10 @@ func (s *store) ghosts(v *survey) (all []repair.Finding) {
 		switch {
 		case !v.users[id].ghost:
 		case v.owns[id] > 0:
-			all = append(all, repair.New("user "+id, "was not created, but updated when it was not there, and something belongs to it: delete it, or set its attribute type to USER", "", nil))
+			all = append(all, repair.New("user "+id, "was not created, but updated when it was not there, and something belongs to it: delete it, or give it a name or an address", "", nil))
 		default:
 			all = append(all, repair.New("user "+id, "was not created, but updated when it was not there: delete it, or Repair", "deleted",
-				func(ctx context.Context) error { return s.removeUnused(ctx, id, isGhost) }))
+				func(ctx context.Context) error { return s.removeUnused(ctx, id, s.isGhost) }))
 		}
 	}
 	return all
@@ -143,7 +150,7 @@ func (s *store) restore(ctx context.Context, user item, check step) error {
 	if err != nil || len(all) == 0 {
 		return err
 	}
-	return unlessChanged(s.transact(ctx, func() ([]step, error) { return []step{s.create(user, "", changed), check}, nil }))
+	return unlessChanged(s.transact(ctx, func() ([]step, error) { return []step{s.create(user, nil, changed), check}, nil }))
 }
 
 // twins are users with one address, and those who are not found by theirs: without the
@@ -185,7 +192,7 @@ func (s *store) stay(v *survey, email, stays string, ids []string) (all []repair
 		all = append(all, repair.New("user "+id, "has the e-mail address of the user "+stays+", and nothing belongs to it: delete it, or Repair", "deleted",
 			func(ctx context.Context) error {
 				return s.removeUnused(ctx, id, func(it item) bool {
-					return !isGhost(it) && adapter.NormalizeEmail(text(it[userEmail])) == email
+					return !s.isGhost(it) && adapter.NormalizeEmail(text(it[userEmail])) == email
 				}, s.has(stays, u.email, email))
 			}))
 	}
@@ -212,17 +219,17 @@ func (s *store) found(ctx context.Context, id string, u *person, email string, i
 	maps.Copy(c.set, indexed)
 	claimed := s.claimEmail(email, id, stamp)
 	return unlessChanged(s.transact(ctx, func() ([]step, error) {
-		change := s.change(userKey(id), c, nil, u.stamp, changed)
+		change := s.change(userKey(id), c, item{fieldStamp: str(u.stamp)}, changed)
 		up := change.write.Update // Auth.js leaves the stamp as it is
 		condition := *up.ConditionExpression + " AND #was=:was"
 		up.ConditionExpression, up.ExpressionAttributeNames["#was"], up.ExpressionAttributeValues[":was"] = &condition, userEmail, str(u.email)
-		steps := []step{change, claimed.step(s)}
-		if owner := claimed.owner; owner != "" && owner != id {
+		steps := append(claimed.steps(s), change)
+		if owner := claimed.owner(); owner != "" && owner != id {
 			others[owner] = cmp.Or(others[owner], email)
 		}
-		for other, was := range others {
+		for _, other := range slices.Sorted(maps.Keys(others)) {
 			if len(steps) < maxSteps {
-				steps = append(steps, s.lacks(other, was, email))
+				steps = append(steps, s.lacks(other, others[other], email))
 			}
 		}
 		return steps, nil
@@ -247,26 +254,17 @@ func (s *store) owners(v *survey) (all []repair.Finding) {
 	return all
 }
 
-// guard makes the guard of an account or an authenticator, as it is now. A guard that
-// leads to another user's is taken over, if that user still has no such record.
+// guard makes the guard of an account or an authenticator. A guard that leads to another
+// user's is taken over, if that user still has no such record.
 func (s *store) guard(ctx context.Context, at key) error {
 	of := accounts
-	if strings.HasPrefix(at.sort, prefixAuthenticator) {
+	if hasPrefix(at, prefixAuthenticator) {
 		of = authenticators
 	}
-	read, err := s.get(ctx, at)
-	if err != nil {
-		return absence(err)
-	}
-	record := s.recordOf(read, at, of)
-	record[fieldStamp] = str(newStamp())
-	if err := checkSize(of.name, record); err != nil {
-		return err
-	}
-	claimed := s.claimRecord(record, of.field)
+	claimed := s.claimAgain(at, newStamp(), of.field)
 	return unlessChanged(s.transact(ctx, func() ([]step, error) {
-		steps := []step{s.replaceRead(record, read), claimed.step(s)}
-		if owner := claimed.owner; owner != "" && owner != inPartitionOf(at) {
+		steps := append(claimed.steps(s), s.look(at, isThere, s.pkNames, nil))
+		if owner := claimed.owner(); owner != "" && owner != inPartitionOf(at) && claimed.left == (key{}) {
 			steps = append(steps, s.absent(key{userPartition(owner), at.sort}))
 		}
 		return steps, nil
@@ -301,9 +299,9 @@ func (v *survey) isRecord(guard key) bool {
 func (s *store) removeStray(ctx context.Context, k key, g guard, gone step) error {
 	condition, names, values := s.stillStamped(g.stamp)
 	return unlessChanged(s.transact(ctx, func() ([]step, error) {
-		return []step{{types.TransactWriteItem{Delete: &types.Delete{
+		return []step{{write: types.TransactWriteItem{Delete: &types.Delete{
 			TableName: s.table, Key: s.attributes(k), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-		}}, changed}, gone}, nil
+		}}, failed: changed}, gone}, nil
 	}))
 }
 
@@ -313,9 +311,9 @@ func (s *store) removeStray(ctx context.Context, k key, g guard, gone step) erro
 // look is a step that changes nothing, and ends the mend if a condition of an item does not
 // hold.
 func (s *store) look(k key, condition *string, names map[string]string, values item) step {
-	return step{types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+	return step{write: types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
 		TableName: s.table, Key: s.attributes(k), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-	}}, changed}
+	}}, failed: changed}
 }
 
 func (s *store) absent(k key) step { return s.look(k, isAbsent, s.pkNames, nil) }
@@ -334,16 +332,9 @@ func (s *store) lacks(id, was, email string) step {
 // removeRead is a step that deletes an item which is as it was read.
 func (s *store) removeRead(it item) step {
 	condition, names, values := s.asRead(it)
-	return step{types.TransactWriteItem{Delete: &types.Delete{
+	return step{write: types.TransactWriteItem{Delete: &types.Delete{
 		TableName: s.table, Key: s.attributes(s.keyOf(it)), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-	}}, changed}
-}
-
-// replaceRead is a step that puts an item in the place of one which is as it was read.
-func (s *store) replaceRead(it, read item) step {
-	put := &types.Put{TableName: s.table, Item: it}
-	put.ConditionExpression, put.ExpressionAttributeNames, put.ExpressionAttributeValues = s.asRead(read)
-	return step{types.TransactWriteItem{Put: put}, changed}
+	}}, failed: changed}
 }
 
 // unchanged makes sure that an item is as it was read.

@@ -2,8 +2,16 @@ package dynamodb
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -58,3 +66,33 @@ func try[T any](ctx context.Context, call func() (T, error)) (T, error) {
 		}
 	}
 }
+
+// lost reports whether nobody knows if the service has done what failed: the reply was
+// lost, or the service failed over it. A request that was refused was not done, and
+// neither was one for which there was no connection.
+func lost(err error) bool {
+	var api smithy.APIError
+	var response *smithyhttp.ResponseError
+	var connection *net.OpError
+	switch {
+	case err == nil, errors.Is(err, adapter.ErrSetup):
+		return false
+	case errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError:
+		return true
+	case errors.As(err, &api):
+		return unavailable[api.ErrorCode()]
+	}
+	return !errors.As(err, &connection) || connection.Op != "dial"
+}
+
+// cautious is a client's retryer that repeats only what was certainly not done. The second
+// one of a write that was done would undo what others wrote in between, and could arrive
+// when its record was deleted again.
+type cautious struct{ aws.Retryer }
+
+func (c cautious) IsErrorRetryable(err error) bool {
+	return !lost(err) && c.Retryer.IsErrorRetryable(err)
+}
+
+// once has a client make a write at most once.
+func once(o *dynamodb.Options) { o.Retryer = cautious{o.Retryer} }

@@ -28,7 +28,7 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 	}
 	if generated {
 		taken, err := s.put(ctx, it)
-		if err == nil && taken != nil {
+		if taken {
 			err = adapter.Conflict(adapter.FieldSessionToken)
 		}
 		return se, failure(err)
@@ -38,23 +38,9 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 
 // createForeign stores a session with its guard, which expires with it.
 func (s *store) createForeign(ctx context.Context, session item) error {
-	at := s.keyOf(session)
-	c := &claim{
-		guard: s.place(item{
-			fieldUserID: session[fieldUserID], fieldExpires: session[fieldExpires], fieldStamp: session[fieldStamp],
-		}, recordGuard(at.sort)),
-		field: adapter.FieldSessionToken,
-		leads: func(ctx context.Context, guard item) (bool, error) {
-			_, err := s.get(ctx, key{userPartition(text(guard[fieldUserID])), at.sort})
-			return err == nil, absence(err)
-		},
-	}
-	return s.transact(ctx, func() ([]step, error) {
-		return []step{
-			s.create(session, "", func(context.Context, item) error { return adapter.Conflict(adapter.FieldSessionToken) }),
-			c.step(s),
-		}, nil
-	})
+	c := s.claimRecord(session, adapter.FieldSessionToken)
+	c.guard[fieldExpires] = session[fieldExpires]
+	return s.transact(ctx, func() ([]step, error) { return c.steps(s), nil })
 }
 
 // ownerOf returns whose session a token opens, if there is one. A token that the
@@ -70,7 +56,9 @@ func (s *store) ownerOf(ctx context.Context, token string) (string, error) {
 			return "", err
 		}
 		for _, it := range found {
-			return text(it[fieldUserID]), nil
+			if k := s.keyOf(it); k.sort == sort {
+				return inPartitionOf(k), nil
+			}
 		}
 	}
 	guard, err := s.get(ctx, recordGuard(sort))
@@ -86,7 +74,7 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 	switch {
 	case err != nil:
 		return adapter.Session{}, adapter.User{}, failure(err)
-	case session == nil || user == nil || text(session[sessionToken]) != s.kept(token):
+	case session == nil || user == nil || !s.isOf(session, token):
 		return adapter.Session{}, adapter.User{}, adapter.ErrNotFound
 	}
 	se, err := s.decodeSession(session)
@@ -111,28 +99,35 @@ func (s *store) kept(token string) string {
 	return ""
 }
 
-// opens returns the condition that a session is that of a token, and has not expired.
-func (s *store) opens(token string, now time.Time) func(*expression) string {
+// isOf reports whether a session is that of a token.
+func (s *store) isOf(session item, token string) bool {
+	stored, isText := session[sessionToken].(*types.AttributeValueMemberS)
+	if kept := s.kept(token); kept != "" {
+		return isText && stored.Value == kept
+	}
+	return !isText
+}
+
+// opens returns the condition that a session is that of a token, and another one.
+func (s *store) opens(token string, also func(*expression) string) func(*expression) string {
 	return func(e *expression) string {
 		name := e.name(sessionToken)
 		if kept := s.kept(token); kept != "" {
-			return name + "=" + e.value(str(kept)) + " AND " + live(now)(e)
+			return name + "=" + e.value(str(kept)) + " AND " + also(e)
 		}
-		return "attribute_not_exists(" + name + ") AND " + live(now)(e)
+		return "NOT attribute_type(" + name + "," + e.value(str("S")) + ") AND " + also(e)
 	}
 }
 
-// live returns the condition that a session has not expired. Its expiry may have been
-// written by somebody else, with a fraction or as text. Text without a fraction is
-// greater than the same second with one.
+// live returns the condition that a session has not expired. It knows numbers of seconds,
+// which the Auth.js adapter writes with a fraction.
 func live(now time.Time) func(*expression) string {
 	return func(e *expression) string {
 		expires, ms := e.name(fieldExpires), e.name(fieldMillis)
 		fraction := &types.AttributeValueMemberN{Value: strconv.FormatFloat(float64(now.UnixMilli())/1000, 'f', 3, 64)}
-		return "((" + expires + ">" + e.value(fraction) +
+		return expires + ">" + e.value(fraction) + " AND " + expires + "<=" + e.value(number(maxSeconds)) +
 			" AND (" + expires + "<>" + e.value(number(seconds(now))) +
-			" OR attribute_not_exists(" + ms + ") OR " + ms + ">" + e.value(number(now.UnixMilli())) + "))" +
-			" OR (" + expires + ">" + e.value(timestamp(now)) + " AND " + expires + "<>" + e.value(str(now.Format(isoSecond))) + "))"
+			" OR attribute_not_exists(" + ms + ") OR " + ms + ">" + e.value(number(now.UnixMilli())) + ")"
 	}
 }
 
@@ -160,18 +155,32 @@ func (s *store) updateSession(ctx context.Context, k key, token string, c *chang
 	if c.many() {
 		return s.rewriteSession(ctx, k, token, c, now)
 	}
-	it, ok, err := s.updateItem(ctx, k, c, s.opens(token, now))
-	switch {
-	case isTooLarge(err):
-		return nil, tooLarge("Session")
-	case err != nil:
-		return nil, err
-	case len(it) == 0 || text(it[sessionToken]) != s.kept(token):
-		return nil, adapter.ErrNotFound
-	case !ok && stampOf(it) != text(c.set[fieldStamp]): // else an attempt whose reply was lost has ended the session
-		return nil, adapter.ErrExpired
+	it, ok, err := s.updateItem(ctx, k, c, s.opens(token, live(now)))
+	for r := newRetrier(); err == nil && !ok; {
+		if err := s.isLive(it, token, now); err != nil {
+			return nil, err
+		}
+		// It is, by an expiry that another program wrote.
+		if it, ok, err = s.updateItem(ctx, k, c, s.opens(token, is(fieldExpires, it))); err == nil && !ok {
+			err = r.again(ctx, errChanged)
+		}
 	}
-	return it, nil
+	if isTooLarge(err) {
+		return nil, tooLarge("Session")
+	}
+	return it, err
+}
+
+// isLive returns why a session does not open, if it does not.
+func (s *store) isLive(it item, token string, now time.Time) error {
+	if len(it) == 0 || !s.isOf(it, token) {
+		return adapter.ErrNotFound
+	}
+	se, err := s.decodeSession(it)
+	if err == nil && !now.Before(se.Expires) {
+		err = adapter.ErrExpired
+	}
+	return err
 }
 
 // rewriteSession makes changes that are too many for an update expression.
@@ -182,17 +191,11 @@ func (s *store) rewriteSession(ctx context.Context, k key, token string, c *chan
 	}
 	var after item
 	err = s.transact(ctx, func() ([]step, error) {
-		se, err := s.decodeSession(current)
-		switch {
-		case err != nil:
+		if err := s.isLive(current, token, now); err != nil {
 			return nil, err
-		case text(current[sessionToken]) != s.kept(token):
-			return nil, adapter.ErrNotFound
-		case !now.Before(se.Expires):
-			return nil, adapter.ErrExpired
 		}
 		after = c.apply(current)
-		return []step{s.replace(after, stampOf(current), refresh(&current))}, checkSize("Session", after)
+		return []step{s.replaceRead(after, current, refresh(&current))}, checkSize("Session", after)
 	})
 	return after, err
 }
@@ -218,7 +221,8 @@ func (s *store) ownerFor(ctx context.Context, token string, expires *time.Time) 
 // DeleteSession takes one call, and two for a token that was made elsewhere.
 func (s *store) DeleteSession(ctx context.Context, token string) error {
 	if id, generated := adapter.ParseSessionToken(token); generated {
-		return failure(s.deleteSession(ctx, s.sessionKey(id, token)))
+		_, err := s.deleteSession(ctx, s.sessionKey(id, token))
+		return failure(err)
 	}
 	id, err := s.ownerOf(ctx, token)
 	if errors.Is(err, adapter.ErrNotFound) {
@@ -227,24 +231,27 @@ func (s *store) DeleteSession(ctx context.Context, token string) error {
 	if err != nil {
 		return failure(err)
 	}
-	return failure(s.disown(ctx, owned{record: item{fieldUserID: str(id)}, at: s.sessionKey(id, token)}))
+	return failure(absence(s.disown(ctx, s.sessionKey(id, token))))
 }
 
 // deleteSession deletes a session, and then its guard if it has one. A guard that is
 // left by a cut leads nowhere, and its place is taken by who wants the token.
-func (s *store) deleteSession(ctx context.Context, k key) error {
+func (s *store) deleteSession(ctx context.Context, k key) (there bool, err error) {
 	out, err := try(ctx, func() (*dynamodb.DeleteItemOutput, error) {
 		return s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 			TableName: s.table, Key: s.attributes(k), ConditionExpression: isThere, ExpressionAttributeNames: s.pkNames, ReturnValues: allOld,
 		})
 	})
 	if errors.As(err, new(*types.ConditionalCheckFailedException)) {
-		return nil
+		return false, nil
 	}
-	if err != nil || out.Attributes[fieldGuard] == nil {
-		return err
+	if err != nil {
+		return false, err
 	}
-	return s.deleteGuards(ctx, text(out.Attributes[fieldUserID]), []key{recordGuard(k.sort)})
+	if out.Attributes[fieldGuard] != nil {
+		err = s.deleteGuards(ctx, inPartitionOf(k), []key{recordGuard(k.sort)})
+	}
+	return true, err
 }
 
 // deleteGuards deletes the guards of a user's sessions that are gone. One that is
@@ -272,43 +279,30 @@ func (s *store) deleteGuards(ctx context.Context, userID string, guards []key) e
 }
 
 func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
-	items, err := s.all(ctx, userID, prefixSession)
-	if err != nil {
-		return nil, failure(err)
-	}
-	now, all := s.options.Now(), make([]adapter.Session, 0, len(items))
-	for _, it := range items {
-		se, err := s.decodeSession(it)
-		if err != nil {
-			return nil, err
-		}
-		if now.Before(se.Expires) {
-			all = append(all, se)
-		}
-	}
-	return all, nil
+	all, err := listOwned(ctx, s, userID, prefixSession, s.decodeSession)
+	now := s.options.Now()
+	return slices.DeleteFunc(all, func(se adapter.Session) bool { return !now.Before(se.Expires) }), err
 }
 
+// DeleteSessionByID takes one call for a session whose key has its ID, and else looks for
+// it among those of the user: a token that is stored as it is is not known from its ID.
 func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
-	k := key{userPartition(userID), sessionSort(sessionID)}
-	if s.options.PlainSessionTokens {
-		var err error
-		if k, err = s.keyByID(ctx, userID, sessionID); err != nil || k == (key{}) {
+	if !s.options.PlainSessionTokens {
+		if there, err := s.deleteSession(ctx, key{userPartition(userID), sessionSort(sessionID)}); there || err != nil {
 			return failure(err)
 		}
 	}
-	return failure(s.deleteSession(ctx, k))
-}
-
-// keyByID returns where the session with an ID is, among those of a user.
-func (s *store) keyByID(ctx context.Context, userID, sessionID string) (key, error) {
 	items, err := s.all(ctx, userID, prefixSession)
+	if err != nil {
+		return failure(err)
+	}
 	for _, it := range items {
-		if s.sessionIDOf(it) == sessionID {
-			return s.keyOf(it), nil
+		if s.isRecord(it) && s.sessionIDOf(it) == sessionID {
+			_, err = s.deleteSession(ctx, s.keyOf(it))
+			return failure(err)
 		}
 	}
-	return key{}, err
+	return nil
 }
 
 // DeleteSessions takes a call for each megabyte of sessions, and one for each 25.
@@ -317,13 +311,13 @@ func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...strin
 	for i, token := range keep {
 		kept[i] = sessionSort(s.options.SessionKey(token))
 	}
-	q := query{partition: userPartition(userID), prefix: prefixSession, fields: s.keyFields(fieldGuard)}
+	q := query{partition: userPartition(userID), prefix: prefixSession, fields: s.keyFields(fieldType, fieldStamp, sessionToken, fieldExpires, fieldGuard)}
 	for {
 		items, next, err := s.page(ctx, q)
 		if err != nil {
 			return failure(err)
 		}
-		items = slices.DeleteFunc(items, func(it item) bool { return slices.Contains(kept, s.keyOf(it).sort) })
+		items = slices.DeleteFunc(items, func(it item) bool { return !s.isRecord(it) || slices.Contains(kept, s.keyOf(it).sort) })
 		if err := s.deleteSessionItems(ctx, userID, items); err != nil {
 			return failure(err)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -61,46 +62,72 @@ func (s *store) see(v *survey, it item) {
 	var err error
 	switch {
 	case inUser && k == userKey(id):
-		_, err = s.decodeUser(it)
 		s.seeUser(v, id, it)
 	case inUser:
 		err = s.seeOwned(v, id, k, it)
-	case k.sort == sortGuard:
+	case k.sort == sortGuard && isGuard(it) && guards(k):
 		v.guards[k] = guard{text(it[fieldUserID]), stampOf(it)}
-	case strings.HasPrefix(k.partition, prefixToken):
-		_, err = decodeToken(it)
+	case strings.HasPrefix(k.partition, prefixToken) && hasPrefix(k, prefixToken):
+		_, err = s.decodeToken(it)
 	}
 	if err != nil {
 		v.unread = append(v.unread, err)
 	}
 }
 
+// guards reports whether a key is one of a guard of this package: what else lies in the
+// table is not its business.
+func guards(k key) bool {
+	for _, prefix := range []string{prefixEmail, prefixAccount, prefixAuthenticator, prefixSession} {
+		if strings.HasPrefix(k.partition, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// isGuard reports whether an item was written as a guard.
+func isGuard(it item) bool { return text(it[fieldUserID]) != "" && stampOf(it) != "" }
+
 func (s *store) seeUser(v *survey, id string, it item) {
-	u := &person{text(it[userEmail]), text(it[s.options.IndexPartitionKey]), stampOf(it), isGhost(it)}
+	u := &person{text(it[userEmail]), text(it[s.options.IndexPartitionKey]), stampOf(it), s.isGhost(it)}
 	v.users[id] = u
 	if email := adapter.NormalizeEmail(u.email); email != "" {
 		v.emails[email] = append(v.emails[email], id)
 	}
 }
 
-// isGhost reports whether an item in the place of a user is none that was created.
-func isGhost(user item) bool { return text(user[fieldType]) != typeUser }
+// isGhost reports whether an item in the place of a user is what an update of a user who is
+// not there has made: it has nothing that a user is known by, and nothing that an
+// application gave it.
+func (s *store) isGhost(user item) bool {
+	for name, v := range user {
+		switch name {
+		case s.options.PartitionKey, s.options.SortKey, fieldID, fieldUpdated, userVerified:
+			continue
+		}
+		if _, null := v.(*types.AttributeValueMemberNULL); !null && !strings.HasPrefix(name, reserved) {
+			return false
+		}
+	}
+	return true
+}
 
 // seeOwned takes note of what is in the partition of a user. What is not of this layout
 // belongs to the user too.
 func (s *store) seeOwned(v *survey, id string, k key, it item) (err error) {
 	v.owns[id]++
 	switch {
-	case strings.HasPrefix(k.sort, prefixAccount):
+	case !s.isRecord(it):
+		return nil
+	case hasPrefix(k, prefixAccount):
 		_, err = s.decodeAccount(it)
-		v.owned[k] = "account " + text(it[accountProvider]) + " " + text(it[accountID])
-	case strings.HasPrefix(k.sort, prefixSession):
+	case hasPrefix(k, prefixSession):
 		_, err = s.decodeSession(it)
-		v.owned[k] = "session " + s.sessionIDOf(it)
-	case strings.HasPrefix(k.sort, prefixAuthenticator):
-		_, err = decodeAuthenticator(it)
-		v.owned[k] = "authenticator " + text(it[credentialID])
+	case hasPrefix(k, prefixAuthenticator):
+		_, err = s.decodeAuthenticator(it)
 	}
+	v.owned[k] = s.describe(it)
 	if isOwned(k) {
 		v.accounts[k.sort] = append(v.accounts[k.sort], id)
 	}

@@ -3,6 +3,9 @@ package dynamodb
 import (
 	"context"
 	"errors"
+	"maps"
+	"reflect"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -21,21 +24,27 @@ type step struct {
 	// It returns the error that the call ends with, or nil if the transaction is to be
 	// built anew and tried again.
 	failed func(ctx context.Context, old item) error
+	stamp  string // of the item that it writes
 }
 
 // transact does all steps or none. Steps are built for each try. A request whose
-// reply was lost is repeated by the SDK with its ClientRequestToken, and answered as
-// the first one was.
+// reply was lost is repeated with its ClientRequestToken, by the SDK or, if the service
+// was busy then, here, and answered as the first one was. The token is good for ten
+// minutes; after that, and if the steps are not the same any more, the stamps tell.
 func (s *store) transact(ctx context.Context, build func() ([]step, error)) error {
 	r := newRetrier()
+	in := &dynamodb.TransactWriteItemsInput{}
 	for {
 		steps, err := build()
 		if err != nil || len(steps) == 0 {
 			return err
 		}
-		in := &dynamodb.TransactWriteItemsInput{ClientRequestToken: aws.String(newStamp())}
-		for _, st := range steps {
-			in.TransactItems = append(in.TransactItems, st.write)
+		writes := make([]types.TransactWriteItem, len(steps))
+		for i, st := range steps {
+			writes[i] = st.write
+		}
+		if !reflect.DeepEqual(in.TransactItems, writes) {
+			in = &dynamodb.TransactWriteItemsInput{ClientRequestToken: aws.String(newStamp()), TransactItems: writes}
 		}
 		_, err = s.client.TransactWriteItems(ctx, in)
 		if err == nil {
@@ -55,18 +64,27 @@ func (s *store) transact(ctx context.Context, build func() ([]step, error)) erro
 }
 
 // outcome returns whether a transaction that failed is worth another try, and if it is
-// not, the error.
+// not, the error. There is none if it failed because it was done before.
 func outcome(ctx context.Context, err error, steps []step) (again bool, end error) {
 	var canceled *types.TransactionCanceledException
 	if !errors.As(err, &canceled) {
 		return busy(err), err
 	}
-	again = busy(err)
+	unmet := map[int]item{}
 	for i, reason := range canceled.CancellationReasons {
-		if aws.ToString(reason.Code) != "ConditionalCheckFailed" || i >= len(steps) || steps[i].failed == nil {
+		if aws.ToString(reason.Code) == "ConditionalCheckFailed" && i < len(steps) {
+			if stamp := steps[i].stamp; stamp != "" && stampOf(reason.Item) == stamp {
+				return false, nil
+			}
+			unmet[i] = reason.Item
+		}
+	}
+	again = busy(err)
+	for _, i := range slices.Sorted(maps.Keys(unmet)) {
+		if steps[i].failed == nil {
 			continue
 		}
-		if end := steps[i].failed(ctx, reason.Item); end != nil {
+		if end := steps[i].failed(ctx, unmet[i]); end != nil {
 			return false, end
 		}
 		again = true
@@ -75,31 +93,23 @@ func outcome(ctx context.Context, err error, steps []step) (again bool, end erro
 }
 
 // create is a step that makes an item where there is none, or in the place of one
-// that has the stale stamp.
-func (s *store) create(it item, stale string, failed func(context.Context, item) error) step {
+// that was read.
+func (s *store) create(it, read item, failed func(context.Context, item) error) step {
 	put := &types.Put{
 		TableName: s.table, Item: it, ConditionExpression: isAbsent, ExpressionAttributeNames: s.pkNames,
 		ReturnValuesOnConditionCheckFailure: oldOnFailure,
 	}
-	if stale != "" {
-		put.ConditionExpression, put.ExpressionAttributeNames, put.ExpressionAttributeValues = s.isStamped(stale)
+	if read != nil {
+		put.ConditionExpression, put.ExpressionAttributeNames, put.ExpressionAttributeValues = s.asRead(read)
 	}
-	return step{types.TransactWriteItem{Put: put}, failed}
+	return step{write: types.TransactWriteItem{Put: put}, failed: failed, stamp: stampOf(it)}
 }
 
-// isStamped returns the condition that an item is the one with a stamp, or is not
-// there any more.
-func (s *store) isStamped(stamp string) (*string, map[string]string, item) {
-	return aws.String("attribute_not_exists(#pk) OR #s=:s"),
-		map[string]string{"#pk": s.options.PartitionKey, "#s": fieldStamp}, item{":s": str(stamp)}
-}
-
-// replace is a step that puts an item in the place of the one with a stamp, or of one
-// without any if the stamp is "".
-func (s *store) replace(it item, stamp string, failed func(context.Context, item) error) step {
+// replaceRead is a step that puts an item in the place of one which is as it was read.
+func (s *store) replaceRead(it, read item, failed func(context.Context, item) error) step {
 	put := &types.Put{TableName: s.table, Item: it, ReturnValuesOnConditionCheckFailure: oldOnFailure}
-	put.ConditionExpression, put.ExpressionAttributeNames, put.ExpressionAttributeValues = s.stillStamped(stamp)
-	return step{types.TransactWriteItem{Put: put}, failed}
+	put.ConditionExpression, put.ExpressionAttributeNames, put.ExpressionAttributeValues = s.asRead(read)
+	return step{write: types.TransactWriteItem{Put: put}, failed: failed, stamp: stampOf(it)}
 }
 
 // stillStamped returns the condition that an item is there and has a stamp, or has
@@ -125,35 +135,35 @@ func refresh(current *item) func(context.Context, item) error {
 }
 
 // change is a step that changes an item which has a stamp still: field by field, so
-// that a field which the Auth.js adapter changes meanwhile stays, or by putting after
+// that a field which the Auth.js adapter changes meanwhile stays, or by putting another
 // in its place if the fields are too many.
-func (s *store) change(k key, c *changes, after item, stamp string, failed func(context.Context, item) error) step {
+func (s *store) change(k key, c *changes, read item, failed func(context.Context, item) error) step {
 	if c.many() {
-		return s.replace(after, stamp, failed)
+		return s.replaceRead(c.apply(read), read, failed)
 	}
-	condition, names, values := s.stillStamped(stamp)
+	condition, names, values := s.stillStamped(stampOf(read))
 	e := expression{names: names, values: values}
 	if values == nil {
 		e.values = item{}
 	}
 	update := c.update(&e)
-	return step{types.TransactWriteItem{Update: &types.Update{
+	return step{write: types.TransactWriteItem{Update: &types.Update{
 		TableName: s.table, Key: s.attributes(k), UpdateExpression: &update, ConditionExpression: condition,
 		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values, ReturnValuesOnConditionCheckFailure: oldOnFailure,
-	}}, failed}
+	}}, failed: failed, stamp: c.stamp()}
 }
 
 // remove is a step that deletes an item, if it is there.
 func (s *store) remove(k key) step {
-	return step{types.TransactWriteItem{Delete: &types.Delete{TableName: s.table, Key: s.attributes(k)}}, nil}
+	return step{write: types.TransactWriteItem{Delete: &types.Delete{TableName: s.table, Key: s.attributes(k)}}}
 }
 
 // removeOf is a step that deletes an item of a user's, or nothing if it is not there.
 func (s *store) removeOf(userID string, k key, failed func(context.Context, item) error) step {
-	return step{types.TransactWriteItem{Delete: &types.Delete{
+	return step{write: types.TransactWriteItem{Delete: &types.Delete{
 		TableName: s.table, Key: s.attributes(k), ConditionExpression: aws.String("attribute_not_exists(#pk) OR #u=:u"),
 		ExpressionAttributeNames:            map[string]string{"#pk": s.options.PartitionKey, "#u": fieldUserID},
 		ExpressionAttributeValues:           item{":u": str(userID)},
 		ReturnValuesOnConditionCheckFailure: oldOnFailure,
-	}}, failed}
+	}}, failed: failed}
 }

@@ -2,7 +2,6 @@ package dynamodb
 
 import (
 	"context"
-	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -27,7 +26,7 @@ func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Accou
 	if err != nil {
 		return err
 	}
-	records, claims := []item{user}, []*claim(nil)
+	var claims []*claim
 	if u.Email != "" {
 		claims = append(claims, s.claimEmail(u.Email, u.ID, stamp))
 	}
@@ -36,16 +35,13 @@ func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Accou
 		if err != nil {
 			return err
 		}
-		records, claims = append(records, account), append(claims, s.claimRecord(account, adapter.FieldAccount))
+		claims = append(claims, s.claimRecord(account, adapter.FieldAccount))
 	}
 	var swept string // the stamp of the tombstone after which nothing was left
 	return s.transact(ctx, func() ([]step, error) {
-		steps := []step{s.create(records[0], "", func(context.Context, item) error { return adapter.Conflict(adapter.FieldUserID) })}
+		steps := []step{s.create(user, nil, func(context.Context, item) error { return adapter.Conflict(adapter.FieldUserID) })}
 		for _, c := range claims {
-			steps = append(steps, c.step(s))
-		}
-		for _, r := range records[1:] {
-			steps = append(steps, s.create(r, "", func(context.Context, item) error { return adapter.Conflict(adapter.FieldAccount) }))
+			steps = append(steps, c.steps(s)...)
 		}
 		if adapter.IsNewID(ctx) {
 			return steps, nil
@@ -67,58 +63,48 @@ func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
 	return s.decodeUser(it)
 }
 
-// GetUserByEmail takes two calls, or three for a user without a guard, which the
+// GetUserByEmail takes two calls, or up to four for a user without a guard, which the
 // Auth.js adapter has made: the index is asked after the guard, and believed only if
 // the user agrees.
 func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
-	id, err := s.userIDByEmail(ctx, email)
-	if err != nil {
-		return adapter.User{}, failure(err)
-	}
-	u, err := s.GetUser(ctx, id)
-	if err == nil && u.Email != email {
-		return adapter.User{}, adapter.ErrNotFound
-	}
-	return u, err
-}
-
-func (s *store) userIDByEmail(ctx context.Context, email string) (string, error) {
 	guard, err := s.get(ctx, emailGuard(email))
-	if !errors.Is(err, adapter.ErrNotFound) {
-		return text(guard[fieldUserID]), err
+	if err == nil {
+		var u adapter.User
+		if u, err = s.GetUser(ctx, text(guard[fieldUserID])); err == nil && u.Email == email {
+			return u, nil
+		}
+	}
+	if absence(err) != nil {
+		return adapter.User{}, failure(err)
 	}
 	found, err := s.indexed(ctx, prefixUser+email, prefixUser+email)
 	if err != nil {
-		return "", err
+		return adapter.User{}, failure(err)
 	}
 	for _, it := range found { // one who gave the address up has its key still
-		if text(it[userEmail]) == email {
-			return text(it[fieldID]), nil
+		id := inPartitionOf(s.keyOf(it))
+		if s.keyOf(it) != userKey(id) || text(it[userEmail]) != email {
+			continue
+		}
+		u, err := s.GetUser(ctx, id)
+		if err == nil && u.Email == email {
+			return u, nil
+		}
+		if absence(err) != nil {
+			return adapter.User{}, err
 		}
 	}
-	return "", adapter.ErrNotFound
+	return adapter.User{}, adapter.ErrNotFound
 }
 
-// GetUserByAccount takes two calls: the account's guard, and then the user. Where the
-// Auth.js adapter may write too, the second reads the account with the user, since
-// that adapter unlinks accounts and leaves their guards.
+// GetUserByAccount takes two calls: the account's guard, and then the account with its
+// user.
 func (s *store) GetUserByAccount(ctx context.Context, k adapter.AccountKey) (adapter.User, error) {
 	found, err := s.findAccount(ctx, k)
 	if err != nil {
 		return adapter.User{}, failure(err)
 	}
-	id := text(found.record[fieldUserID])
-	if !found.guarded || s.options.NoIndex {
-		return s.GetUser(ctx, id)
-	}
-	user, account, err := s.getTwo(ctx, userKey(id), key{userPartition(id), accountSort(k)}, true)
-	if err != nil {
-		return adapter.User{}, failure(err)
-	}
-	if user == nil || account == nil {
-		return adapter.User{}, adapter.ErrNotFound
-	}
-	return s.decodeUser(user)
+	return s.decodeUser(found.user)
 }
 
 func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
@@ -162,13 +148,13 @@ func (s *store) rewriteUser(ctx context.Context, id string, c *changes, email *s
 		if err := checkSize("User", after); err != nil {
 			return nil, err
 		}
-		steps := []step{s.change(userKey(id), c, after, stampOf(current), refresh(&current))}
+		steps := []step{s.change(userKey(id), c, current, refresh(&current))}
 		old := text(current[userEmail])
 		if email == nil || old == *email {
 			return steps, nil
 		}
 		if claimed != nil {
-			steps = append(steps, claimed.step(s))
+			steps = append(steps, claimed.steps(s)...)
 		}
 		if old != "" && old != foreign {
 			steps = append(steps, s.removeOf(id, emailGuard(old), func(context.Context, item) error {
@@ -186,14 +172,14 @@ func (s *store) rewriteUser(ctx context.Context, id string, c *changes, email *s
 func (s *store) rise(id, swept string, failed func(context.Context, item) error) step {
 	at := s.attributes(tombstoneKey(id))
 	if swept == "" {
-		return step{types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+		return step{write: types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
 			TableName: s.table, Key: at, ConditionExpression: isAbsent, ExpressionAttributeNames: s.pkNames,
 			ReturnValuesOnConditionCheckFailure: oldOnFailure,
-		}}, failed}
+		}}, failed: failed}
 	}
-	return step{types.TransactWriteItem{Delete: &types.Delete{
+	return step{write: types.TransactWriteItem{Delete: &types.Delete{
 		TableName: s.table, Key: at, ConditionExpression: aws.String("#s=:s"),
 		ExpressionAttributeNames: map[string]string{"#s": fieldStamp}, ExpressionAttributeValues: item{":s": str(swept)},
 		ReturnValuesOnConditionCheckFailure: oldOnFailure,
-	}}, failed}
+	}}, failed: failed}
 }

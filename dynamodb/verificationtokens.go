@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -13,42 +12,69 @@ import (
 
 func (s *store) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
 	taken, err := s.put(ctx, s.encodeToken(t, newStamp()))
-	if err == nil && taken != nil {
+	if taken {
 		err = adapter.Conflict(adapter.FieldVerificationToken)
 	}
 	return t, failure(err)
 }
 
-// once has a client make one attempt: the second one of a call that takes something
-// away would find nothing, and could not tell who took it.
-func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
-
-// UseVerificationToken is not repeated if its reply is lost: it is then ErrUnavailable,
-// and the token may be used up.
+// UseVerificationToken is not repeated if its reply is lost, since who took the token
+// could not be told: it is then ErrUnavailable, and the token may be used up. A token whose
+// expiry another program wrote takes a second call: one that cannot be read is not used up.
 func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
-	out, err := try(ctx, func() (*dynamodb.DeleteItemOutput, error) {
-		return s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-			TableName: s.table, Key: s.attributes(tokenKey(identifier, token)),
-			ConditionExpression: isThere, ExpressionAttributeNames: s.pkNames, ReturnValues: allOld,
-		}, once)
-	})
-	if errors.As(err, new(*types.ConditionalCheckFailedException)) {
-		return adapter.VerificationToken{}, adapter.ErrNotFound
+	k := tokenKey(identifier, token)
+	it, ok, err := s.take(ctx, k, hasSeconds)
+	for r := newRetrier(); err == nil && !ok; {
+		if len(it) == 0 {
+			return adapter.VerificationToken{}, adapter.ErrNotFound
+		}
+		if _, err := s.decodeToken(it); err != nil {
+			return adapter.VerificationToken{}, err
+		}
+		if it, ok, err = s.take(ctx, k, is(fieldExpires, it)); err == nil && !ok {
+			err = r.again(ctx, errChanged)
+		}
 	}
 	if err != nil {
 		return adapter.VerificationToken{}, failure(err)
 	}
-	t, err := decodeToken(out.Attributes)
+	t, err := s.decodeToken(it)
 	if err == nil && !s.options.Now().Before(t.Expires) {
 		return adapter.VerificationToken{}, adapter.ErrExpired
 	}
 	return t, err
 }
 
+// hasSeconds is the condition that an expiry is a number of seconds.
+func hasSeconds(e *expression) string {
+	return e.name(fieldExpires) + " BETWEEN " + e.value(number(0)) + " AND " + e.value(number(maxSeconds))
+}
+
+// take deletes an item, and returns it, if a condition holds. If it does not, the item is
+// returned as it is, nil if there is none, and false.
+func (s *store) take(ctx context.Context, k key, condition func(*expression) string) (it item, ok bool, err error) {
+	e := expression{names: map[string]string{"#pk": s.options.PartitionKey}, values: item{}}
+	text := *isThere + " AND " + condition(&e)
+	out, err := try(ctx, func() (*dynamodb.DeleteItemOutput, error) {
+		return s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+			TableName: s.table, Key: s.attributes(k), ConditionExpression: &text, ExpressionAttributeNames: e.names,
+			ExpressionAttributeValues: e.values, ReturnValues: allOld, ReturnValuesOnConditionCheckFailure: oldOnFailure,
+		}, once)
+	})
+	var failed *types.ConditionalCheckFailedException
+	switch {
+	case errors.As(err, &failed):
+		return failed.Item, false, nil
+	case err != nil:
+		return nil, false, err
+	}
+	return out.Attributes, true, nil
+}
+
 // DeleteVerificationTokens takes two calls, and one more for each 25 tokens, since
 // DynamoDB deletes by key.
 func (s *store) DeleteVerificationTokens(ctx context.Context, identifier string) error {
-	q := query{partition: prefixToken + identifier, fields: s.keyFields()}
+	q := query{partition: prefixToken + identifier, prefix: prefixToken, fields: s.keyFields()}
 	for {
 		items, next, err := s.page(ctx, q)
 		if err != nil {

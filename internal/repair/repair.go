@@ -4,6 +4,7 @@ package repair
 
 import (
 	"context"
+	"errors"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -29,16 +30,30 @@ func Problems(found []Finding) []adapter.SchemaProblem {
 }
 
 // All mends what was found, one after the other, unless it is a dry run. It returns what
-// it has come to: with an error, those before the one that could not be mended.
+// it has come to. What cannot be mended is left to a person, and is no reason not to mend
+// the rest, unless the context has ended or the store is not available: that is an error.
 func All(ctx context.Context, found []Finding, dryRun bool) ([]adapter.Repair, error) {
 	var all []adapter.Repair
 	for _, f := range found {
 		if !dryRun && f.Mend != nil {
-			if err := f.Mend(ctx); err != nil {
+			err := f.Mend(ctx)
+			if err != nil && (ctx.Err() != nil || errors.Is(err, adapter.ErrUnavailable)) {
 				return all, err
+			}
+			if err != nil {
+				f.Action, f.Detail = "", f.Detail+"; Repair could not: "+safe(ctx, err)
 			}
 		}
 		all = append(all, f.Repair)
 	}
 	return all, nil
+}
+
+// safe returns the text of an error without what a driver quotes.
+func safe(ctx context.Context, err error) string {
+	var e *adapter.Error
+	if errors.As(adapter.WrapError(ctx, "", "Repair", err), &e) {
+		err = e.Err
+	}
+	return err.Error()
 }
