@@ -97,16 +97,14 @@ func (s *store) apply(ctx context.Context) error {
 		}
 		p := problems[0]
 		if p.mend == nil {
-			return adapter.Caused(fmt.Errorf("%s %s", p.Object, p.Detail), errSchema)
+			return adapter.Setup(p.Object, p.Detail)
 		}
 		if err := p.mend(ctx); err != nil && !raced(err) {
 			return err
 		}
 	}
-	return adapter.Caused(adapter.ErrUnavailable, errSchema)
+	return unavailableSince("the table is being changed by somebody else, or the account has reached a quota")
 }
-
-var errSchema = errors.New("the table is not as it must be")
 
 // raced reports whether somebody else is changing the table.
 func raced(err error) bool {
