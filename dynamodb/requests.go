@@ -88,7 +88,7 @@ func (r *requests) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteIt
 
 func (r *requests) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
 	out, err := write(ctx, r, r.client.DeleteItem, in, o)
-	if err == nil && in.ReturnValues == allOld && len(out.Attributes) == 0 && requires(in.ConditionExpression, isThere) {
+	if err == nil && in.ReturnValues == allOld && len(out.Attributes) == 0 && in.ConditionExpression != nil && !requires(in.ConditionExpression, isAbsent) {
 		err = errNoOld
 	}
 	return out, r.withOld(ctx, err, condition{in.Key, in.ConditionExpression, in.ReturnValuesOnConditionCheckFailure})
