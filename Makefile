@@ -14,6 +14,8 @@ ENGINES = mongo dynamodb fauna redis
 # Not in go.mod, so that those who import authstore don't get it.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
+GOLANGCI    = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
 FUZZTIME     = 5s
 MIN_COVERAGE = 95
 
@@ -80,6 +82,10 @@ lint: ## Check the format, go vet, staticcheck and go.mod
 	go vet ./...
 	$(STATICCHECK) ./...
 	go mod tidy -diff
+
+.PHONY: golangci
+golangci: ## Run golangci-lint, whose build takes minutes (.golangci.yml)
+	$(GOLANGCI) run ./...
 
 .PHONY: fmt
 fmt: ## Format the Go code and tidy go.mod

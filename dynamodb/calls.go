@@ -50,11 +50,13 @@ func (s *store) getTwo(ctx context.Context, a, b key, consistent bool) (itemA, i
 		if err != nil {
 			return nil, nil, err
 		}
-		for _, it := range out.Responses[s.options.Table] {
-			if s.keyOf(it) == a {
-				itemA = it
-			} else {
-				itemB = it
+		for _, items := range out.Responses { // under the table's name, if it was given by its ARN
+			for _, it := range items {
+				if s.keyOf(it) == a {
+					itemA = it
+				} else {
+					itemB = it
+				}
 			}
 		}
 		if request = out.UnprocessedKeys; len(request) == 0 {

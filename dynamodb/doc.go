@@ -9,11 +9,25 @@
 //	dynamodb://next-auth?region=eu-central-1
 //	dynamodb://next-auth?region=local&endpoint=http://127.0.0.1:8000
 //
-// The host is the table. Other parameters are profile, a profile of the SDK's shared
-// configuration; index, which is [Options.Index]; and with true or false no_index and
-// eventually_consistent. ApplySchema (adapter.Schema) makes the table, or what
-// [CloudFormation] or [Terraform] print does; [Policy] prints what the application must
-// be allowed.
+// Where a URL has its host is the name of the table, in upper and lower case as it is, or
+// its ARN, which has the region in it: dynamodb://arn:aws:dynamodb:eu-central-1:…:table/users.
+// The parameters, with special characters percent-encoded:
+//
+//	region                 where the table is; else the SDK's configuration says
+//	endpoint               the address of the service, if it is another one than the region's
+//	profile                a profile of the SDK's shared configuration
+//	partition_key          Options.PartitionKey
+//	sort_key               Options.SortKey
+//	index                  Options.Index
+//	index_partition_key    Options.IndexPartitionKey
+//	index_sort_key         Options.IndexSortKey
+//	no_index               Options.NoIndex: true or false
+//	eventually_consistent  Options.EventuallyConsistent: true or false
+//	request_timeout        Options.RequestTimeout: a duration such as 5s
+//
+// What is misspelt, given twice or empty is an error that names it. ApplySchema
+// (adapter.Schema) makes the table, or what [CloudFormation] or [Terraform] print does;
+// [Policy] prints what the application must be allowed.
 //
 // # The table
 //
@@ -192,6 +206,39 @@
 // nowhere: to check would take two more write units. It holds nothing either: who wants
 // its account, credential or token gets it, and what is left of the dead goes. If nobody
 // ever had the ID, a user who is given it later finds them.
+//
+// # Time and connections
+//
+// Without an answer a request ends after ten seconds, or [Options.RequestTimeout], or as
+// soon as the context's deadline says, and is adapter.ErrUnavailable. A read is made once
+// more after a second, or half of its time if that is less, over a new connection: one that
+// a NAT or a load balancer has forgotten costs that moment. The other idle connections,
+// which died with it, are closed, those of an HTTP client of the application's with them.
+// The SDK's own client cannot do that; another one with its transport takes its place from
+// then on.
+//
+// # Operation
+//
+// What a person has to mend is adapter.ErrSetup, from any call and from Ping, which reads
+// one key and so needs dynamodb:GetItem only. It says what is wrong and what to do: no
+// credentials, or expired or refused ones; a clock that is wrong; the action and the
+// resource that the IAM policy does not allow; a KMS key that cannot be used; no region; no
+// table or index, and keys of other names; a host that does not exist; TLS against plain
+// text and the other way round; an unknown authority; an answer that is not DynamoDB's.
+// adapter.ErrUnavailable is what another time may be different: throttling, faults of the
+// service, refused and broken connections, an index that is still being built. The
+// service's own error can be had by errors.As.
+//
+// CheckSchema names what of a table is otherwise than it must be. How the table is billed,
+// and its units, are no part of that: [SchemaOptions] are for making it.
+//
+// What answers must return the item for which a condition fails. DAX does not for single
+// writes, nor does DynamoDB Local of before 2023; that is an adapter.ErrSetup as well, by
+// one more delete of nothing at the first condition that fails without an item.
+//
+// The SDK warns in the application's log of each failed condition, since no checksum comes
+// with an error (https://github.com/aws/aws-sdk-go-v2/issues/3545). The adapter has it check
+// the answers that have one.
 //
 // # Sharing the table with the Auth.js adapter
 //

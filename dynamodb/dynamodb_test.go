@@ -10,6 +10,7 @@ import (
 	"time"
 
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"go.uber.org/goleak"
 
 	"github.com/authstore/authstore/adapter"
@@ -71,27 +72,72 @@ func TestOpenRefusesWhatItCannotServe(t *testing.T) {
 	t.Setenv("AWS_REGION", "")
 	t.Setenv("AWS_DEFAULT_REGION", "")
 	t.Setenv("AWS_CONFIG_FILE", "none")
-	for _, url := range []string{
-		"dynamodb://users", "dynamodb://key:hunter2@users?region=local", "dynamodb://users:8000?region=local", "dynamodb://users/path?region=local",
-		"dynamodb:users?region=local", "dynamodb://users?region=local&colour=hunter2", "dynamodb://users?region=local&no_index=hunter2",
-		"dynamodb://users?profile=hunter2",
+	for url, kind := range map[string]error{
+		"dynamodb://key:hunter2@users?region=local": adapter.ErrInvalid, "dynamodb://users?region=local&colour=hunter2": adapter.ErrInvalid,
+		"dynamodb://users?profile=hunter2": adapter.ErrInvalid, "dynamodb://users?region=local&partition_key=email": adapter.ErrInvalid,
+		"dynamodb://users": adapter.ErrSetup, // no region
 	} {
-		a, err := adapter.Open(t.Context(), url)
-		if !errors.Is(err, adapter.ErrInvalid) || a != nil {
-			t.Errorf("%s: got %v, %v, want ErrInvalid", url, a, err)
-		} else if strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%q holds the password", err)
-		}
+		checkRefused(t, url, kind)
+	}
+	t.Setenv("AWS_PROFILE", "hunter2")
+	checkRefused(t, "dynamodb://users?region=local", adapter.ErrSetup)
+	t.Setenv("AWS_CONFIG_FILE", "dynamodb_test.go")
+	checkRefused(t, "dynamodb://users?region=local", adapter.ErrSetup)
+}
+
+func checkRefused(t *testing.T, url string, kind error) {
+	t.Helper()
+	a, err := adapter.Open(t.Context(), url)
+	if !errors.Is(err, kind) || a != nil {
+		t.Errorf("%s: got %v, %v, want %v", url, a, err, kind)
+	} else if strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("%q holds the password", err)
 	}
 }
 
 // A table that is not there is no absence of a record, and the service's error can be
 // had.
 func TestAMissingTable(t *testing.T) {
-	a := dynamodb.New(newClient(t), dynamodb.Options{Table: newTable()})
-	_, err := a.GetUser(t.Context(), "u")
-	if err == nil || errors.Is(err, adapter.ErrNotFound) || errors.Is(err, adapter.ErrUnavailable) || !strings.Contains(err.Error(), "ResourceNotFoundException") {
-		t.Errorf("got %v, want that there is no table", err)
+	table := newTable()
+	a := dynamodb.New(newClient(t), dynamodb.Options{Table: table})
+	_, read := a.GetUser(t.Context(), "u")
+	_, byIndex := a.GetUserByEmail(t.Context(), "ada@example.com")
+	_, write := a.CreateUser(t.Context(), adapter.User{})
+	for call, err := range map[string]error{"GetUser": read, "GetUserByEmail": byIndex, "CreateUser": write} {
+		if !errors.Is(err, adapter.ErrSetup) || errors.Is(err, adapter.ErrNotFound) || errors.Is(err, adapter.ErrUnavailable) ||
+			!strings.Contains(err.Error(), table+" in the region local") || !errors.As(err, new(*types.ResourceNotFoundException)) {
+			t.Errorf("%s: got %v, want that there is no table", call, err)
+		}
+	}
+}
+
+// The names of tables are of upper and lower case, and may be an ARN; other names of keys
+// can be said in a URL as well as in Options.
+func TestTheTableThatAURLNames(t *testing.T) {
+	setCredentials(t)
+	table := "Test-" + newTable()
+	o := dynamodb.Options{Table: table, PartitionKey: "key", SortKey: "range", Index: "byKey", IndexPartitionKey: "a", IndexSortKey: "b"}
+	u, err := withIndex.newStore(t, o).CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
+	check(t, err)
+	made, err := newClient(t).DescribeTable(t.Context(), &awsdynamodb.DescribeTableInput{TableName: &table})
+	check(t, err)
+	for _, name := range []string{table, "/" + *made.Table.TableArn} {
+		a, err := adapter.Open(t.Context(), "dynamodb://"+name+"?region=local&partition_key=key&sort_key=range&index=byKey&index_partition_key=a&index_sort_key=b&endpoint="+
+			url.QueryEscape(engine.DynamoDB(t).URL))
+		check(t, err)
+		got, err := a.GetUserByEmail(t.Context(), "ada@example.com")
+		check(t, err)
+		same(t, "the user", got, u)
+		s, err := a.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: time.Now().Add(time.Hour)})
+		check(t, err)
+		_, got, err = a.GetSessionAndUser(t.Context(), s.SessionToken)
+		check(t, err)
+		same(t, "the session's user", got, u)
+		check(t, a.DeleteSessions(t.Context(), u.ID))
+		if got, _ := problems(t, a); got != "" {
+			t.Errorf("%s: got the problems %q, want none", name, got)
+		}
+		check(t, a.Close())
 	}
 }
 

@@ -1,7 +1,6 @@
 package dynamodb
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -43,26 +42,36 @@ func busy(err error) bool {
 	return errors.As(err, &api) && passing[api.ErrorCode()]
 }
 
-// failure returns an error of the client as one of the contract's kinds.
+// failure returns an error of the client as one of the contract's kinds. What has no code
+// of the service is the network's.
 func failure(err error) error {
 	var api smithy.APIError
 	switch {
 	case err == nil, isKind(err):
 		return err
-	case busy(err), !errors.As(err, &api), unavailable[api.ErrorCode()]:
+	case busy(err):
+		return adapter.Caused(unavailableSince("throttled, or others write the same"), err)
+	case errors.As(err, new(*smithy.SerializationError)), errors.As(err, new(smithy.InvalidParamsError)):
+		return adapter.Caused(errors.New("the AWS SDK does not take the request"), err)
+	case !errors.As(err, &api), isServerFault(err, api):
 		return adapter.Caused(adapter.ErrUnavailable, err)
 	}
 	return adapter.Caused(fmt.Errorf("the service refuses with %s", api.ErrorCode()), err)
 }
 
-// isKind reports whether an error is one of the contract's already.
+// kinds are those of the contract.
+var kinds = []error{
+	adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrClosed, adapter.ErrSetup, adapter.ErrUnreadable,
+}
+
+// isKind reports whether an error is one of the contract's already, or the context's.
 func isKind(err error) bool {
-	for _, kind := range []error{adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnreadable, adapter.ErrUnavailable, adapter.ErrClosed, errSchema} {
+	for _, kind := range kinds {
 		if errors.Is(err, kind) {
 			return true
 		}
 	}
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return ended(err)
 }
 
 // isTooLarge reports whether the service refused an item for its size.

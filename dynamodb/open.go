@@ -2,12 +2,10 @@ package dynamodb
 
 import (
 	"context"
-	"net/http"
-	"net/url"
-	"strconv"
+	"errors"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -24,7 +22,8 @@ type Options struct {
 	adapter.Options
 
 	// The names of the table, its keys, the index and its keys. "" is what the
-	// Auth.js adapter takes: next-auth, pk, sk, GSI1, GSI1PK, GSI1SK.
+	// Auth.js adapter takes: next-auth, pk, sk, GSI1, GSI1PK, GSI1SK. The table may be
+	// given by its ARN, as one of another account must be.
 	Table             string
 	PartitionKey      string
 	SortKey           string
@@ -41,6 +40,11 @@ type Options struct {
 	// for half the read units. A session may then open for a moment after it was
 	// ended, which the contract does not allow. All other reads stay consistent.
 	EventuallyConsistent bool
+
+	// RequestTimeout is how long a request takes at most; without an answer by then the
+	// call is adapter.ErrUnavailable. 0: as long as the context of the call has a deadline
+	// for, or 10 seconds if it has none.
+	RequestTimeout time.Duration
 
 	// Schema is how ApplySchema makes the table, and what CheckSchema wants of it.
 	Schema SchemaOptions
@@ -78,6 +82,12 @@ func (o Options) check() error {
 		}
 		seen[name] = true
 	}
+	if !isTable(o.Table) {
+		return adapter.Invalid("Options.Table", "must be a table's name of 3 to 255 letters, digits, _, - and ., or its ARN")
+	}
+	if o.RequestTimeout < 0 {
+		return adapter.Invalid("Options.RequestTimeout", "must not be negative")
+	}
 	return o.Schema.check()
 }
 
@@ -93,12 +103,14 @@ func New(client Client, o Options) adapter.Adapter {
 
 // store is the contract on a table, for valid input (see adapter.Guard).
 type store struct {
-	client  Client
+	client  Client // requests
 	options Options
 	table   *string
 	keys    map[string]bool // the names of the key attributes
 	pkNames map[string]string
 	close   func() // nil: the client is the application's
+
+	requests *requests
 }
 
 func newStore(client Client, o Options) (*store, error) {
@@ -106,7 +118,8 @@ func newStore(client Client, o Options) (*store, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	s := &store{client: client, options: o, table: &o.Table, keys: map[string]bool{}, pkNames: map[string]string{"#pk": o.PartitionKey}}
+	r := &requests{client: client, options: o}
+	s := &store{client: r, requests: r, options: o, table: &o.Table, keys: map[string]bool{}, pkNames: map[string]string{"#pk": o.PartitionKey}}
 	for _, name := range o.keyNames() {
 		s.keys[name] = true
 	}
@@ -115,71 +128,43 @@ func newStore(client Client, o Options) (*store, error) {
 
 // openURL opens dynamodb://table. It reads the SDK's configuration, and connects to
 // nothing.
-func openURL(ctx context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
-	u, err := adapter.ParseURL(rawURL)
+func openURL(ctx context.Context, raw string, o adapter.Options) (adapter.Adapter, error) {
+	l, err := parseURL(raw, o)
 	if err != nil {
 		return nil, err
 	}
-	options, load, err := parseURL(u, o)
+	cfg, err := config.LoadDefaultConfig(ctx, l.load()...)
 	if err != nil {
-		return nil, err
+		return nil, unconfigured(ctx, err, l)
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, load...)
-	if err != nil {
-		return nil, adapter.Caused(adapter.Invalid("URL", "needs a configuration of the AWS SDK that can be read"), err)
-	}
-	transport := ownTransport(cfg.HTTPClient)
-	cfg.HTTPClient = &http.Client{Transport: transport}
 	if cfg.Region == "" {
-		return nil, adapter.Invalid("URL", "must have a region, or the AWS SDK's configuration must")
+		return nil, errNoRegion
 	}
-	s, err := newStore(dynamodb.NewFromConfig(cfg), options)
+	client := clientOf(cfg.HTTPClient)
+	cfg.HTTPClient = client
+	s, err := newStore(dynamodb.NewFromConfig(cfg, l.client), l.options)
 	if err != nil {
 		return nil, err
 	}
-	s.close = transport.CloseIdleConnections
+	s.close = client.CloseIdleConnections
 	return adapter.Guard(s, backend, s.options.Options), nil
 }
 
-// ownTransport returns a transport like that of a client, which can be closed.
-func ownTransport(client aws.HTTPClient) *http.Transport {
-	buildable, ok := client.(*awshttp.BuildableClient)
-	if !ok {
-		buildable = awshttp.NewBuildableClient()
-	}
-	return buildable.GetTransport()
-}
+// errNoRegion is a client that does not know where the table is.
+var errNoRegion = adapter.Setup("no region is set", "name the table's region by region=… in the URL, AWS_REGION, or the AWS SDK's configuration")
 
-// parseURL returns what a URL says: options, and where the SDK finds the service.
-func parseURL(u *url.URL, o adapter.Options) (Options, []func(*config.LoadOptions) error, error) {
-	options := Options{Options: o, Table: u.Host}
-	if u.User != nil || u.Port() != "" || u.Path != "" && u.Path != "/" || u.Opaque != "" {
-		return options, nil, adapter.Invalid("URL", "must be such as dynamodb://table?region=eu-central-1")
+// unconfigured returns why the SDK's configuration cannot be loaded.
+func unconfigured(ctx context.Context, err error, l location) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	var load []func(*config.LoadOptions) error
-	for name, values := range u.Query() {
-		value, err := values[len(values)-1], error(nil)
-		switch name {
-		case "region":
-			load = append(load, config.WithRegion(value))
-		case "endpoint":
-			load = append(load, config.WithBaseEndpoint(value))
-		case "profile":
-			load = append(load, config.WithSharedConfigProfile(value))
-		case "index":
-			options.Index = value
-		case "no_index":
-			options.NoIndex, err = strconv.ParseBool(value)
-		case "eventually_consistent":
-			options.EventuallyConsistent, err = strconv.ParseBool(value)
-		default:
-			return options, nil, adapter.Invalid("URL", "has a parameter that the package comment does not know")
+	if errors.As(err, new(config.SharedConfigProfileNotExistError)) {
+		if l.profile != "" {
+			return adapter.Caused(invalidURL("must have a profile that the AWS SDK's shared configuration has"), err)
 		}
-		if err != nil {
-			return options, nil, adapter.Invalid("URL", "must have true or false as its "+name)
-		}
+		return adapter.Caused(adapter.Setup("the AWS SDK's shared configuration does not have the profile", "correct AWS_PROFILE or the configuration"), err)
 	}
-	return options, load, nil
+	return adapter.Caused(adapter.Setup("the AWS SDK's configuration cannot be read", "correct the shared configuration (~/.aws) and the environment's AWS variables"), err)
 }
 
 // Close closes the idle connections of a client that was opened by URL.
@@ -187,10 +172,12 @@ func (s *store) Close() error {
 	if s.close != nil {
 		s.close()
 	}
+	s.requests.connections.close()
 	return nil
 }
 
-// Ping implements adapter.Pinger: it reads a key that no record has.
+// Ping implements adapter.Pinger: it reads a key that no record has, for which it must be
+// allowed what GetUser must.
 func (s *store) Ping(ctx context.Context) error {
 	_, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: s.table, Key: s.attributes(key{"PING", "PING"}), ConsistentRead: aws.Bool(true)})
 	return adapter.WrapError(ctx, backend, "Ping", failure(err))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,7 +20,8 @@ import (
 // nothing that costs extra.
 type SchemaOptions struct {
 	// ReadUnits and WriteUnits provision the table, and as much for its index. Both 0:
-	// on demand.
+	// on demand. A table that is there is billed as it is: CheckSchema wants nothing of
+	// it, as an operator or the service's scaling may change it at any time.
 	ReadUnits, WriteUnits int64
 
 	// PointInTimeRecovery has the service keep backups of the last 35 days.
@@ -90,6 +92,7 @@ const maxMends = 20
 
 // apply mends the first problem until there is none.
 func (s *store) apply(ctx context.Context) error {
+	var lost error
 	for range maxMends {
 		problems, err := s.problems(ctx)
 		if err != nil || len(problems) == 0 {
@@ -97,16 +100,18 @@ func (s *store) apply(ctx context.Context) error {
 		}
 		p := problems[0]
 		if p.mend == nil {
-			return adapter.Caused(fmt.Errorf("%s %s", p.Object, p.Detail), errSchema)
+			return adapter.Setup(p.Object, p.Detail)
 		}
-		if err := p.mend(ctx); err != nil && !raced(err) {
-			return err
+		if lost = p.mend(ctx); lost != nil && !raced(lost) {
+			return lost
 		}
 	}
-	return adapter.Caused(adapter.ErrUnavailable, errSchema)
+	changing := unavailableSince("the table is being changed by somebody else, or the account has reached a quota")
+	if lost == nil {
+		return changing
+	}
+	return adapter.Caused(changing, lost)
 }
-
-var errSchema = errors.New("the table is not as it must be")
 
 // raced reports whether somebody else is changing the table.
 func raced(err error) bool {
@@ -157,14 +162,16 @@ func (s *store) tableProblems(t *types.TableDescription) []problem {
 		}
 	}
 	o := s.options
-	add(!isKeys(t, t.KeySchema, o.PartitionKey, o.SortKey), "table",
-		fmt.Sprintf("must have the keys %s and %s, both strings: it cannot be changed, use another one", o.PartitionKey, o.SortKey), nil)
-	billing := types.BillingModeProvisioned
-	if t.BillingModeSummary != nil {
-		billing = t.BillingModeSummary.BillingMode
+	detail, differs := otherKeys(t, t.KeySchema, keyOptions{o.PartitionKey, o.SortKey, "Options.PartitionKey and SortKey", "partition_key", "sort_key"})
+	add(differs, "table", detail+", or use another table", nil)
+	switch t.TableStatus {
+	case types.TableStatusInaccessibleEncryptionCredentials:
+		add(true, "table", "cannot use its KMS key: enable the key, and allow it by its policy", nil)
+	case types.TableStatusArchiving, types.TableStatusArchived:
+		add(true, "table", fmt.Sprintf("is %s, as its KMS key could not be used: restore it from the backup", t.TableStatus), nil)
+	default:
+		add(t.TableStatus != types.TableStatusActive, "table", fmt.Sprintf("is %s: wait", t.TableStatus), s.wait)
 	}
-	add(billing != o.Schema.billing(), "table", fmt.Sprintf("is billed as %s and not as %s: change the table or Options.Schema", billing, o.Schema.billing()), nil)
-	add(t.TableStatus != types.TableStatusActive, "table", fmt.Sprintf("is %s: wait", t.TableStatus), s.wait)
 	add(o.Schema.DeletionProtection && !aws.ToBool(t.DeletionProtectionEnabled), "table", "can be deleted", s.protect)
 	if !o.NoIndex {
 		all = append(all, s.indexProblems(t)...)
@@ -176,11 +183,13 @@ func (s *store) indexProblems(t *types.TableDescription) []problem {
 	o := s.options
 	part := "index " + o.Index
 	for _, index := range t.GlobalSecondaryIndexes {
-		switch {
-		case aws.ToString(index.IndexName) != o.Index:
+		if aws.ToString(index.IndexName) != o.Index {
 			continue
-		case !isKeys(t, index.KeySchema, o.IndexPartitionKey, o.IndexSortKey):
-			return []problem{s.problem(part, fmt.Sprintf("must have the keys %s and %s, both strings: delete the index", o.IndexPartitionKey, o.IndexSortKey), nil)}
+		}
+		detail, differs := otherKeys(t, index.KeySchema, keyOptions{o.IndexPartitionKey, o.IndexSortKey, "Options.IndexPartitionKey and IndexSortKey", "index_partition_key", "index_sort_key"})
+		switch {
+		case differs:
+			return []problem{s.problem(part, detail+", or delete the index", nil)}
 		case index.Projection == nil || index.Projection.ProjectionType != types.ProjectionTypeAll:
 			return []problem{s.problem(part, "must hold all attributes: delete the index", nil)}
 		case index.IndexStatus != types.IndexStatusActive:
@@ -188,19 +197,42 @@ func (s *store) indexProblems(t *types.TableDescription) []problem {
 		}
 		return nil
 	}
-	return []problem{s.problem(part, "is missing", s.createIndex)}
+	for _, index := range t.LocalSecondaryIndexes {
+		if aws.ToString(index.IndexName) == o.Index {
+			return []problem{s.problem(part, "is a local one, which cannot be changed: name another one by Options.Index (index=… in the URL)", nil)}
+		}
+	}
+	return []problem{s.problem(part, "is missing", s.createIndex(t))}
 }
 
-// isKeys reports whether a schema is a partition and a sort key of these names, both
-// strings.
-func isKeys(t *types.TableDescription, schema []types.KeySchemaElement, partition, sort string) bool {
-	strings := map[string]bool{}
+// keyOptions are the names that two keys should have, and what sets them.
+type keyOptions struct{ partition, sort, options, partitionParameter, sortParameter string }
+
+// otherKeys reports whether a schema is not a partition and a sort key of the names that
+// it should have, both strings, and what to do about it.
+func otherKeys(t *types.TableDescription, schema []types.KeySchemaElement, want keyOptions) (detail string, differs bool) {
+	texts := map[string]bool{}
 	for _, a := range t.AttributeDefinitions {
-		strings[aws.ToString(a.AttributeName)] = a.AttributeType == types.ScalarAttributeTypeS
+		texts[aws.ToString(a.AttributeName)] = a.AttributeType == types.ScalarAttributeTypeS
 	}
-	return len(schema) == 2 && strings[partition] && strings[sort] &&
-		aws.ToString(schema[0].AttributeName) == partition && schema[0].KeyType == types.KeyTypeHash &&
-		aws.ToString(schema[1].AttributeName) == sort && schema[1].KeyType == types.KeyTypeRange
+	names := make([]string, len(schema))
+	served := len(schema) == 2 && schema[0].KeyType == types.KeyTypeHash && schema[1].KeyType == types.KeyTypeRange
+	for i, k := range schema {
+		names[i] = aws.ToString(k.AttributeName)
+		served = served && texts[names[i]]
+	}
+	if served && names[0] == want.partition && names[1] == want.sort {
+		return "", false
+	}
+	detail = fmt.Sprintf("must have the keys %s and %s, both strings: ", want.partition, want.sort)
+	if !served {
+		return detail + "it has not two keys that are strings, which cannot be changed", true
+	}
+	if isField(names[0]) || isField(names[1]) {
+		return detail + fmt.Sprintf("it has %s and %s, which records have as fields", names[0], names[1]), true
+	}
+	return detail + fmt.Sprintf("it has %s and %s: set %s to them (%s=%s&%s=%s in the URL)", names[0], names[1], want.options,
+		want.partitionParameter, url.QueryEscape(names[0]), want.sortParameter, url.QueryEscape(names[1])), true
 }
 
 func (s *store) ttlProblems(ctx context.Context) ([]problem, error) {
@@ -270,16 +302,32 @@ func (s *store) createTable(ctx context.Context) error {
 	return err
 }
 
-func (s *store) createIndex(ctx context.Context) error {
+// createIndex returns what makes the index of a table that has other ones, and is billed
+// as it is.
+func (s *store) createIndex(t *types.TableDescription) func(context.Context) error {
 	o := s.options
-	_, err := s.client.UpdateTable(ctx, &dynamodb.UpdateTableInput{
-		TableName: s.table, AttributeDefinitions: definitions(o.keyNames()...),
-		GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{{Create: &types.CreateGlobalSecondaryIndexAction{
-			IndexName: &o.Index, KeySchema: keySchema(o.IndexPartitionKey, o.IndexSortKey),
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll}, ProvisionedThroughput: o.Schema.throughput(),
-		}}},
-	})
-	return err
+	return func(ctx context.Context) error {
+		_, err := s.client.UpdateTable(ctx, &dynamodb.UpdateTableInput{
+			TableName: s.table, AttributeDefinitions: definitions(o.keyNames()...),
+			GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{{Create: &types.CreateGlobalSecondaryIndexAction{
+				IndexName: &o.Index, KeySchema: keySchema(o.IndexPartitionKey, o.IndexSortKey),
+				Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll}, ProvisionedThroughput: o.Schema.asThatOf(t),
+			}}},
+		})
+		return err
+	}
+}
+
+// asThatOf returns the throughput for an index: none where the table is on demand, and
+// the table's where the options do not say.
+func (o SchemaOptions) asThatOf(t *types.TableDescription) *types.ProvisionedThroughput {
+	switch units := t.ProvisionedThroughput; {
+	case t.BillingModeSummary != nil && t.BillingModeSummary.BillingMode == types.BillingModePayPerRequest:
+		return nil
+	case o.ReadUnits == 0 && units != nil:
+		return &types.ProvisionedThroughput{ReadCapacityUnits: units.ReadCapacityUnits, WriteCapacityUnits: units.WriteCapacityUnits}
+	}
+	return o.throughput()
 }
 
 func (s *store) protect(ctx context.Context) error {
@@ -303,20 +351,16 @@ func (s *store) backUp(ctx context.Context) error {
 	return err
 }
 
-// wait waits until table and index can be used.
+// wait waits until table and index can be used, or the table is gone.
 func (s *store) wait(ctx context.Context) error {
 	const every = time.Second
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, every) {
 		out, err := s.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: s.table})
-		if err != nil {
-			return err
-		}
-		ready := out.Table.TableStatus == types.TableStatusActive
-		for _, index := range out.Table.GlobalSecondaryIndexes {
-			ready = ready && index.IndexStatus == types.IndexStatusActive
-		}
-		if ready {
+		if errors.As(err, new(*types.ResourceNotFoundException)) {
 			return nil
+		}
+		if err != nil || isReady(out.Table) {
+			return err
 		}
 		select {
 		case <-time.After(wait):
@@ -324,4 +368,18 @@ func (s *store) wait(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// isReady reports whether nothing of a table is being changed.
+func isReady(t *types.TableDescription) bool {
+	switch t.TableStatus {
+	case types.TableStatusCreating, types.TableStatusUpdating, types.TableStatusDeleting:
+		return false
+	}
+	for _, index := range t.GlobalSecondaryIndexes {
+		if index.IndexStatus != types.IndexStatusActive {
+			return false
+		}
+	}
+	return true
 }

@@ -3,6 +3,7 @@ package dynamodb_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -78,9 +79,211 @@ func TestSchemaIsProvisioned(t *testing.T) {
 			t.Errorf("got %d and %d units, want 5 and 7", *got.ReadCapacityUnits, *got.WriteCapacityUnits)
 		}
 	}
-	o.Schema = dynamodb.SchemaOptions{}
-	if got, blocking := problems(t, dynamodb.New(newClient(t), o)); !strings.Contains(got, "is billed as PROVISIONED") || !blocking {
-		t.Errorf("got the problems %q, blocking: %t, want that the table is billed otherwise", got, blocking)
+	for _, other := range []dynamodb.SchemaOptions{{}, {ReadUnits: 1, WriteUnits: 1}} {
+		o.Schema = other
+		if got, _ := problems(t, dynamodb.New(newClient(t), o)); got != "" {
+			t.Errorf("got the problems %q with %+v, want none: the table is billed as it is", got, other)
+		}
+	}
+}
+
+// An index is made on a table as that is billed, whatever the options say.
+func TestAnIndexIsBilledAsItsTable(t *testing.T) {
+	provisioned := dynamodb.SchemaOptions{ReadUnits: 5, WriteUnits: 7}
+	for _, tt := range []struct {
+		made, wanted dynamodb.SchemaOptions
+		units        int64
+	}{{provisioned, dynamodb.SchemaOptions{}, 5}, {provisioned, dynamodb.SchemaOptions{ReadUnits: 1, WriteUnits: 1}, 1}, {dynamodb.SchemaOptions{}, provisioned, 0}} {
+		o := dynamodb.Options{Table: newTable(), NoIndex: true, Schema: tt.made}
+		dropAfter(t, o.Table)
+		check(t, applySchema(t.Context(), dynamodb.New(newClient(t), o)))
+		o.NoIndex, o.Schema = false, tt.wanted
+		check(t, applySchema(t.Context(), dynamodb.New(newClient(t), o)))
+		out, err := newClient(t).DescribeTable(t.Context(), &awsdynamodb.DescribeTableInput{TableName: &o.Table})
+		check(t, err)
+		var got int64
+		if units := out.Table.GlobalSecondaryIndexes[0].ProvisionedThroughput; units != nil {
+			got = aws.ToInt64(units.ReadCapacityUnits)
+		}
+		if got != tt.units {
+			t.Errorf("a table of %+v: got an index of %d units with %+v, want %d", tt.made, got, tt.wanted, tt.units)
+		}
+	}
+}
+
+// table makes a table otherwise than ApplySchema does.
+func table(t *testing.T, change func(*awsdynamodb.CreateTableInput)) (name string) {
+	client, s := newClient(t), types.ScalarAttributeTypeS
+	key := func(partition, sort string) []types.KeySchemaElement {
+		return []types.KeySchemaElement{{AttributeName: &partition, KeyType: types.KeyTypeHash}, {AttributeName: &sort, KeyType: types.KeyTypeRange}}
+	}
+	name = newTable()
+	in := &awsdynamodb.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest, KeySchema: key("pk", "sk"),
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{IndexName: aws.String("GSI1"), KeySchema: key("GSI1PK", "GSI1SK"), Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll}}},
+	}
+	for _, attribute := range []string{"pk", "sk", "GSI1PK", "GSI1SK"} {
+		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(attribute), AttributeType: s})
+	}
+	change(in)
+	_, err := client.CreateTable(t.Context(), in)
+	check(t, err)
+	dropAfter(t, name)
+	return name
+}
+
+// rename gives the keys of a table, or of its index, other names.
+func rename(in *awsdynamodb.CreateTableInput, keys []types.KeySchemaElement, names ...string) {
+	for i, name := range names {
+		for j, a := range in.AttributeDefinitions {
+			if *a.AttributeName == *keys[i].AttributeName {
+				in.AttributeDefinitions[j].AttributeName = aws.String(name)
+			}
+		}
+		keys[i].AttributeName = aws.String(name)
+	}
+}
+
+// What is otherwise in a table is said by the first call that meets it, and by CheckSchema
+// with what to do.
+func TestTablesThatWereMadeOtherwise(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change        func(*awsdynamodb.CreateTableInput)
+		check         []string // what CheckSchema says
+		mends         bool
+		call          []string // what a call says
+		byIndexOnly   bool     // only calls that read the index fail
+		servesForNone bool     // no call fails
+		notBy         string   // the call that is not refused
+	}{
+		"other names of keys": {
+			change: func(in *awsdynamodb.CreateTableInput) { rename(in, in.KeySchema, "key", "range") },
+			check:  []string{"has key and range", "Options.PartitionKey", "partition_key=key&sort_key=range"},
+			call:   []string{"Options.PartitionKey", "partition_key"},
+		},
+		"names of keys that are fields": {
+			change: func(in *awsdynamodb.CreateTableInput) { rename(in, in.KeySchema, "id", "range") },
+			check:  []string{"has id and range, which records have as fields", "use another table"},
+			call:   []string{"Options.PartitionKey"},
+		},
+		"a key that is a number": {
+			change: func(in *awsdynamodb.CreateTableInput) {
+				in.AttributeDefinitions[0].AttributeType = types.ScalarAttributeTypeN
+			},
+			check: []string{"cannot be changed"},
+			call:  []string{"all strings"},
+		},
+		"one key": {
+			change: func(in *awsdynamodb.CreateTableInput) {
+				in.KeySchema, in.AttributeDefinitions = in.KeySchema[:1], append(in.AttributeDefinitions[:1], in.AttributeDefinitions[2:]...)
+			},
+			check: []string{"cannot be changed"},
+			call:  []string{"Options.PartitionKey"}, notBy: "CreateUser",
+		},
+		"no index": {
+			change: func(in *awsdynamodb.CreateTableInput) {
+				in.GlobalSecondaryIndexes, in.AttributeDefinitions = nil, in.AttributeDefinitions[:2]
+			},
+			check: []string{"index GSI1 is missing"}, mends: true,
+			call: []string{"no index GSI1", "ApplySchema", "NoIndex"}, byIndexOnly: true,
+		},
+		"other names of the index's keys": {
+			change: func(in *awsdynamodb.CreateTableInput) { rename(in, in.GlobalSecondaryIndexes[0].KeySchema, "a", "b") },
+			check:  []string{"has a and b", "Options.IndexPartitionKey", "index_partition_key=a&index_sort_key=b"},
+			call:   []string{"IndexPartitionKey"}, byIndexOnly: true,
+		},
+		"an index by a number": {
+			change: func(in *awsdynamodb.CreateTableInput) {
+				in.AttributeDefinitions[2].AttributeType = types.ScalarAttributeTypeN
+			},
+			check: []string{"cannot be changed", "delete the index"},
+			call:  []string{"IndexPartitionKey"}, byIndexOnly: true,
+		},
+		"an index of keys only": {
+			change: func(in *awsdynamodb.CreateTableInput) {
+				in.GlobalSecondaryIndexes[0].Projection.ProjectionType = types.ProjectionTypeKeysOnly
+			},
+			check: []string{"must hold all attributes"}, servesForNone: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := dynamodb.New(newClient(t), dynamodb.Options{Table: table(t, tt.change)})
+			got, blocking := problems(t, a)
+			for _, want := range tt.check {
+				if !strings.Contains(got, want) || blocking == tt.mends {
+					t.Errorf("got the problems %q, blocking: %t, want one that says %q", got, blocking, want)
+				}
+			}
+			_, byKey := a.GetUser(t.Context(), "u")
+			_, byIndex := a.GetUserByEmail(t.Context(), "ada@example.com")
+			_, write := a.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
+			calls := map[string]error{"GetUserByEmail": byIndex, "GetUser": byKey, "CreateUser": write}
+			delete(calls, tt.notBy)
+			if tt.byIndexOnly {
+				delete(calls, "GetUser")
+				delete(calls, "CreateUser")
+			}
+			for call, err := range calls {
+				if tt.servesForNone != !errors.Is(err, adapter.ErrSetup) {
+					t.Errorf("%s: got %v, want ErrSetup: %t", call, err, !tt.servesForNone)
+				}
+				for _, want := range tt.call {
+					if err == nil || !strings.Contains(err.Error(), want) {
+						t.Errorf("%s: got %v, want it to say %q", call, err, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// described is a service with a table in some state.
+type described struct {
+	dynamodb.Client
+	table types.TableDescription
+	ttl   types.TimeToLiveDescription
+}
+
+func (d described) DescribeTable(context.Context, *awsdynamodb.DescribeTableInput, ...func(*awsdynamodb.Options)) (*awsdynamodb.DescribeTableOutput, error) {
+	return &awsdynamodb.DescribeTableOutput{Table: &d.table}, nil
+}
+
+func (d described) DescribeTimeToLive(context.Context, *awsdynamodb.DescribeTimeToLiveInput, ...func(*awsdynamodb.Options)) (*awsdynamodb.DescribeTimeToLiveOutput, error) {
+	return &awsdynamodb.DescribeTimeToLiveOutput{TimeToLiveDescription: &d.ttl}, nil
+}
+
+// The states that a table and its parts can be in, which DynamoDB Local cannot.
+func TestStatesOfATable(t *testing.T) {
+	model := dynamodb.Options{Table: newTable()}
+	dropAfter(t, model.Table)
+	check(t, applySchema(t.Context(), dynamodb.New(newClient(t), model)))
+	made, err := newClient(t).DescribeTable(t.Context(), &awsdynamodb.DescribeTableInput{TableName: &model.Table})
+	check(t, err)
+	for name, tt := range map[string]struct {
+		change   func(*described)
+		want     string
+		blocking bool
+	}{
+		"being made":            {func(d *described) { d.table.TableStatus = types.TableStatusCreating }, "is CREATING: wait", false},
+		"being deleted":         {func(d *described) { d.table.TableStatus = types.TableStatusDeleting }, "is DELETING: wait", false},
+		"without its key":       {func(d *described) { d.table.TableStatus = types.TableStatusInaccessibleEncryptionCredentials }, "KMS key", true},
+		"archived":              {func(d *described) { d.table.TableStatus = types.TableStatusArchived }, "restore it", true},
+		"an index in the works": {func(d *described) { d.table.GlobalSecondaryIndexes[0].IndexStatus = types.IndexStatusCreating }, "is CREATING: wait", false},
+		"expiry off":            {func(d *described) { d.ttl.TimeToLiveStatus = types.TimeToLiveStatusDisabled }, "expiry is off", false},
+		"expiry going off":      {func(d *described) { d.ttl.TimeToLiveStatus = types.TimeToLiveStatusDisabling }, "being turned off", true},
+		"expiry by another":     {func(d *described) { d.ttl.AttributeName = aws.String("ttl") }, "by the attribute ttl", true},
+		"a local index": {func(d *described) {
+			d.table.GlobalSecondaryIndexes, d.table.LocalSecondaryIndexes = nil, []types.LocalSecondaryIndexDescription{{IndexName: aws.String("GSI1")}}
+		}, "is a local one", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := described{table: *made.Table, ttl: types.TimeToLiveDescription{TimeToLiveStatus: types.TimeToLiveStatusEnabled, AttributeName: aws.String("expires")}}
+			d.table.GlobalSecondaryIndexes = slices.Clone(d.table.GlobalSecondaryIndexes)
+			tt.change(&d)
+			if got, blocking := problems(t, dynamodb.New(d, model)); !strings.Contains(got, tt.want) || blocking != tt.blocking {
+				t.Errorf("got the problems %q, blocking: %t, want one that says %q, blocking: %t", got, blocking, tt.want, tt.blocking)
+			}
+		})
 	}
 }
 

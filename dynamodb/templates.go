@@ -15,7 +15,7 @@ func CloudFormation(o Options) ([]byte, error) {
 	}
 	o = s.options
 	table := map[string]any{
-		"TableName":                 o.Table,
+		"TableName":                 nameOf(o.Table),
 		"AttributeDefinitions":      mapEach(s.keyedBy(), func(name string) any { return object{"AttributeName": name, "AttributeType": "S"} }),
 		"KeySchema":                 cloudKeys(o.PartitionKey, o.SortKey),
 		"BillingMode":               o.Schema.billing(),
@@ -54,7 +54,7 @@ func Terraform(o Options) ([]byte, error) {
 	}
 	o = s.options
 	table := object{
-		"name":                        o.Table,
+		"name":                        nameOf(o.Table),
 		"attribute":                   mapEach(s.keyedBy(), func(name string) any { return object{"name": name, "type": "S"} }),
 		"hash_key":                    o.PartitionKey,
 		"range_key":                   o.SortKey,

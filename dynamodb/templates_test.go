@@ -404,6 +404,18 @@ func policy(t *testing.T, o dynamodb.Options, arn string, withSchema bool) map[s
 	return all
 }
 
+// A table that is given by its ARN is made by its name.
+func TestTemplatesOfAnARN(t *testing.T) {
+	o := dynamodb.Options{Table: "arn:aws:dynamodb:eu-central-1:123456789012:table/users"}
+	for name, template := range map[string]func(dynamodb.Options) ([]byte, error){"CloudFormation": dynamodb.CloudFormation, "Terraform": dynamodb.Terraform} {
+		text, err := template(o)
+		check(t, err)
+		if !strings.Contains(string(text), `"users"`) || strings.Contains(string(text), o.Table) {
+			t.Errorf("%s: got %s, want the table users", name, text)
+		}
+	}
+}
+
 func TestTemplatesRefuseWhatCannotWork(t *testing.T) {
 	bad := dynamodb.Options{PartitionKey: "sk"}
 	_, err1 := dynamodb.CloudFormation(bad)

@@ -1,0 +1,153 @@
+package dynamodb
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/authstore/authstore/internal/attempt"
+)
+
+// requests is the client that a store calls: the application's, each of whose requests
+// is bounded in time, answered by DynamoDB and not by something else, and says what a
+// person has to mend if it fails.
+type requests struct {
+	client      Client
+	options     Options
+	connections connections
+	// returnsOld is whether the engine is known to return the item for which a
+	// condition failed: see withOld.
+	returnsOld atomic.Bool
+}
+
+// call is a method of a client.
+type call[I, O any] = func(context.Context, *I, ...func(*dynamodb.Options)) (*O, error)
+
+// read makes a request that changes nothing, once more on another connection if it has
+// no answer in time.
+func read[I, O any](ctx context.Context, r *requests, do call[I, O], in *I, o []func(*dynamodb.Options)) (*O, error) {
+	attempts, o := 0, append(slices.Clip(o), r.setUp)
+	out, err := attempt.Read(ctx, r.limit(ctx), func(ctx context.Context) (*O, error) {
+		if attempts++; attempts > 1 {
+			r.connections.suspect()
+		}
+		return do(ctx, in, o...)
+	})
+	return out, r.cause(ctx, err)
+}
+
+// write makes a request once.
+func write[I, O any](ctx context.Context, r *requests, do call[I, O], in *I, o []func(*dynamodb.Options)) (*O, error) {
+	o = append(slices.Clip(o), r.setUp)
+	out, err := attempt.Write(ctx, r.limit(ctx), func(bounded context.Context) (*O, error) {
+		out, err := do(bounded, in, o...)
+		if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+			r.connections.suspect()
+		}
+		return out, err
+	})
+	return out, r.cause(ctx, err)
+}
+
+// limit returns how long a request may take beside its context.
+func (r *requests) limit(ctx context.Context) time.Duration {
+	if r.options.RequestTimeout > 0 {
+		return r.options.RequestTimeout
+	}
+	if _, bounded := ctx.Deadline(); bounded {
+		return math.MaxInt64
+	}
+	return attempt.Default
+}
+
+// setUp changes the options of one request.
+func (r *requests) setUp(o *dynamodb.Options) {
+	o.HTTPClient = r.connections.client(o.HTTPClient)
+	o.APIOptions = append(slices.Clip(o.APIOptions), checkAnswers)
+}
+
+// region returns where the client looks for the table, "" if that is not known.
+func (r *requests) region() string {
+	if c, ok := r.client.(interface{ Options() dynamodb.Options }); ok {
+		return c.Options().Region
+	}
+	return ""
+}
+
+func (r *requests) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+	return read(ctx, r, r.client.BatchGetItem, in, o)
+}
+
+func (r *requests) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+	return write(ctx, r, r.client.BatchWriteItem, in, o)
+}
+
+func (r *requests) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+	out, err := write(ctx, r, r.client.DeleteItem, in, o)
+	if err == nil && in.ReturnValues == allOld && len(out.Attributes) == 0 && in.ConditionExpression != nil && !requires(in.ConditionExpression, isAbsent) {
+		err = errNoOld
+	}
+	return out, r.withOld(ctx, err, condition{in.Key, in.ConditionExpression, in.ReturnValuesOnConditionCheckFailure})
+}
+
+func (r *requests) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	return read(ctx, r, r.client.GetItem, in, o)
+}
+
+func (r *requests) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	out, err := write(ctx, r, r.client.PutItem, in, o)
+	return out, r.withOld(ctx, err, condition{in.Item, in.ConditionExpression, in.ReturnValuesOnConditionCheckFailure})
+}
+
+func (r *requests) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	return read(ctx, r, r.client.Query, in, o)
+}
+
+func (r *requests) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	out, err := write(ctx, r, r.client.TransactWriteItems, in, o)
+	return out, r.withOld(ctx, err, conditions(in.TransactItems)...)
+}
+
+func (r *requests) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	out, err := write(ctx, r, r.client.UpdateItem, in, o)
+	if err == nil && in.ReturnValues == allNew && len(out.Attributes) == 0 {
+		err = errNoOld
+	}
+	return out, r.withOld(ctx, err, condition{in.Key, in.ConditionExpression, in.ReturnValuesOnConditionCheckFailure})
+}
+
+func (r *requests) Scan(ctx context.Context, in *dynamodb.ScanInput, o ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error) {
+	return read(ctx, r, r.client.Scan, in, o)
+}
+
+func (r *requests) CreateTable(ctx context.Context, in *dynamodb.CreateTableInput, o ...func(*dynamodb.Options)) (*dynamodb.CreateTableOutput, error) {
+	return write(ctx, r, r.client.CreateTable, in, o)
+}
+
+func (r *requests) DescribeTable(ctx context.Context, in *dynamodb.DescribeTableInput, o ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error) {
+	return read(ctx, r, r.client.DescribeTable, in, o)
+}
+
+func (r *requests) UpdateTable(ctx context.Context, in *dynamodb.UpdateTableInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateTableOutput, error) {
+	return write(ctx, r, r.client.UpdateTable, in, o)
+}
+
+func (r *requests) DescribeTimeToLive(ctx context.Context, in *dynamodb.DescribeTimeToLiveInput, o ...func(*dynamodb.Options)) (*dynamodb.DescribeTimeToLiveOutput, error) {
+	return read(ctx, r, r.client.DescribeTimeToLive, in, o)
+}
+
+func (r *requests) UpdateTimeToLive(ctx context.Context, in *dynamodb.UpdateTimeToLiveInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateTimeToLiveOutput, error) {
+	return write(ctx, r, r.client.UpdateTimeToLive, in, o)
+}
+
+func (r *requests) DescribeContinuousBackups(ctx context.Context, in *dynamodb.DescribeContinuousBackupsInput, o ...func(*dynamodb.Options)) (*dynamodb.DescribeContinuousBackupsOutput, error) {
+	return read(ctx, r, r.client.DescribeContinuousBackups, in, o)
+}
+
+func (r *requests) UpdateContinuousBackups(ctx context.Context, in *dynamodb.UpdateContinuousBackupsInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateContinuousBackupsOutput, error) {
+	return write(ctx, r, r.client.UpdateContinuousBackups, in, o)
+}

@@ -1,0 +1,243 @@
+package dynamodb_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/dynamodb"
+	"github.com/authstore/authstore/internal/engine"
+)
+
+// nat stands before a server and can forget the connections that it has: they stay open,
+// and nothing comes through any more.
+type nat struct {
+	address string
+	server  string
+	age     atomic.Int64 // connections of an age that is past are forgotten
+	opened  atomic.Int64
+	mu      sync.Mutex
+	all     []net.Conn
+}
+
+func newNAT(t *testing.T, server string) *nat {
+	u, err := url.Parse(server)
+	check(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	n := &nat{address: "http://" + l.Addr().String(), server: u.Host}
+	t.Cleanup(func() { _ = l.Close(); n.closeAll() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			n.opened.Add(1)
+			go n.serve(c)
+		}
+	}()
+	return n
+}
+
+// forget forgets the connections that there are.
+func (n *nat) forget() { n.age.Add(1) }
+
+func (n *nat) keep(c net.Conn) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.all = append(n.all, c)
+}
+
+func (n *nat) closeAll() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range n.all {
+		_ = c.Close()
+	}
+}
+
+func (n *nat) serve(c net.Conn) {
+	n.keep(c)
+	up, err := net.Dial("tcp", n.server)
+	if err != nil {
+		return
+	}
+	n.keep(up)
+	age := n.age.Load()
+	go n.pass(c, up, age)
+	n.pass(up, c, age)
+}
+
+// pass copies until the connection is forgotten, and then swallows.
+func (n *nat) pass(from, to net.Conn, age int64) {
+	buffer := make([]byte, 32<<10)
+	for {
+		got, err := from.Read(buffer)
+		if n.age.Load() != age {
+			_, _ = io.Copy(io.Discard, from)
+			return
+		}
+		if err != nil {
+			_ = to.Close()
+			return
+		}
+		if _, err := to.Write(buffer[:got]); err != nil {
+			return
+		}
+	}
+}
+
+// idle leaves several idle connections in a store's client.
+func idle(t *testing.T, a adapter.Adapter) {
+	t.Helper()
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if _, err := a.GetUser(t.Context(), "nobody"); !errors.Is(err, adapter.ErrNotFound) {
+				t.Errorf("got %v, want ErrNotFound", err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// Connections that died without a word cost a read a moment, however many there are, for
+// a client of the application's as well: the SDK's own, and one of net/http.
+func TestADeadConnectionCostsAMoment(t *testing.T) {
+	table := newTable()
+	direct := withIndex.newStore(t, dynamodb.Options{Table: table})
+	u, err := direct.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
+	check(t, err)
+	s, err := direct.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: time.Now().Add(time.Hour)})
+	check(t, err)
+	setCredentials(t)
+	for name, open := range map[string]func(t *testing.T, n *nat) adapter.Adapter{
+		"by URL": func(t *testing.T, n *nat) adapter.Adapter {
+			a, err := adapter.Open(t.Context(), "dynamodb://"+table+"?region=local&endpoint="+n.address)
+			check(t, err)
+			return a
+		},
+		"the SDK's client": func(_ *testing.T, n *nat) adapter.Adapter {
+			return dynamodb.New(clientOf(n.address), dynamodb.Options{Table: table})
+		},
+		"a client of net/http": func(_ *testing.T, n *nat) adapter.Adapter {
+			return dynamodb.New(clientOf(n.address, func(o *awsdynamodb.Options) { o.HTTPClient = &http.Client{Transport: new(http.Transport)} }), dynamodb.Options{Table: table})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNAT(t, engine.DynamoDB(t).URL)
+			a := open(t, n)
+			defer func() { check(t, a.Close()) }()
+			idle(t, a)
+			n.forget()
+			begun := time.Now()
+			if _, _, err := a.GetSessionAndUser(t.Context(), s.SessionToken); err != nil {
+				t.Errorf("got %v, want the session", err)
+			}
+			if took := time.Since(begun); took > 4*time.Second {
+				t.Errorf("got the session after %s, want it after a moment", took)
+			}
+			begun = time.Now()
+			idle(t, a)
+			if _, err := a.GetUserByEmail(t.Context(), "ada@example.com"); err != nil {
+				t.Errorf("got %v, want the user", err)
+			}
+			if took := time.Since(begun); took > time.Second {
+				t.Errorf("got the next reads after %s, want them at once: the other dead connections are closed too", took)
+			}
+		})
+	}
+}
+
+// Without a deadline a request ends by itself, and the next one has another connection.
+func TestARequestEndsByItself(t *testing.T) {
+	table := newTable()
+	withIndex.newStore(t, dynamodb.Options{Table: table})
+	n := newNAT(t, engine.DynamoDB(t).URL)
+	a := dynamodb.New(clientOf(n.address), dynamodb.Options{Table: table, RequestTimeout: 400 * time.Millisecond})
+	for name, call := range map[string]func() error{
+		"a write": func() error {
+			_, err := a.CreateSession(t.Context(), adapter.Session{UserID: "u", Expires: time.Now().Add(time.Hour)})
+			return err
+		},
+		"a transaction": func() error { _, err := a.CreateUser(t.Context(), adapter.User{}); return err },
+		"a batch":       func() error { return a.DeleteSessions(t.Context(), "u") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			idle(t, a)
+			check(t, call())
+			n.forget()
+			begun := time.Now()
+			err := call()
+			if name == "a batch" { // its first call is a read
+				check(t, err)
+				return
+			}
+			if took := time.Since(begun); !errors.Is(err, adapter.ErrUnavailable) || took > 3*time.Second {
+				t.Errorf("got %v after %s, want ErrUnavailable after the time for a request", err, took)
+			}
+			if !strings.Contains(err.Error(), "no answer in time") {
+				t.Errorf("got %q, want it to say why", err)
+			}
+			check(t, call())
+		})
+	}
+}
+
+// A store that never answers is unavailable after ten seconds if nobody says otherwise.
+func TestNoAnswerAtAll(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes ten seconds")
+	}
+	t.Parallel()
+	setNothing := clientOf("http://" + listen(t, func(net.Conn) { <-t.Context().Done() }))
+	a := dynamodb.New(setNothing, dynamodb.Options{Table: "users"})
+	var all sync.WaitGroup
+	for name, call := range map[string]func() error{
+		"a read":  func() error { _, err := a.GetUser(t.Context(), "u"); return err },
+		"a write": func() error { _, err := a.CreateUser(t.Context(), adapter.User{}); return err },
+	} {
+		all.Go(func() {
+			begun := time.Now()
+			err := call()
+			if took := time.Since(begun); !errors.Is(err, adapter.ErrUnavailable) || took < 9*time.Second || took > 15*time.Second {
+				t.Errorf("%s: got %v after %s, want ErrUnavailable after ten seconds", name, err, took)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// Requests go over the connections that there are.
+func TestConnectionsAreKept(t *testing.T) {
+	table := newTable()
+	withIndex.newStore(t, dynamodb.Options{Table: table})
+	n := newNAT(t, engine.DynamoDB(t).URL)
+	client := clientOf(n.address, func(o *awsdynamodb.Options) { o.HTTPClient = awshttp.NewBuildableClient() })
+	a := dynamodb.New(client, dynamodb.Options{Table: table})
+	for range 50 {
+		_, err := a.CreateVerificationToken(t.Context(), adapter.VerificationToken{Identifier: "ada", Token: "t", Expires: time.Now().Add(time.Hour)})
+		if err != nil && !errors.Is(err, adapter.ErrConflict) {
+			t.Fatal(err)
+		}
+	}
+	if got := n.opened.Load(); got != 1 {
+		t.Errorf("got %d connections for calls after each other, want 1", got)
+	}
+}
+
+var _ aws.HTTPClient = (*http.Client)(nil)
