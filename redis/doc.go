@@ -128,6 +128,22 @@
 // one script, during which the server does nothing else: about two milliseconds for a
 // thousand. No path uses KEYS or SCAN.
 //
+// # Access
+//
+// The user of a server with access control needs no more than this: in the keys authstore
+// is [Options.Prefix], select is for a database other than 0, wait for
+// [Options.WaitReplicas], and the last line for a Cluster.
+//
+//	ACL SETUSER authstore on >password ~authstore:*
+//	  +ping +select +wait +eval +evalsha +time +get +getrange +getdel +mget +set +setnx +msetnx
+//	  +del +unlink +exists +rename +pexpire +pexpireat +pttl +hget +hgetall +hset +hdel +hexists
+//	  +hlen +hrandfield +lrange +rpush +zadd +zcard +zcount +zrange +zrangebyscore +zrank +zrem
+//	  +zremrangebyrank +zremrangebyscore +zscore
+//	  +cluster|slots +cluster|shards +command
+//
+// Sentinels need to let theirs ask for the primary (sentinel get-master-addr-by-name,
+// sentinel sentinels, subscribe).
+//
 // # Versions
 //
 // Redis 6.2 or later, or Valkey: GETDEL and SET with PXAT came with 6.2, and nothing that

@@ -97,4 +97,3 @@ func (c *proxied) forward(to, from net.Conn) {
 		_, _ = to.Close(), from.Close()
 	}
 }
-

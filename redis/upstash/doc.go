@@ -137,6 +137,14 @@
 // numbers are those of fewer keys. They are for signing out and for account pages, not for
 // every request.
 //
+// # Access
+//
+// The user of a server with access control needs no more than this. Before the keys goes
+// what is [Options.BaseKeyPrefix], and select is for a database other than 0.
+//
+//	ACL SETUSER authstore on >password ~user:* ~authenticator:* ~authstore:*
+//	  +ping +select +eval +evalsha +get +mget +set +del +exists +scan
+//
 // # Versions
 //
 // Redis 6.2 or later, or Valkey. Scripts touch keys that are not among their KEYS; a proxy
