@@ -228,9 +228,9 @@ func (v *survey) foreign(k kind, value string) bool {
 }
 
 // seePointer takes note of what leads to a user's last record of a kind. What leads
-// elsewhere is another program's.
+// elsewhere is another program's, and what JavaScript makes of no user is nobody's.
 func (v *survey) seePointer(id, value string, to kind, print int) {
-	if strings.HasPrefix(strings.Trim(value, `"`), v.layout.prefix[to]) {
+	if id != "undefined" && id != "null" && strings.HasPrefix(strings.Trim(value, `"`), v.layout.prefix[to]) {
 		v.person(id).prints[print] = v.print(value)
 	}
 }

@@ -51,8 +51,8 @@ local function text(m)
 	return type(m) == 'string' and m
 end
 
--- absent reports whether a member is not there, or null.
-local function absent(m) return m == nil or m == cjson.null end
+-- absent reports whether a member is not there, or nothing that can name something.
+local function absent(m) return m == nil or m == cjson.null or m == '' or type(m) == 'table' end
 
 -- taken reports whether the index of an address leads to a user who has it, and is not
 -- the one with an ID. A user that cannot be read has it, and so has another program's key.
@@ -74,7 +74,7 @@ local function owner(v)
 end
 
 -- owned reports whether a record belongs to a user who is there. What cannot be read
--- does, and another program's value; a record without a user leads nowhere.
+-- does, and another program's value; a record that names no user leads nowhere.
 local function owned(key, users)
 	local v = fetch(key)
 	if not v then return redis.call('EXISTS', key) == 1 end
