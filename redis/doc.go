@@ -8,11 +8,29 @@
 //
 //	redis://user:password@host:6379/0              one server
 //	rediss://host:6380                             with TLS
-//	redis+cluster://host1:6379,host2:6379          a Cluster, tls=true for TLS
+//	redis+cluster://host1:6379,host2,[::1]:6380    a Cluster, rediss+cluster:// with TLS
 //	redis+sentinel://host1:26379,host2/0?master_name=mymaster
+//	redis://user:password@%2Ftmp%2Fredis.sock/0    a socket
 //
-// The parameter prefix is [Options.Prefix]; all others are those of go-redis, such as
-// pool_size or read_timeout.
+// The parameter prefix is [Options.Prefix], request_timeout (2s) [Options.RequestTimeout];
+// all others are those of go-redis, such as pool_size or read_timeout. Before the hosts of
+// Sentinels stand their own credentials; those of the servers are the parameters username
+// and password. What a URL says is used or refused, with the reason: an option that is
+// misspelt, a ";", a database of a Cluster, a character that has to be percent-encoded.
+//
+// # Errors
+//
+// What a person has to mend is adapter.ErrSetup and says what it is: wrong credentials, a
+// right that the user lacks, TLS against plain, a host that does not exist, full memory, a
+// Cluster opened as one server, a replica opened as one (behind Sentinels that is a failover,
+// and adapter.ErrUnavailable). Connections refused or cut, and what a server says while it
+// starts or fails over, are adapter.ErrUnavailable.
+//
+// A request ends with the context of its call, or after [Options.RequestTimeout] in all. A
+// read without an answer after a second, or half of the time that is left, is made once
+// more on a fresh connection: one that died without a word, forgotten by a NAT or a load
+// balancer, costs that moment. A write is not made again by that: whether it was applied is
+// not known then.
 //
 // # Keys
 //
@@ -127,6 +145,22 @@
 // DeleteUser, DeleteSessions and ListSessions walk through all sessions of one user in
 // one script, during which the server does nothing else: about two milliseconds for a
 // thousand. No path uses KEYS or SCAN.
+//
+// # Access
+//
+// The user of a server with access control needs no more than this: in the keys authstore
+// is [Options.Prefix], select is for a database other than 0, wait for
+// [Options.WaitReplicas], and the last line for a Cluster.
+//
+//	ACL SETUSER authstore on >password ~authstore:*
+//	  +ping +select +wait +eval +evalsha +time +get +getrange +getdel +mget +set +setnx +msetnx
+//	  +del +unlink +exists +rename +pexpire +pexpireat +pttl +hget +hgetall +hset +hdel +hexists
+//	  +hlen +hrandfield +lrange +rpush +zadd +zcard +zcount +zrange +zrangebyscore +zrank +zrem
+//	  +zremrangebyrank +zremrangebyscore +zscore
+//	  +cluster|slots +cluster|shards +command
+//
+// Sentinels need to let theirs ask for the primary (sentinel get-master-addr-by-name,
+// sentinel sentinels, subscribe).
 //
 // # Versions
 //

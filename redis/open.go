@@ -3,8 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"net"
-	"net/url"
 	"strings"
 	"time"
 
@@ -18,15 +16,9 @@ import (
 const backend = "redis"
 
 func init() {
-	for scheme, open := range map[string]func(*url.URL) (redis.UniversalClient, error){
-		"redis": openSingle, "rediss": openSingle, "redis+cluster": openCluster, "redis+sentinel": openSentinel,
-	} {
+	for _, scheme := range []string{"redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"} {
 		adapter.Register(scheme, func(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
-			u, err := adapter.ParseURL(rawURL)
-			if err != nil {
-				return nil, err
-			}
-			return openURL(u, o, open)
+			return openURL(rawURL, o)
 		})
 	}
 }
@@ -47,6 +39,12 @@ type Options struct {
 
 	// WaitTimeout is how long a write waits for replicas. 0 is one second.
 	WaitTimeout time.Duration
+
+	// RequestTimeout is how long a request to the server may take if the context of the
+	// call does not end before: then it is ErrUnavailable. 0 is 10 seconds. A read whose
+	// first attempt gets no answer in a second, or in half of the time, is made once more
+	// on a fresh connection, so that one which died without a word costs a moment.
+	RequestTimeout time.Duration
 }
 
 // New returns an adapter on a client of the application's, which stays open when the
@@ -85,6 +83,9 @@ func newStore(client redis.UniversalClient, o Options) (*store, error) {
 	if o.WaitReplicas < 0 || o.WaitTimeout < 0 {
 		return nil, adapter.Invalid("Options.WaitReplicas", "and WaitTimeout must not be negative")
 	}
+	if o.RequestTimeout < 0 {
+		return nil, adapter.Invalid("Options.RequestTimeout", "must not be negative")
+	}
 	if o.WaitTimeout == 0 {
 		o.WaitTimeout = time.Second
 	}
@@ -92,6 +93,7 @@ func newStore(client redis.UniversalClient, o Options) (*store, error) {
 		client: client, options: o.WithDefaults(), prefix: o.Prefix + ":", single: "1",
 		replicas: o.WaitReplicas, waitTimeout: o.WaitTimeout,
 	}
+	s.calls.Use(client, o.RequestTimeout)
 	switch client.(type) {
 	case *redis.ClusterClient:
 		s.single = "0"
@@ -104,73 +106,17 @@ func newStore(client redis.UniversalClient, o Options) (*store, error) {
 func (s *store) isSingle() bool { return s.single == "1" }
 
 // openURL opens a client by URL, and an adapter that closes it.
-func openURL(u *url.URL, o adapter.Options, open func(*url.URL) (redis.UniversalClient, error)) (adapter.Adapter, error) {
-	query := u.Query()
-	prefix := query.Get("prefix")
-	query.Del("prefix")
-	rest := *u
-	rest.RawQuery = query.Encode()
-	client, err := open(&rest)
+func openURL(rawURL string, o adapter.Options) (adapter.Adapter, error) {
+	c, p, err := client.Open(rawURL)
 	if err != nil {
-		return nil, adapter.Invalid("URL", "is not one that go-redis takes: see the package comment")
+		return nil, err
 	}
-	s, err := newStore(client, Options{Options: o, Prefix: prefix})
+	s, err := newStore(c, Options{Options: o, Prefix: p.Prefix, RequestTimeout: p.RequestTimeout})
 	if err != nil {
-		return nil, errors.Join(err, client.Close())
+		return nil, errors.Join(err, c.Close())
 	}
 	s.closes = true
 	return adapter.Guard(s, backend, s.options), nil
-}
-
-func openSingle(u *url.URL) (redis.UniversalClient, error) {
-	o, err := redis.ParseURL(u.String())
-	if err != nil {
-		return nil, err
-	}
-	return redis.NewClient(o), nil
-}
-
-func openCluster(u *url.URL) (redis.UniversalClient, error) {
-	o, err := redis.ParseClusterURL(oneHost(u))
-	if err != nil {
-		return nil, err
-	}
-	return redis.NewClusterClient(o), nil
-}
-
-func openSentinel(u *url.URL) (redis.UniversalClient, error) {
-	o, err := redis.ParseFailoverURL(oneHost(u))
-	if err != nil {
-		return nil, err
-	}
-	if o.MasterName == "" {
-		return nil, errors.New("no master_name")
-	}
-	return redis.NewFailoverClient(o), nil
-}
-
-// oneHost returns a URL with several hosts, separated by commas, in the form that
-// go-redis takes: one host, and an addr for each of the others.
-func oneHost(u *url.URL) string {
-	one := *u
-	query := one.Query()
-	one.Scheme = "redis"
-	if query.Get("tls") == "true" {
-		one.Scheme = "rediss"
-	}
-	query.Del("tls")
-	for i, host := range strings.Split(u.Host, ",") {
-		if _, _, err := net.SplitHostPort(host); err != nil {
-			host = net.JoinHostPort(host, "6379")
-		}
-		if i == 0 {
-			one.Host = host
-		} else {
-			query.Add("addr", host)
-		}
-	}
-	one.RawQuery = query.Encode()
-	return one.String()
 }
 
 // Close closes a client that was opened by URL, and waits for calls that go on after

@@ -84,18 +84,35 @@ func Dial(faults *fault.Injector) func(context.Context, string, string) (net.Con
 // CheckCuts runs the suite's cuts on a harness and fails the test unless all pass.
 func CheckCuts(t *testing.T, h conformance.Harness) {
 	t.Helper()
-	var cuts []conformance.Test
+	checkThose(t, h, true, func(id string) bool { return strings.HasPrefix(id, "CUT-") })
+}
+
+// CheckAll runs the suite on a harness and fails the test unless all passes that is
+// provided.
+func CheckAll(t *testing.T, h conformance.Harness) {
+	t.Helper()
+	checkThose(t, h, false, func(string) bool { return true })
+}
+
+// checkThose runs some tests. If it is strict, each has to be provided too.
+func checkThose(t *testing.T, h conformance.Harness, strict bool, is func(id string) bool) {
+	t.Helper()
+	var tests []conformance.Test
 	for _, test := range conformance.Tests() {
-		if strings.HasPrefix(test.ID, "CUT-") {
-			cuts = append(cuts, test)
+		if is(test.ID) {
+			tests = append(tests, test)
 		}
 	}
-	if len(cuts) == 0 {
-		t.Fatal("the suite has no cuts")
-	}
-	for _, r := range conformance.Check(t.Context(), h, cuts...).Results {
-		if r.Status != conformance.Passed {
+	passed := 0
+	for _, r := range conformance.Check(t.Context(), h, tests...).Results {
+		switch {
+		case r.Status == conformance.Passed:
+			passed++
+		case r.Status == conformance.Failed || strict:
 			t.Errorf("%s: %s\n%s", r.ID, r.Rule, r.Detail)
 		}
+	}
+	if passed == 0 {
+		t.Fatal("no test of the suite has run")
 	}
 }

@@ -39,12 +39,12 @@ func (s *store) GetAccount(ctx context.Context, key adapter.AccountKey) (adapter
 	if err != nil {
 		return adapter.Account{}, err
 	}
-	return accountWithKey(key, f.value)
+	return s.accountWithKey(key, f.value)
 }
 
 // accountWithKey reads an account: what has another key is not it.
-func accountWithKey(key adapter.AccountKey, value string) (adapter.Account, error) {
-	a, err := decodeAccount(value)
+func (s *store) accountWithKey(key adapter.AccountKey, value string) (adapter.Account, error) {
+	a, err := s.layout.decodeAccount(s.layout.account(key), value)
 	if err == nil && a.Key() != key {
 		err = adapter.ErrNotFound
 	}
@@ -52,17 +52,20 @@ func accountWithKey(key adapter.AccountKey, value string) (adapter.Account, erro
 }
 
 func (s *store) ListAccounts(ctx context.Context, userID string) ([]adapter.Account, error) {
-	return owns(ctx, s, accounts, userID, decodeAccount, s.accountKeys)
+	return owns(ctx, s, accounts, userID, s.layout.decodeAccount, s.accountKeys)
 }
 
 func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
 	var a adapter.Account
 	err := s.update(ctx, []string{s.layout.account(key)}, "", func(value string) (after string, _ time.Time, err error) {
-		if a, err = accountWithKey(key, value); err != nil {
+		if a, err = s.accountWithKey(key, value); err != nil {
 			return "", time.Time{}, err
 		}
+		was, is := record{}, record{}
+		was.setAccount(a)
 		up.Apply(&a, s.options.Now())
-		after, err = changed(value, func(r record) { r.setAccount(a) }, up.Attributes, up.RemoveAttributes)
+		is.setAccount(a)
+		after, err = changed(value, was, is, up.Attributes, up.RemoveAttributes)
 		return after, time.Time{}, err
 	})
 	return a, err

@@ -34,12 +34,12 @@ func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adap
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
-	return authenticatorWithID(credentialID, f.value)
+	return s.authenticatorWithID(credentialID, f.value)
 }
 
 // authenticatorWithID reads an authenticator: what has another ID is not it.
-func authenticatorWithID(id, value string) (adapter.Authenticator, error) {
-	a, err := decodeAuthenticator(value)
+func (s *store) authenticatorWithID(id, value string) (adapter.Authenticator, error) {
+	a, err := s.layout.decodeAuthenticator(s.layout.authenticator(id)[0], value)
 	if err == nil && a.CredentialID != id {
 		err = adapter.ErrNotFound
 	}
@@ -47,20 +47,23 @@ func authenticatorWithID(id, value string) (adapter.Authenticator, error) {
 }
 
 func (s *store) ListAuthenticators(ctx context.Context, userID string) ([]adapter.Authenticator, error) {
-	return owns(ctx, s, authenticators, userID, decodeAuthenticator, s.authenticatorKeys)
+	return owns(ctx, s, authenticators, userID, s.layout.decodeAuthenticator, s.authenticatorKeys)
 }
 
 func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
 	var a adapter.Authenticator
 	err := s.update(ctx, s.layout.authenticator(credentialID), credentialID, func(value string) (after string, _ time.Time, err error) {
-		if a, err = authenticatorWithID(credentialID, value); err != nil {
+		if a, err = s.authenticatorWithID(credentialID, value); err != nil {
 			return "", time.Time{}, err
 		}
 		if !adapter.CounterGrows(a.Counter, counter) {
 			return "", time.Time{}, adapter.Conflict(adapter.FieldCounter)
 		}
+		was, is := record{}, record{}
+		was.set("counter", a.Counter)
+		is.set("counter", counter)
 		a.Counter = counter
-		after, err = changed(value, func(r record) { r.set("counter", counter) }, nil, nil)
+		after, err = changed(value, was, is, nil, nil)
 		return after, time.Time{}, err
 	})
 	return a, err

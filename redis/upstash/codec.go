@@ -3,8 +3,8 @@ package upstash
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"github.com/authstore/authstore/adapter"
-	"github.com/authstore/authstore/redis/internal/client"
+	"github.com/authstore/authstore/internal/attribute"
+	"github.com/authstore/authstore/internal/lenient"
 )
 
 // record is a JSON object whose members stay as they were written, unless they are set.
@@ -25,7 +26,7 @@ const textMember = "authstoreText"
 func parse(value string) (record, error) {
 	var r record
 	if err := json.Unmarshal([]byte(value), &r); err != nil || r == nil {
-		return nil, errors.Join(client.ErrRecord, err)
+		return nil, &adapter.RecordError{Field: "(all of it)", Want: "a JSON object", Got: "another value"}
 	}
 	return r, nil
 }
@@ -80,76 +81,173 @@ func (r record) setTime(name string, t time.Time) {
 }
 
 // reader reads the members of a record and keeps the first error. Null is a member that
-// is not there.
+// is not there. What Auth.js writes is read as it is; what only another program can have
+// written is read as package lenient says.
 type reader struct {
 	record record
 	err    error
 }
 
-// read decodes a member into v, and reports whether it is there.
-func (r *reader) read(name string, v any) bool {
-	raw, there := r.record[name]
-	if !there || string(raw) == "null" || r.err != nil {
-		return false
+// raw returns the JSON of a member, nil if it is not there.
+func (r *reader) raw(name string) json.RawMessage {
+	if raw := r.record[name]; string(raw) != "null" {
+		return raw
 	}
-	if err := json.Unmarshal(raw, v); err != nil {
-		r.err = errors.Join(client.ErrRecord, err)
-	}
-	return r.err == nil
+	return nil
 }
 
-func (r *reader) text(name string) (v string) {
-	r.read(name, &v)
+// value decodes a member into the types of adapter.Attributes.
+func (r *reader) value(name string) any {
+	v, err := value(r.raw(name))
+	if err != nil {
+		return nil
+	}
+	v, _ = decoded(v, "", nil)
 	return v
 }
 
-// time reads a time in any form of RFC 3339.
+// value decodes JSON with its numbers as they are written.
+func value(raw json.RawMessage) (v any, err error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	err = d.Decode(&v)
+	return v, err
+}
+
+// fail keeps the error of a member that the contract needs.
+func (r *reader) fail(name, want string) {
+	if r.err == nil {
+		r.err = &adapter.RecordError{Field: name, Want: want, Got: kindOfJSON(r.record[name])}
+	}
+}
+
+// kindOfJSON names what a member is.
+func kindOfJSON(raw json.RawMessage) string {
+	switch {
+	case len(raw) == 0:
+		return "missing"
+	case raw[0] == '"':
+		return "text"
+	case raw[0] == '{':
+		return "an object"
+	case raw[0] == '[':
+		return "a list"
+	case raw[0] == 't', raw[0] == 'f':
+		return "a bool"
+	case raw[0] == 'n':
+		return "null"
+	}
+	return "a number"
+}
+
+// text reads text for display: what is none is not there.
+func (r *reader) text(name string) string {
+	raw := r.raw(name)
+	if len(raw) > 0 && raw[0] == '"' {
+		var v string
+		_ = json.Unmarshal(raw, &v) // it is in a record that could be parsed
+		return v
+	}
+	v, _ := lenient.Text(r.value(name))
+	return v
+}
+
+// key reads what is, or names, a key: as JavaScript has it there, whose numbers have 53
+// bits. "" is not there.
+func (r *reader) key(name string) string {
+	raw := r.raw(name)
+	if len(raw) == 0 || raw[0] == '"' {
+		return r.text(name)
+	}
+	v := r.value(name)
+	if n, isInt := v.(int64); isInt {
+		v = float64(n)
+	}
+	key, ok := lenient.Text(v)
+	if !ok {
+		r.fail(name, "text")
+	}
+	return key
+}
+
+// date reads a time, and reports whether there is one.
+func (r *reader) date(name string) (time.Time, bool) {
+	raw := r.raw(name)
+	if len(raw) == len(`""`)+len(timeForm) && raw[0] == '"' {
+		if t, err := time.Parse(time.RFC3339, string(raw[1:len(raw)-1])); err == nil && t.Year() > 0 {
+			return t.UTC(), true
+		}
+	}
+	if len(raw) == 0 {
+		return time.Time{}, false
+	}
+	v := r.value(name)
+	if t, isTime := v.(time.Time); isTime {
+		return t, true
+	}
+	return lenient.Time(v)
+}
+
+// time reads a time for display: what is none is not there.
 func (r *reader) time(name string) time.Time {
-	var v string
-	if !r.read(name, &v) {
-		return time.Time{}
+	t, _ := r.date(name)
+	return t
+}
+
+// expiry reads when a record expires, without which nobody can tell whether it is live.
+func (r *reader) expiry() time.Time {
+	t, ok := r.date("expires")
+	if !ok {
+		r.fail("expires", "a date")
 	}
-	t, err := time.Parse(time.RFC3339Nano, v)
-	if err != nil {
-		r.err = errors.Join(client.ErrRecord, err)
-	}
-	return adapter.Milliseconds(t)
+	return t
 }
 
 // seconds reads a number of seconds, with or without a fraction.
 func (r *reader) seconds(name string) int64 {
-	var v float64
-	r.read(name, &v)
-	return int64(v)
+	v, _ := lenient.Seconds(r.value(name))
+	return v
 }
 
-// attributes reads all members but those of fields. Names that an attribute cannot have
-// are left alone.
+// words reads several words.
+func (r *reader) words(name, separator string) []string {
+	v, _ := lenient.Words(r.value(name), separator)
+	return v
+}
+
+// attributes reads all members but those of fields. What an attribute cannot be is left
+// alone.
 func (r *reader) attributes(of adapter.Record) adapter.Attributes {
-	var texts []string
-	r.read(textMember, &texts)
 	var all adapter.Attributes
-	for name, raw := range r.record {
-		if adapter.ReservedAttribute(of, name) {
+	var texts []string
+	for stored, raw := range r.record {
+		name := attribute.Name(stored)
+		if name == stored && adapter.ReservedAttribute(of, name) {
 			continue
 		}
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.UseNumber()
-		var v any
-		err := d.Decode(&v)
-		if err == nil {
-			v, err = decoded(v, pointer("", name), texts)
-		}
-		if err != nil {
-			r.err = errors.Join(client.ErrRecord, err)
-			return nil
+		if _, ours := r.record[attribute.Stored(name)]; ours && stored != attribute.Stored(name) {
+			continue // another program's of the same name
 		}
 		if all == nil {
-			all = adapter.Attributes{}
+			all, texts = adapter.Attributes{}, r.texts()
 		}
-		all[name] = v
+		v, err := value(raw)
+		if err == nil {
+			v, err = decoded(v, pointer("", stored), texts)
+		}
+		if err == nil {
+			all[name] = v
+		}
 	}
-	return all
+	return all.Writable(of)
+}
+
+// texts returns where a text is that looks like a time.
+func (r *reader) texts() (texts []string) {
+	if raw := r.raw(textMember); raw != nil && json.Unmarshal(raw, &texts) != nil {
+		return nil
+	}
+	return texts
 }
 
 var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")
@@ -169,7 +267,7 @@ func decoded(v any, at string, texts []string) (_ any, err error) {
 		if !timePattern.MatchString(v) || slices.Contains(texts, at) {
 			return v, nil
 		}
-		if t, err := time.Parse(timeForm, v); err == nil {
+		if t, err := time.Parse(timeForm, v); err == nil && t.Year() > 0 {
 			return t.UTC(), nil
 		}
 	case []any:
@@ -179,13 +277,24 @@ func decoded(v any, at string, texts []string) (_ any, err error) {
 			}
 		}
 	case map[string]any:
-		for name := range v {
-			if v[name], err = decoded(v[name], pointer(at, name), texts); err != nil {
-				return nil, err
-			}
-		}
+		return decodedObject(v, at, texts)
 	}
 	return v, nil
+}
+
+func decodedObject(v map[string]any, at string, texts []string) (any, error) {
+	all := make(map[string]any, len(v))
+	for stored, e := range v {
+		e, err := decoded(e, pointer(at, stored), texts)
+		if err != nil {
+			return nil, err
+		}
+		name := attribute.Name(stored)
+		if _, ours := v[attribute.Stored(name)]; !ours || stored == attribute.Stored(name) {
+			all[name] = e
+		}
+	}
+	return all, nil
 }
 
 // encoded brings an attribute into what JSON has, and adds to texts where a text is that
@@ -207,6 +316,7 @@ func encoded(v any, at string, texts *[]string) any {
 	case map[string]any:
 		all := make(map[string]any, len(v))
 		for name, e := range v {
+			name = attribute.Stored(name)
 			all[name] = encoded(e, pointer(at, name), texts)
 		}
 		return all
@@ -217,30 +327,31 @@ func encoded(v any, at string, texts *[]string) any {
 // setAttributes sets attributes and removes others. The rest stay as they were written.
 func (r record) setAttributes(set adapter.Attributes, removed []string) error {
 	reader := reader{record: r}
-	var texts []string
-	reader.read(textMember, &texts)
+	texts := reader.texts()
 	forget := func(name string) {
-		at := pointer("", name)
+		at := pointer("", attribute.Stored(name))
 		texts = slices.DeleteFunc(texts, func(t string) bool { return t == at || strings.HasPrefix(t, at+"/") })
+		delete(r, name) // as another program stored it
+		delete(r, attribute.Stored(name))
 	}
 	for _, name := range removed {
 		forget(name)
-		delete(r, name)
 	}
 	for name, v := range set {
 		forget(name)
-		b, err := text(encoded(v, pointer("", name), &texts))
+		stored := attribute.Stored(name)
+		b, err := text(encoded(v, pointer("", stored), &texts))
 		if err != nil {
 			return err
 		}
-		r[name] = b
+		r[stored] = b
 	}
 	delete(r, textMember)
 	if len(texts) > 0 {
 		slices.Sort(texts)
 		r.set(textMember, texts)
 	}
-	return reader.err
+	return nil
 }
 
 func (r record) setStamps(created, updated time.Time) {
@@ -262,20 +373,41 @@ func (r record) setUser(u adapter.User) {
 }
 
 // decodeUser reads the user with an ID: what has another one is no such user.
-func decodeUser(id, value string) (adapter.User, error) {
+func (l layout) decodeUser(id, value string) (adapter.User, error) {
 	record, err := parse(value)
 	if err != nil {
-		return adapter.User{}, err
+		return adapter.User{}, l.unreadable(err, users, l.prefix[users]+id, id)
 	}
+	return l.userOf(id, record)
+}
+
+func (l layout) userOf(id string, record record) (adapter.User, error) {
 	r := reader{record: record}
 	u := adapter.User{
-		ID: r.text("id"), Name: r.text("name"), Email: r.text("email"), EmailVerified: r.time("emailVerified"), Image: r.text("image"),
+		ID: r.key("id"), Name: r.text("name"), Email: r.text("email"), Image: r.text("image"),
 		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(adapter.UserRecord),
 	}
+	u.EmailVerified = r.verified(u.CreatedAt)
 	if r.err == nil && u.ID != id {
 		r.err = adapter.ErrNotFound
 	}
-	return u, r.err
+	return u, l.unreadable(r.err, users, l.prefix[users]+id, id)
+}
+
+// verified reads when an address was verified.
+func (r *reader) verified(created time.Time) time.Time {
+	if t, ok := r.date("emailVerified"); ok {
+		return t
+	}
+	return lenient.Verified(r.value("emailVerified"), created)
+}
+
+// unreadable adds to an error where a record is and whose it is.
+func (l layout) unreadable(err error, k kind, key, userID string) error {
+	if e, ok := err.(*adapter.RecordError); ok {
+		e.Place, e.UserID = l.place(k, key), userID
+	}
+	return err
 }
 
 // setAccount sets the fields of an account.
@@ -298,19 +430,24 @@ func (r record) setAccount(a adapter.Account) {
 	r.setStamps(a.CreatedAt, a.UpdatedAt)
 }
 
-func decodeAccount(value string) (adapter.Account, error) {
+func (l layout) decodeAccount(key, value string) (adapter.Account, error) {
 	record, err := parse(value)
 	if err != nil {
-		return adapter.Account{}, err
+		return adapter.Account{}, l.unreadable(err, accounts, key, "")
 	}
 	r := reader{record: record}
 	a := adapter.Account{
-		UserID: r.text("userId"), Type: adapter.AccountType(r.text("type")), Provider: r.text("provider"), ProviderAccountID: r.text("providerAccountId"),
+		UserID: r.key("userId"), Type: adapter.AccountType(r.text("type")), Provider: r.key("provider"), ProviderAccountID: r.key("providerAccountId"),
 		RefreshToken: r.text("refresh_token"), AccessToken: r.text("access_token"), ExpiresAt: r.seconds("expires_at"), TokenType: r.text("token_type"),
-		Scope: r.text("scope"), IDToken: r.text("id_token"), SessionState: r.text("session_state"),
+		IDToken: r.text("id_token"), SessionState: r.text("session_state"),
 		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(adapter.AccountRecord),
 	}
-	return a, r.err
+	if raw := r.raw("scope"); len(raw) > 0 && raw[0] == '[' {
+		a.Scope = strings.Join(r.words("scope", " "), " ")
+	} else {
+		a.Scope = r.text("scope")
+	}
+	return a, l.unreadable(r.err, accounts, key, a.UserID)
 }
 
 // setSession sets the fields of a session.
@@ -321,19 +458,18 @@ func (r record) setSession(s adapter.Session) {
 	r.setStamps(s.CreatedAt, s.UpdatedAt)
 }
 
-// decodeSession reads a session. What has no time of expiry has expired.
-func decodeSession(value string) (adapter.Session, error) {
+func (l layout) decodeSession(key, value string) (adapter.Session, error) {
 	record, err := parse(value)
 	if err != nil {
-		return adapter.Session{}, err
+		return adapter.Session{}, l.unreadable(err, sessions, key, "")
 	}
 	r := reader{record: record}
 	s := adapter.Session{
-		SessionToken: r.text("sessionToken"), UserID: r.text("userId"), Expires: r.time("expires"),
+		SessionToken: r.key("sessionToken"), UserID: r.key("userId"), Expires: r.expiry(),
 		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(adapter.SessionRecord),
 	}
 	s.ID = adapter.SessionID(s.SessionToken)
-	return s, r.err
+	return s, l.unreadable(r.err, sessions, key, s.UserID)
 }
 
 func encodeLink(t adapter.VerificationToken) (string, error) {
@@ -345,14 +481,14 @@ func encodeLink(t adapter.VerificationToken) (string, error) {
 	return r.String()
 }
 
-func decodeLink(value string) (adapter.VerificationToken, error) {
+func (l layout) decodeLink(key, value string) (adapter.VerificationToken, error) {
 	record, err := parse(value)
 	if err != nil {
-		return adapter.VerificationToken{}, err
+		return adapter.VerificationToken{}, l.unreadable(err, links, key, "")
 	}
 	r := reader{record: record}
-	t := adapter.VerificationToken{Identifier: r.text("identifier"), Token: r.text("token"), Expires: r.time("expires"), CreatedAt: r.time("createdAt")}
-	return t, r.err
+	t := adapter.VerificationToken{Identifier: r.key("identifier"), Token: r.key("token"), Expires: r.expiry(), CreatedAt: r.time("createdAt")}
+	return t, l.unreadable(r.err, links, key, "")
 }
 
 // setAuthenticator sets the fields of an authenticator.
@@ -367,20 +503,30 @@ func (r record) setAuthenticator(a adapter.Authenticator) {
 	r.setText("transports", strings.Join(a.Transports, ","))
 }
 
-func decodeAuthenticator(value string) (adapter.Authenticator, error) {
+func (l layout) decodeAuthenticator(key, value string) (adapter.Authenticator, error) {
 	record, err := parse(value)
 	if err != nil {
-		return adapter.Authenticator{}, err
+		return adapter.Authenticator{}, l.unreadable(err, authenticators, key, "")
 	}
 	r := reader{record: record}
 	a := adapter.Authenticator{
-		CredentialID: r.text("credentialID"), UserID: r.text("userId"), ProviderAccountID: r.text("providerAccountId"),
-		CredentialPublicKey: r.text("credentialPublicKey"), CredentialDeviceType: r.text("credentialDeviceType"),
+		CredentialID: r.key("credentialID"), UserID: r.key("userId"), ProviderAccountID: r.key("providerAccountId"),
+		CredentialPublicKey: r.key("credentialPublicKey"), Counter: r.counter(), CredentialDeviceType: r.text("credentialDeviceType"),
+		CredentialBackedUp: r.text("credentialBackedUp") == "true", Transports: r.words("transports", ","),
 	}
-	r.read("counter", &a.Counter)
-	r.read("credentialBackedUp", &a.CredentialBackedUp)
-	if transports := r.text("transports"); transports != "" {
-		a.Transports = strings.Split(transports, ",")
+	return a, l.unreadable(r.err, authenticators, key, a.UserID)
+}
+
+// counter reads a signature counter, without which a cloned authenticator is not noticed.
+// One that is not there is 0.
+func (r *reader) counter() uint32 {
+	if r.raw("counter") == nil {
+		return 0
 	}
-	return a, r.err
+	n, ok := lenient.Seconds(r.value("counter"))
+	if !ok || n > math.MaxUint32 {
+		r.fail("counter", "a whole number")
+		return 0
+	}
+	return uint32(n)
 }

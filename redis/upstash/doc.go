@@ -11,8 +11,10 @@
 //	redis+upstash://user:password@host:6379/0     one server
 //	rediss+upstash://default:password@host:6379   with TLS, as Upstash has it
 //
-// The parameter prefix is [Options.BaseKeyPrefix]; all others are those of go-redis. The
-// layout has no hash tags, so that it is for one server, with or without Sentinels.
+// The parameter prefix is [Options.BaseKeyPrefix], request_timeout (2s)
+// [Options.RequestTimeout]; all others are those of go-redis. In place of the host there
+// may be the path of a socket, percent-encoded. The layout has no hash tags, so that it is
+// for one server, with or without Sentinels.
 //
 // # Keys
 //
@@ -41,9 +43,31 @@
 // verification token, and what is not base64 in a credential ID are percent-encoded:
 // JavaScript does not find these.
 //
+// A record is what its JSON means, however it is spaced, ordered or escaped; of a name that
+// is there twice the last one counts, as in JavaScript.
+//
 // Attributes are members beside the fields. A text among them that looks like a time is
 // named in the member authstoreText; without that, what looks like one is one, as it is
 // to Auth.js. What this package does not know in a record stays as it was written.
+//
+// # What other programs write
+//
+// A date is read in every form that JavaScript's Date takes, and as milliseconds; text also
+// from a number or a bool, so that an ID may be one, as in the keys of JavaScript; scope and
+// transports also from a list; expires_at also from text or a date. emailVerified true is
+// the user's createdAt, or 1970. What a field for display cannot be read from is absent, and
+// stays as it is written until that field is set. Members that no attribute can be (names
+// with ".", "$" or "@" in front, reserved names, numbers too large) are not in Attributes.
+// __proto__ is stored as authstore__proto__, at every depth.
+//
+// An expiry, a user's ID or a counter that cannot be read is an adapter.RecordError, which
+// names the record by its key, or a session by its Session.ID. Lists leave it out, signing
+// out and deleting take it too, and CheckSchema lists it. A verification token like that is
+// not used up.
+//
+// Keys of other programs with the same beginnings are left alone: of another type, no JSON,
+// or JSON without the members by which a record is known. An address whose key in the index
+// is another program's is taken.
 //
 // # Promises
 //
@@ -51,8 +75,12 @@
 // tokens are stored as they are (PlainSessionTokens is always on), since Auth.js looks
 // sessions up by them; and updates cost two round trips. Every write is one atomic step.
 // A reply that was lost does not change an answer, although go-redis repeats commands by
-// itself; UseVerificationToken is not repeated, and without a reply it is
+// itself, and a first attempt that arrives after the second one, within a minute, changes
+// nothing; UseVerificationToken is not repeated, and without a reply it is
 // adapter.ErrUnavailable.
+//
+// Whatever takes something away works when the server's memory is full, and Repair does;
+// what needs more is adapter.ErrSetup, and has written nothing.
 //
 // What JavaScript writes is read as it means it, with these rules kept: an address leads
 // only to a user who has it, a session, account or authenticator only to a user who is
@@ -81,7 +109,8 @@
 //
 // It may run while the application does. What has changed since it was read is left to
 // the next Repair, which is decided at the server, in one step with the change. Of users
-// with one address Repair removes those whom nothing belongs to, and so it does with users
+// with one address Repair removes those whom nothing belongs to, whose records have nothing
+// but what Auth.js writes, and whom no verified address leads to; and so it does with users
 // of whom nothing is known. JavaScript may give such a user an account at that moment.
 // That is why Repair keeps the record for two days, looks once more at its end, and puts
 // the user back if something belongs to it by then. What is made later still leads
@@ -137,9 +166,18 @@
 // numbers are those of fewer keys. They are for signing out and for account pages, not for
 // every request.
 //
+// # Access
+//
+// The user of a server with access control needs no more than this. Before the keys goes
+// what is [Options.BaseKeyPrefix], and select is for a database other than 0.
+//
+//	ACL SETUSER authstore on >password ~user:* ~authenticator:* ~authstore:*
+//	  +ping +select +eval +evalsha +get +mget +set +del +exists +scan
+//
 // # Versions
 //
-// Redis 6.2 or later, or Valkey. Scripts touch keys that are not among their KEYS; a proxy
-// that forbids that does not serve. The server must not evict keys, and what a failover
+// Redis 6.2 or later, or Valkey. Scripts touch keys that are not among their KEYS, where
+// only a record says which; a proxy that forbids that does not serve. Dragonfly is told so
+// in the first line of those scripts. The server must not evict keys, and what a failover
 // can lose is what it can in package redis.
 package upstash

@@ -31,10 +31,10 @@ func (s *store) PurgeExpired(ctx context.Context) (int, error) {
 // expired reports whether a value is a session or a verification token that has
 // expired.
 func (s *store) expired(key, value string, now time.Time) bool {
-	if se, err := decodeSession(value); err == nil && s.layout.session(se.SessionToken) == key {
+	if se, err := s.layout.decodeSession(key, value); err == nil && s.layout.session(se.SessionToken) == key {
 		return !now.Before(se.Expires)
 	}
-	t, err := decodeLink(value)
+	t, err := s.layout.decodeLink(key, value)
 	return err == nil && s.layout.link(t.Identifier, t.Token) == key && !now.Before(t.Expires)
 }
 

@@ -69,6 +69,7 @@ func harness(t testing.TB) conformance.Harness {
 				Faults:      faults,
 				RoundTrips:  faults.Count,
 				PlainTokens: true,
+				Foreign:     javaScript{client, prefix}.writer(),
 				Close:       func() error { return remove(client, prefix) },
 			}, nil
 		},

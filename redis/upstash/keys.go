@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/authstore/authstore/adapter"
@@ -106,6 +107,31 @@ func (l layout) key(k kind, rest string) string {
 // the key would be that of another record.
 func (l layout) user(id string) (string, bool) {
 	return l.prefix[users] + id, !l.collides(users, id)
+}
+
+// token returns the session token that a key is that of.
+func (l layout) token(key string) string {
+	rest := strings.TrimPrefix(key, l.prefix[sessions])
+	if len(rest) > 2 && rest[0] == '%' {
+		if first, err := url.PathUnescape(rest[:3]); err == nil {
+			return first + rest[3:]
+		}
+	}
+	return rest
+}
+
+// place names a record in an error: by its key, or the digest of what no error may hold.
+func (l layout) place(k kind, key string) string {
+	switch k {
+	case sessions:
+		return "session " + adapter.SessionID(l.token(key))
+	case links:
+		return "verification token with the digest " + adapter.SessionID(strings.TrimPrefix(key, l.prefix[links]))
+	}
+	if strings.Contains(key, "@") { // maybe an e-mail address
+		return singular[k] + " with the digest " + adapter.SessionID(key)
+	}
+	return key
 }
 
 // The parts of a key are joined by ":", the last one of which, or for accounts the

@@ -3,8 +3,7 @@ package upstash
 import (
 	"context"
 	"errors"
-	"net/url"
-	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -18,11 +17,7 @@ const backend = "upstash"
 func init() {
 	for _, scheme := range []string{"redis+upstash", "rediss+upstash"} {
 		adapter.Register(scheme, func(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
-			u, err := adapter.ParseURL(rawURL)
-			if err != nil {
-				return nil, err
-			}
-			return openURL(u, o)
+			return openURL(rawURL, o)
 		})
 	}
 }
@@ -43,6 +38,12 @@ type Options struct {
 	VerificationTokenKeyPrefix string // "user:token:"
 	AuthenticatorKeyPrefix     string // "authenticator:", of the unstorage adapter
 	AuthenticatorUserKeyPrefix string // "authenticator:by-user-id:", of the unstorage adapter
+
+	// RequestTimeout is how long a request to the server may take if the context of the
+	// call does not end before: then it is ErrUnavailable. 0 is 10 seconds. A read whose
+	// first attempt gets no answer in a second, or in half of the time, is made once more
+	// on a fresh connection, so that one which died without a word costs a moment.
+	RequestTimeout time.Duration
 }
 
 // New returns an adapter on a client of the application's, which stays open when the
@@ -73,22 +74,22 @@ func newStore(c redis.UniversalClient, o Options) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.RequestTimeout < 0 {
+		return nil, adapter.Invalid("Options.RequestTimeout", "must not be negative")
+	}
 	o.PlainSessionTokens = true
-	return &store{client: c, options: o.WithDefaults(), layout: l}, nil
+	s := &store{client: c, options: o.WithDefaults(), layout: l}
+	s.calls.Use(c, o.RequestTimeout)
+	return s, nil
 }
 
 // openURL opens a client by URL, and an adapter that closes it.
-func openURL(u *url.URL, o adapter.Options) (adapter.Adapter, error) {
-	rest, query := *u, u.Query()
-	prefix := query.Get("prefix")
-	query.Del("prefix")
-	rest.Scheme, rest.RawQuery = strings.TrimSuffix(u.Scheme, "+upstash"), query.Encode()
-	options, err := redis.ParseURL(rest.String())
+func openURL(rawURL string, o adapter.Options) (adapter.Adapter, error) {
+	c, p, err := client.Open(rawURL)
 	if err != nil {
-		return nil, adapter.Invalid("URL", "is not one that go-redis takes: see the package comment")
+		return nil, err
 	}
-	c := redis.NewClient(options)
-	s, err := newStore(c, Options{Options: o, BaseKeyPrefix: prefix})
+	s, err := newStore(c, Options{Options: o, BaseKeyPrefix: p.Prefix, RequestTimeout: p.RequestTimeout})
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -109,6 +110,5 @@ func (s *store) Close() error {
 
 // Ping implements adapter.Pinger.
 func (s *store) Ping(ctx context.Context) error {
-	cmd := client.Prompt(ctx, &s.calls, func() *redis.StatusCmd { return s.client.Ping(ctx) }, redis.NewStatusCmd)
-	return adapter.WrapError(ctx, backend, "Ping", client.Failure(cmd.Err()))
+	return adapter.WrapError(ctx, backend, "Ping", s.calls.Ping(ctx))
 }

@@ -30,8 +30,12 @@ func (s *store) own(ctx context.Context, userID string, keys []string, list, val
 	if !expires.IsZero() {
 		expiry = millis(expires)
 	}
+	inList, err := text(credential) // as JSON
+	if err != nil {
+		return err
+	}
 	keys = append([]string{s.layout.reply(), user, list}, keys...)
-	result, err := s.run(ctx, ownedCreate, keys, value, expiry, credential, s.layout.prefix[users]).Text()
+	result, err := s.run(ctx, ownedCreate, keys, value, expiry, credential, inList, s.layout.prefix[users]).Text()
 	switch result {
 	case "ABSENT":
 		return errAbsent
@@ -42,16 +46,40 @@ func (s *store) own(ctx context.Context, userID string, keys []string, list, val
 }
 
 // found is a record and its user, as they are stored.
-type found struct{ value, user, key string }
+type found struct{ value, user, key, userID string }
 
 // owned returns the record that has one of the keys. credential is the ID of an
 // authenticator.
 func (s *store) owned(ctx context.Context, keys []string, credential string) (found, error) {
-	reply, err := s.run(ctx, ownedGet, keys, s.layout.prefix[users], credential).StringSlice()
+	reply, err := s.query(ctx, ownedGet, keys, s.layout.prefix[users], credential).StringSlice()
 	if err != nil {
 		return found{}, client.Failure(err)
 	}
-	return found{reply[0], reply[1], reply[2]}, nil
+	f := found{reply[0], reply[1], reply[2], reply[3]}
+	if f.userID == "" {
+		return s.owner(ctx, f)
+	}
+	return f, nil
+}
+
+// owner finds the user of a record of which Lua cannot tell it: its JSON is too deep for
+// cjson, or the ID is a number that JavaScript and Lua write otherwise. What cannot be read
+// here either is an error for who decodes the record.
+func (s *store) owner(ctx context.Context, f found) (_ found, err error) {
+	record, err := parse(f.value)
+	if err != nil {
+		return f, nil
+	}
+	r := reader{record: record}
+	if f.userID = r.key("userId"); r.err != nil {
+		return f, nil
+	}
+	user, possible := s.layout.user(f.userID)
+	if f.userID == "" || !possible {
+		return f, adapter.ErrNotFound
+	}
+	f.user, err = s.get(ctx, user)
+	return f, err
 }
 
 // update changes a record, which costs two round trips: it is read, and put back changed
@@ -71,7 +99,8 @@ func (s *store) update(ctx context.Context, keys []string, credential string, ch
 		if !expires.IsZero() {
 			expiry = millis(expires)
 		}
-		result, err := s.run(ctx, ownedUpdate, []string{reply, before.key}, before.value, after, expiry, s.layout.prefix[users]).Text()
+		user, _ := s.layout.user(before.userID)
+		result, err := s.run(ctx, ownedUpdate, []string{reply, before.key, user}, before.value, after, expiry).Text()
 		switch result {
 		case "CHANGED":
 			return true, nil
@@ -88,23 +117,50 @@ func (s *store) disown(ctx context.Context, keys []string, member, value string,
 	if list == authenticatorList {
 		isList = "1"
 	}
-	return client.Failure(s.run(ctx, ownedDelete, keys, member, value, s.layout.prefix[list], isList).Err())
+	keys = append([]string{s.layout.reply()}, keys...)
+	unread, err := s.run(ctx, ownedDelete, keys, member, value, s.layout.prefix[list], isList).StringSlice()
+	if err != nil {
+		return client.Failure(err)
+	}
+	return s.judge(unread, member, value, func(key, value string) error {
+		_, err := s.applied(ctx, remove, []string{key}, value)
+		return err
+	})
+}
+
+// judge calls each for those keys and values in a list, which Lua could not read, whose
+// member has a value.
+func (s *store) judge(unread []string, member, value string, each func(key, value string) error) error {
+	for i := 0; i+1 < len(unread); i += 2 {
+		record, err := parse(unread[i+1])
+		if err != nil {
+			continue
+		}
+		r := reader{record: record}
+		if r.key(member) != value || r.err != nil {
+			continue
+		}
+		if err := each(unread[i], unread[i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // owns returns a user's records of a kind. keys returns the keys that a record can have:
-// what lies under another one is not it.
-func owns[T any](ctx context.Context, s *store, k kind, userID string, decode func(value string) (T, error), keys func(T) []string) ([]T, error) {
+// what lies under another one is not it. What cannot be read is left out: CheckSchema lists
+// it.
+func owns[T any](ctx context.Context, s *store, k kind, userID string, decode func(key, value string) (T, error), keys func(T) []string) ([]T, error) {
 	user, possible := s.layout.user(userID)
 	if !possible {
 		return nil, nil
 	}
 	byKey := map[string]T{} // a walk may come twice by one key
 	err := s.scan(ctx, walk{member: "userId", value: userID, kinds: []kind{k}, while: user}, func(at, value string) error {
-		v, err := decode(value)
-		if err == nil && slices.Contains(keys(v), at) {
+		if v, err := decode(at, value); err == nil && slices.Contains(keys(v), at) {
 			byKey[at] = v
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,7 +22,7 @@ import (
 // singular names the kinds of records.
 var singular = map[kind]string{
 	users: "user", accounts: "account", sessions: "session", authenticators: "authenticator", links: "verification token",
-	lastAccount: "last account of user", lastSession: "last session of user",
+	lastAccount: "last account of user", lastSession: "last session of user", authenticatorList: "list of authenticators",
 }
 
 // findings returns what there is to put right, always in the same order.
@@ -77,13 +78,24 @@ func (v *survey) cutDeletions() (all []repair.Finding) {
 	return all
 }
 
-// unreadable is what is not of the form that the layout has.
+// unreadable is what is not of the form that the layout has. It may be another program's.
 func (v *survey) unreadable() (all []repair.Finding) {
-	for i, b := range v.unread {
-		all = append(all, repair.New(fmt.Sprintf("%s %d of those that cannot be read", singular[b.kind], i+1),
-			"its value is not the JSON of such a record, or that of one with another key: look for it by a SCAN, and mend or delete it", "", nil))
+	for _, b := range v.unread {
+		all = append(all, repair.New(v.layout.place(b.kind, b.key), b.detail(), "", nil))
 	}
 	return all
+}
+
+// detail says why a record cannot be read.
+func (b belonging) detail() string {
+	var e *adapter.RecordError
+	switch {
+	case errors.As(b.err, &e) && e.UserID != "":
+		return fmt.Sprintf("of the user %q, the field %s should be %s, and is %s: correct it", e.UserID, e.Field, e.Want, e.Got)
+	case errors.As(b.err, &e):
+		return fmt.Sprintf("the field %s should be %s, and is %s: correct it, or leave it if it is another program's", e.Field, e.Want, e.Got)
+	}
+	return "is that of a record with another key: correct one of them, or leave it if it is another program's"
 }
 
 // twins are the users who have one address together, and those whom the index does not
@@ -109,7 +121,7 @@ func (v *survey) together(all []address) (found []repair.Finding) {
 	stays := all[0].id
 	for _, a := range all {
 		ids = append(ids, a.id)
-		if v.people[a.id].owns > 0 {
+		if v.used(a) {
 			used = append(used, a.id)
 		}
 		if v.leads(a.email, a.id) {
@@ -123,10 +135,18 @@ func (v *survey) together(all []address) (found []repair.Finding) {
 		return v.stay(all[0].email, used[0], ids)
 	}
 	for _, id := range ids {
-		found = append(found, repair.New("user "+id, fmt.Sprintf("has the e-mail address of %d others, and sessions, accounts or authenticators "+
-			"belong to more than one of them: move what belongs to them to one, and delete the others", len(ids)-1), "", nil))
+		found = append(found, repair.New("user "+id, fmt.Sprintf("has the e-mail address of %d others, and sessions, accounts, authenticators "+
+			"or an application's data belong to more than one of them: move what belongs to them to one, and delete the others", len(ids)-1), "", nil))
 	}
 	return found
+}
+
+// used reports whether somebody may sign in as a user: something belongs to it, an
+// application has stored something of its own with it, such as a password, or it is the one
+// whom a link to its address signs in.
+func (v *survey) used(a address) bool {
+	p := v.people[a.id]
+	return p.owns > 0 || p.more || p.verified && v.leads(a.email, a.id)
 }
 
 // stay returns what to do so that of the users with an address one stays.
@@ -202,7 +222,7 @@ func (v *survey) leadsTo(values []string) (keys []string) {
 
 // gets returns values, "" for what is not there.
 func (s *store) gets(ctx context.Context, keys []string) ([]string, error) {
-	cmd := client.Prompt(ctx, &s.calls, func() *redis.SliceCmd { return s.client.MGet(ctx, keys...) }, redis.NewSliceCmd)
+	cmd := client.Read(ctx, &s.calls, func(c redis.UniversalClient) *redis.SliceCmd { return c.MGet(ctx, keys...) }, redis.NewSliceCmd)
 	reply, err := cmd.Result()
 	values := make([]string, len(keys))
 	for i, v := range reply {
@@ -215,7 +235,7 @@ func (s *store) gets(ctx context.Context, keys []string) ([]string, error) {
 // has from then on. Another user who has the address by now keeps it.
 func (s *store) indexEmail(ctx context.Context, id, email string) error {
 	u, before, err := s.readUser(ctx, id)
-	if errors.Is(err, adapter.ErrNotFound) {
+	if errors.Is(err, adapter.ErrNotFound) || errors.Is(err, adapter.ErrUnreadable) {
 		return nil
 	}
 	if err != nil || adapter.NormalizeEmail(u.Email) != email {
@@ -224,7 +244,9 @@ func (s *store) indexEmail(ctx context.Context, id, email string) error {
 	old, after := "", before // if only the entry is to be made
 	if u.Email != email {
 		old = u.Email
-		if after, err = changed(before, func(r record) { r.setText("email", email) }, nil, nil); err != nil {
+		is := record{}
+		is.setText("email", email)
+		if after, err = changed(before, nil, is, nil, nil); err != nil {
 			return err
 		}
 	}
@@ -263,8 +285,12 @@ func (v *survey) deleteOrphan(ctx context.Context, key, userID string, owner ...
 func (v *survey) strayIndex(all []address) (found []repair.Finding) {
 	for _, email := range v.entries() {
 		id := v.index[email]
-		if p := v.people[id]; has(all, email) || p != nil && p.there && (p.unread || p.email == email) {
+		p := v.people[id]
+		if has(all, email) || p != nil && p.there && (p.unread || p.email == email) {
 			continue // see unreadable, or twins
+		}
+		if (p == nil || !p.there && !p.kept) && !isEntry(email, id) {
+			continue // another program's
 		}
 		found = append(found, repair.New("index of e-mail addresses, an entry for user "+id, "the user has another address or is gone: delete it, or Repair", "deleted",
 			func(ctx context.Context) error {
@@ -275,9 +301,15 @@ func (v *survey) strayIndex(all []address) (found []repair.Finding) {
 	return found
 }
 
+// isEntry reports whether what leads to nobody can only have been an entry of the index:
+// that of an address, or of what JavaScript makes of none.
+func isEntry(email, id string) bool {
+	return (strings.Contains(email, "@") || email == "null" || email == "undefined") && !strings.ContainsAny(id, "{}[]\" \t\r\n")
+}
+
 // strayLists are lists of authenticators that have not those of their user, each once.
 func (v *survey) strayLists() (all []repair.Finding) {
-	for _, id := range v.who(func(p *person) bool { return p.passes != nil && !p.listsAll() }) {
+	for _, id := range v.who(func(p *person) bool { return p.passes != nil && !p.passes.foreign && !p.listsAll() }) {
 		all = append(all, repair.New("list of authenticators of user "+id, "is not what there is: delete it and add each again, or Repair", "made anew",
 			func(ctx context.Context) error { return v.mendList(ctx, id, v.people[id].keys()) }))
 	}

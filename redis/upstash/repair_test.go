@@ -358,7 +358,7 @@ func TestUnreadableRecords(t *testing.T) {
 	u, err := store.CreateUser(t.Context(), adapter.User{})
 	check(t, err)
 	for key, value := range map[string]string{
-		"user:a": "not JSON", "user:b": `{"id":"b","name":5}`, "user:session:s": `{"sessionToken":"s","userId":"` + u.ID + `","expires":"soon"}`,
+		"user:a": "not JSON", "user:b": `{"id":{},"name":"Ada"}`, "user:session:s": `{"sessionToken":"s","userId":"` + u.ID + `","expires":"soon"}`,
 		"user:account:p:1": "[1,2]",
 	} {
 		check(t, client.Set(t.Context(), prefix+key, value, 0).Err())
@@ -368,7 +368,7 @@ func TestUnreadableRecords(t *testing.T) {
 	_, _, errS := store.GetSessionAndUser(t.Context(), "s")
 	_, errP := store.GetAccount(t.Context(), adapter.AccountKey{Provider: "p", ProviderAccountID: "1"})
 	for i, err := range []error{errA, errB, errS, errP} {
-		if err == nil || errors.Is(err, adapter.ErrNotFound) || !errors.As(err, new(*adapter.Error)) || strings.Contains(err.Error(), "soon") {
+		if !errors.Is(err, adapter.ErrUnreadable) || errors.Is(err, adapter.ErrNotFound) || !errors.As(err, new(*adapter.Error)) || strings.Contains(err.Error(), "soon") {
 			t.Errorf("read %d: got %v, want an error that says so", i, err)
 		}
 	}

@@ -3,6 +3,8 @@ package upstash
 import (
 	"context"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/authstore/authstore/redis/internal/client"
 )
 
@@ -23,30 +25,65 @@ type walk struct {
 // scan walks. One round trip covers about ten thousand keys of the database, others'
 // included. It calls each for what it comes by, maybe twice.
 func (s *store) scan(ctx context.Context, w walk, each func(key, value string) error) error {
-	keys, args, err := w.arguments(s.layout)
-	if err != nil {
-		return err
+	keys, args := w.arguments(s.layout)
+	run := s.query
+	if w.remove {
+		run = s.run
 	}
 	for cursor := "0"; ; {
 		args[0] = cursor
-		reply, err := s.run(ctx, scanScript, keys, args...).StringSlice()
+		reply, err := run(ctx, scanScript, keys, args...).Slice()
 		if err != nil {
 			return client.Failure(err)
 		}
-		cursor = reply[0]
-		for i := 1; i+1 < len(reply); i += 2 {
-			if err := each(reply[i], reply[i+1]); err != nil {
+		cursor, _ = reply[0].(string)
+		found, unread := texts(reply[1]), texts(reply[2])
+		for i := 0; i+1 < len(found); i += 2 {
+			if err := each(found[i], found[i+1]); err != nil {
 				return err
 			}
 		}
+		if err := s.unread(ctx, w, unread, each); err != nil {
+			return err
+		}
 		if cursor == "0" {
-			return nil
+			return s.end(ctx, w, len(unread) > 0)
 		}
 	}
 }
 
+// unread does what Lua could not do, since it could not read the values.
+func (s *store) unread(ctx context.Context, w walk, unread []string, each func(key, value string) error) error {
+	return s.judge(unread, w.member, w.value, func(key, value string) error {
+		if !w.remove {
+			return each(key, value)
+		}
+		_, err := s.applied(ctx, remove, []string{key}, value)
+		return err
+	})
+}
+
+// end takes away the mark of a deletion, which the script leaves if something was left.
+func (s *store) end(ctx context.Context, w walk, left bool) error {
+	if !left || !w.remove || w.while == "" {
+		return nil
+	}
+	cmd := client.Prompt(ctx, &s.calls, func() *redis.IntCmd { return s.client.Del(ctx, w.while) }, redis.NewIntCmd)
+	return client.Failure(cmd.Err())
+}
+
+// texts returns a list in a reply.
+func texts(reply any) []string {
+	all, _ := reply.([]any)
+	texts := make([]string, len(all))
+	for i, v := range all {
+		texts[i], _ = v.(string)
+	}
+	return texts
+}
+
 // arguments returns the keys and arguments of the script, without the cursor.
-func (w walk) arguments(l layout) (keys []string, args []any, err error) {
+func (w walk) arguments(l layout) (keys []string, args []any) {
 	pattern := l.base
 	if len(w.kinds) == 1 {
 		pattern = l.prefix[w.kinds[0]]
@@ -54,15 +91,11 @@ func (w walk) arguments(l layout) (keys []string, args []any, err error) {
 	if w.within != "" {
 		pattern = w.within
 	}
-	needle, err := w.needle()
-	if err != nil {
-		return nil, nil, err
-	}
 	remove := "0"
 	if w.remove {
 		remove = "1"
 	}
-	args = []any{"", glob(pattern), w.member, w.value, needle, remove, len(w.kinds)}
+	args = []any{"", glob(pattern), w.member, w.value, remove, len(w.kinds)}
 	for _, k := range w.kinds {
 		args = append(args, l.prefix[k])
 	}
@@ -75,18 +108,5 @@ func (w walk) arguments(l layout) (keys []string, args []any, err error) {
 			keys = append(keys, w.unless)
 		}
 	}
-	return keys, args, nil
-}
-
-// needle returns what a record has in it, as JSON.stringify writes it too.
-func (w walk) needle() (string, error) {
-	if w.member == "" {
-		return "", nil
-	}
-	name, err := text(w.member)
-	if err != nil {
-		return "", err
-	}
-	value, err := text(w.value)
-	return string(name) + ":" + string(value), err
+	return keys, args
 }

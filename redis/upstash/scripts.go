@@ -29,6 +29,8 @@ var (
 	ownedDelete = load("owned_delete")
 	scanScript  = load("scan")
 	remove      = load("remove")
+	linkCreate  = load("link_create")
+	linkTake    = load("link_take")
 
 	userRemove   = load("user_remove")
 	userReturn   = load("user_return")
@@ -45,21 +47,26 @@ func (s *store) run(ctx context.Context, script *redis.Script, keys []string, ar
 	return client.Prompt(ctx, &s.calls, func() *redis.Cmd { return script.Run(ctx, s.client, keys, args...) }, redis.NewCmd)
 }
 
-// get returns a value, or that it is not there.
-func (s *store) get(ctx context.Context, key string) (string, error) {
-	cmd := client.Prompt(ctx, &s.calls, func() *redis.StringCmd { return s.client.Get(ctx, key) }, redis.NewStringCmd)
-	v, err := cmd.Result()
-	return v, client.Failure(err)
+// query runs a script that changes nothing.
+func (s *store) query(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
+	return client.Read(ctx, &s.calls, func(c redis.UniversalClient) *redis.Cmd { return script.Run(ctx, c, keys, args...) }, redis.NewCmd)
 }
 
-// take returns a value and removes it. It is not repeated by the client.
-func (s *store) take(ctx context.Context, key string) (string, error) {
-	cmd := client.Prompt(ctx, &s.calls, func() *redis.StringCmd {
-		cmd := redis.NewStringCmd(ctx, "GETDEL", key)
-		_ = s.client.Process(ctx, client.Once{StringCmd: cmd}) // the command has the error
-		return cmd
-	}, redis.NewStringCmd)
+// runOnce runs a script that the client does not repeat by itself.
+func (s *store) runOnce(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
+	return client.Prompt(ctx, &s.calls, func() *redis.Cmd {
+		return script.Run(ctx, client.ScriptsOnce{UniversalClient: s.client}, keys, args...)
+	}, redis.NewCmd)
+}
+
+// get returns a value, or that it is not there. Another program's value of another type is
+// not.
+func (s *store) get(ctx context.Context, key string) (string, error) {
+	cmd := client.Read(ctx, &s.calls, func(c redis.UniversalClient) *redis.StringCmd { return c.Get(ctx, key) }, redis.NewStringCmd)
 	v, err := cmd.Result()
+	if redis.HasErrorPrefix(err, "WRONGTYPE") {
+		err = adapter.ErrNotFound
+	}
 	return v, client.Failure(err)
 }
 

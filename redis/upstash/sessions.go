@@ -42,13 +42,13 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
 	}
-	u, err := decodeUser(se.UserID, f.user)
+	u, err := s.layout.decodeUser(se.UserID, f.user)
 	return se, u, err
 }
 
 // liveSession reads the session with a token, if it has not expired.
 func (s *store) liveSession(token, value string) (adapter.Session, error) {
-	se, err := decodeSession(value)
+	se, err := s.layout.decodeSession(s.layout.session(token), value)
 	switch {
 	case err != nil:
 		return adapter.Session{}, err
@@ -66,19 +66,27 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 		if se, err = s.liveSession(token, value); err != nil {
 			return "", time.Time{}, err
 		}
+		was, is := record{}, record{}
+		was.setSession(se)
 		up.Apply(&se, s.options.Now())
-		after, err = changed(value, func(r record) { r.setSession(se) }, up.Attributes, up.RemoveAttributes)
+		is.setSession(se)
+		after, err = changed(value, was, is, up.Attributes, up.RemoveAttributes)
 		return after, se.Expires, err
 	})
 	return se, err
 }
 
+// DeleteSession removes what the token leads to, whatever else its record says.
 func (s *store) DeleteSession(ctx context.Context, token string) error {
-	return s.disown(ctx, []string{s.layout.session(token)}, "sessionToken", token, lastSession)
+	return s.endSession(ctx, s.layout.session(token))
+}
+
+func (s *store) endSession(ctx context.Context, key string) error {
+	return s.disown(ctx, []string{key}, "", "", lastSession)
 }
 
 func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
-	all, err := s.sessionsOf(ctx, userID)
+	all, err := owns(ctx, s, sessions, userID, s.layout.decodeSession, s.sessionKeys)
 	now, live := s.options.Now(), all[:0]
 	for _, se := range all {
 		if now.Before(se.Expires) {
@@ -89,20 +97,20 @@ func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Sess
 	return live, err
 }
 
-// sessionsOf returns a user's sessions with their tokens, also those that have expired.
-func (s *store) sessionsOf(ctx context.Context, userID string) ([]adapter.Session, error) {
-	return owns(ctx, s, sessions, userID, decodeSession, s.sessionKeys)
-}
-
-// DeleteSessionByID costs two round trips: the session is found, and then deleted.
+// DeleteSessionByID costs two round trips: the session is found, and then deleted. Its
+// key says which it is, so that it may be one that cannot be read.
 func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
-	all, err := s.sessionsOf(ctx, userID)
-	for _, se := range all {
-		if se.ID == sessionID {
-			return s.DeleteSession(ctx, se.SessionToken)
+	var found string
+	err := s.scan(ctx, walk{member: "userId", value: userID, kinds: []kind{sessions}}, func(key, _ string) error {
+		if adapter.SessionID(s.layout.token(key)) == sessionID {
+			found = key
 		}
+		return nil
+	})
+	if err != nil || found == "" {
+		return err
 	}
-	return err
+	return s.endSession(ctx, found)
 }
 
 func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...string) error {

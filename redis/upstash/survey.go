@@ -9,7 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
 )
 
 // survey is what a walk through the whole store has found. It keeps no record, and of a
@@ -26,22 +29,25 @@ type survey struct {
 
 // person is what has been seen of a user, as far as it matters here.
 type person struct {
-	there   bool // the user is
-	unread  bool // but cannot be read
-	blank   bool // nothing says who it is, and it was not made here
-	indexed bool // the index leads to it by its address as it is written
-	deleted bool // its deletion was cut
-	kept    bool // Repair has removed it, not long ago
-	owns    int  // how many records
-	email   string
-	prints  [3]uint64 // of its record, its last account and its last session
-	passes  *passkeys // nil: none
+	there    bool // the user is
+	unread   bool // but cannot be read
+	blank    bool // its record says nothing of it
+	more     bool // its record has more than Auth.js keeps of a user
+	verified bool // its address is
+	indexed  bool // the index leads to it by its address as it is written
+	deleted  bool // its deletion was cut
+	kept     bool // Repair has removed it, not long ago
+	owns     int  // how many records
+	email    string
+	prints   [3]uint64 // of its record, its last account and its last session
+	passes   *passkeys // nil: none
 }
 
 // passkeys are the authenticators of a user.
 type passkeys struct {
-	list string   // as it is stored
-	ids  []string // of those that there are
+	list    string   // as it is stored
+	foreign bool     // which is not as a list is
+	ids     []string // of those that there are
 }
 
 // belonging is a record that names a user.
@@ -50,6 +56,7 @@ type belonging struct {
 	kind   kind
 	userID string
 	name   string // what tells it apart: no token
+	err    error  // why it cannot be read
 }
 
 // gone reports whether a user is not there, and nothing else is known of it.
@@ -89,10 +96,45 @@ func (s *store) survey(ctx context.Context) (*survey, error) {
 		}
 	}
 	v, err := s.look(ctx, all...)
-	if err == nil && len(v.who(func(p *person) bool { return p.gone() && p.owns > 0 })) > 0 {
-		err = v.seeOrphans(ctx)
+	if err != nil {
+		return v, err
 	}
-	return v, err
+	gone := v.who(func(p *person) bool { return p.gone() && p.owns > 0 })
+	if len(gone) == 0 {
+		return v, nil
+	}
+	if err := v.seeOthers(ctx, gone); err != nil {
+		return v, err
+	}
+	return v, v.seeOrphans(ctx)
+}
+
+// seeOthers takes note of users at whose keys another program has something of another
+// type, which a walk does not come by.
+func (v *survey) seeOthers(ctx context.Context, ids []string) error {
+	for batch := range slices.Chunk(ids, 1000) {
+		there := make([]*redis.IntCmd, len(batch))
+		cmd := client.Prompt(ctx, &v.calls, func() *redis.IntCmd {
+			pipe := v.client.Pipeline()
+			for i, id := range batch {
+				there[i] = pipe.Exists(ctx, v.layout.key(users, id))
+			}
+			last := there[len(there)-1]
+			if _, err := pipe.Exec(ctx); err != nil {
+				last.SetErr(err)
+			}
+			return last
+		}, redis.NewIntCmd)
+		if cmd.Err() != nil {
+			return client.Failure(cmd.Err())
+		}
+		for i, id := range batch {
+			if there[i].Val() > 0 {
+				v.people[id].there, v.people[id].unread = true, true
+			}
+		}
+	}
+	return nil
 }
 
 // look walks through the keys of some kinds. A walk may come twice by one key, which
@@ -151,32 +193,75 @@ func (v *survey) see(key, value string) {
 	case users:
 		err = v.seeUser(rest, value)
 	case emails:
-		v.seeEntry(rest, value)
+		v.seeEntry(rest, unquoted(value))
 	case accounts, sessions, authenticators:
 		err = v.seeOwned(k, key, value)
 	case links:
 		err = v.seeLink(key, value)
 	case lastAccount:
-		v.person(rest).prints[1] = v.print(value)
+		v.seePointer(rest, value, accounts, 1)
 	case lastSession:
-		v.person(rest).prints[2] = v.print(value)
+		v.seePointer(rest, value, sessions, 2)
 	case authenticatorList:
-		v.passkeys(rest).list = value
+		err = v.seeList(rest, value)
 	case deletions:
 		v.person(rest).deleted = true
 	case removals:
 		v.person(rest).kept = true
 	}
-	if err != nil {
-		v.unread = append(v.unread, belonging{key: key, kind: k})
+	if err != nil && !v.foreign(k, value) {
+		v.unread = append(v.unread, belonging{key: key, kind: k, err: err})
 	}
 }
 
+// named are the members by which a record of a kind is one.
+var named = map[kind][]string{
+	users: {"id"}, accounts: {"provider", "providerAccountId", "userId"}, sessions: {"sessionToken", "userId"},
+	authenticators: {"credentialID", "userId"}, links: {"identifier", "token"},
+}
+
+// foreign reports whether a value is another program's: a JSON object with nothing in it
+// that a record of the kind is known by.
+func (v *survey) foreign(k kind, value string) bool {
+	r, err := parse(value)
+	return err == nil && !slices.ContainsFunc(named[k], func(name string) bool { return r[name] != nil })
+}
+
+// seePointer takes note of what leads to a user's last record of a kind. What leads
+// elsewhere is another program's, and what JavaScript makes of no user is nobody's.
+func (v *survey) seePointer(id, value string, to kind, print int) {
+	if id != "undefined" && id != "null" && strings.HasPrefix(strings.Trim(value, `"`), v.layout.prefix[to]) {
+		v.person(id).prints[print] = v.print(value)
+	}
+}
+
+func (v *survey) seeList(id, value string) error {
+	p := v.passkeys(id)
+	p.list, p.foreign = value, !isList(value)
+	if p.foreign {
+		err := &adapter.RecordError{Field: "(all of it)", Want: "a list of credential IDs", Got: "another value", UserID: id}
+		return err
+	}
+	return nil
+}
+
+// isList reports whether a value is a list of authenticators.
+func isList(value string) bool {
+	var ids []string
+	return json.Unmarshal([]byte(value), &ids) == nil && ids != nil
+}
+
 func (v *survey) seeUser(id, value string) error {
-	u, err := decodeUser(id, value)
+	record, err := parse(value)
+	var u adapter.User
+	if err == nil {
+		u, err = v.layout.userOf(id, record)
+	} else {
+		err = v.layout.unreadable(err, users, v.layout.prefix[users]+id, "")
+	}
 	p := v.person(id)
 	p.there, p.unread, p.prints[0] = true, err != nil, v.print(value)
-	p.blank = err == nil && u.Email == "" && u.Name == "" && u.CreatedAt.IsZero()
+	p.blank, p.more, p.verified = err == nil && record.blank(), record.more(), !u.EmailVerified.IsZero()
 	p.email, p.indexed = "", false
 	if err == nil {
 		p.email = u.Email
@@ -185,6 +270,28 @@ func (v *survey) seeUser(id, value string) error {
 		v.seeEntry(p.email, to)
 	}
 	return err
+}
+
+// blank reports whether nothing is known of a user: what the JavaScript adapter makes when
+// it updates a user who is not there.
+func (r record) blank() bool {
+	for name, v := range r {
+		if name != "id" && name != "emailVerified" && name != "updatedAt" && string(v) != "null" && string(v) != `""` {
+			return false
+		}
+	}
+	return true
+}
+
+// more reports whether a user's record has a member that is neither Auth.js's nor of this
+// package.
+func (r record) more() bool {
+	for name, v := range r {
+		if !adapter.ReservedAttribute(adapter.UserRecord, name) && string(v) != "null" {
+			return true
+		}
+	}
+	return false
 }
 
 // seeEntry takes note of an entry of the index. One that leads to a user whose address it
@@ -198,8 +305,20 @@ func (v *survey) seeEntry(email, id string) {
 	v.index[email] = id
 }
 
+// unquoted returns the ID in an entry of the index, which may be written as JSON.
+func unquoted(value string) string {
+	var id string
+	if strings.HasPrefix(value, `"`) && json.Unmarshal([]byte(value), &id) == nil {
+		return id
+	}
+	return value
+}
+
 func (v *survey) seeOwned(k kind, key, value string) error {
 	b, err := v.belonging(k, key, value)
+	if b.userID != "" && err != nil {
+		v.person(b.userID).owns++ // it may be put right
+	}
 	if err != nil {
 		return err
 	}
@@ -246,31 +365,40 @@ func (v *survey) belonging(k kind, key, value string) (belonging, error) {
 }
 
 func (v *survey) account(key, value string) (belonging, error) {
-	a, err := decodeAccount(value)
+	a, err := v.layout.decodeAccount(key, value)
 	if err == nil && v.layout.account(a.Key()) != key {
 		err = adapter.ErrNotFound
 	}
-	return belonging{key, accounts, a.UserID, a.Provider + " " + a.ProviderAccountID}, err
+	name := strings.TrimPrefix(v.layout.place(accounts, key), v.layout.prefix[accounts])
+	return belonging{key: key, kind: accounts, userID: a.UserID, name: strings.Replace(name, ":", " ", 1)}, v.owned(accounts, key, a.UserID, err)
 }
 
 func (v *survey) session(key, value string) (belonging, error) {
-	se, err := decodeSession(value)
+	se, err := v.layout.decodeSession(key, value)
 	if err == nil && v.layout.session(se.SessionToken) != key {
 		err = adapter.ErrNotFound
 	}
-	return belonging{key, sessions, se.UserID, se.ID}, err
+	return belonging{key: key, kind: sessions, userID: se.UserID, name: se.ID}, v.owned(sessions, key, se.UserID, err)
 }
 
 func (v *survey) authenticator(key, value string) (belonging, error) {
-	a, err := decodeAuthenticator(value)
+	a, err := v.layout.decodeAuthenticator(key, value)
 	if err == nil && !slices.Contains(v.layout.authenticator(a.CredentialID), key) {
 		err = adapter.ErrNotFound
 	}
-	return belonging{key, authenticators, a.UserID, a.CredentialID}, err
+	return belonging{key: key, kind: authenticators, userID: a.UserID, name: a.CredentialID}, v.owned(authenticators, key, a.UserID, err)
+}
+
+// owned returns the error of a record, which it is that it names no user.
+func (v *survey) owned(k kind, key, userID string, err error) error {
+	if err == nil && userID == "" {
+		err = v.layout.unreadable(&adapter.RecordError{Field: "userId", Want: "the ID of a user", Got: "missing"}, k, key, "")
+	}
+	return err
 }
 
 func (v *survey) seeLink(key, value string) error {
-	t, err := decodeLink(value)
+	t, err := v.layout.decodeLink(key, value)
 	if err == nil && v.layout.link(t.Identifier, t.Token) != key {
 		err = adapter.ErrNotFound
 	}

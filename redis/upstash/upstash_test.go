@@ -75,7 +75,7 @@ func TestExpiryAtRest(t *testing.T) {
 	}
 	later := expires.Add(time.Minute + time.Millisecond)
 	at("user:session:token", time.Duration(expires.UnixMilli())*time.Millisecond)
-	at("user:token:ada:t", time.Duration(expires.UnixMilli())*time.Millisecond)
+	at("user:token:ada:"+adapter.HashVerificationToken("t", ""), time.Duration(expires.UnixMilli())*time.Millisecond)
 	_, err = store.UpdateSession(t.Context(), "token", adapter.SessionUpdate{Expires: &later})
 	check(t, err)
 	at("user:session:token", time.Duration(later.UnixMilli())*time.Millisecond)

@@ -25,18 +25,19 @@ func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Accou
 	if err != nil {
 		return err
 	}
-	var account, accountKey string
+	keys := []string{s.layout.reply(), key, s.layout.key(deletions, u.ID)}
+	if u.Email != "" {
+		keys = append(keys, s.layout.key(emails, u.Email))
+	}
+	var account string
 	if a != nil {
 		if account, err = encodeAccount(*a); err != nil {
 			return err
 		}
-		accountKey = s.layout.account(a.Key())
+		keys = append(keys, s.layout.account(a.Key()), s.layout.key(lastAccount, u.ID))
 	}
-	reply := s.layout.reply()
 	return persist(ctx, func() (again bool, err error) {
-		result, err := s.run(ctx, userCreate, []string{
-			reply, key, s.layout.key(deletions, u.ID), s.layout.key(emails, u.Email), accountKey, s.layout.key(lastAccount, u.ID),
-		}, user, u.Email, account, s.layout.prefix[users], u.ID).Text()
+		result, err := s.run(ctx, userCreate, keys, user, u.Email, account, s.layout.prefix[users], u.ID).Text()
 		switch result {
 		case "DELETED":
 			err = s.finishDeletion(ctx, u.ID)
@@ -76,14 +77,14 @@ func (s *store) readUser(ctx context.Context, id string) (adapter.User, string, 
 	if err != nil {
 		return adapter.User{}, "", err
 	}
-	u, err := decodeUser(id, value)
+	u, err := s.layout.decodeUser(id, value)
 	return u, value, err
 }
 
 // GetUserByEmail finds a user by the index of addresses, which leads to nobody who has
 // given the address up: the JavaScript adapter leaves old entries there.
 func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
-	value, err := s.run(ctx, userByEmail, []string{s.layout.key(emails, email)}, s.layout.prefix[users]).Text()
+	value, err := s.query(ctx, userByEmail, []string{s.layout.key(emails, email)}, s.layout.prefix[users]).Text()
 	if err != nil {
 		return adapter.User{}, client.Failure(err)
 	}
@@ -98,14 +99,14 @@ func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User,
 func (s *store) anyUser(value string) (adapter.User, error) {
 	record, err := parse(value)
 	if err != nil {
-		return adapter.User{}, err
+		return adapter.User{}, s.layout.unreadable(err, users, "user", "")
 	}
 	r := reader{record: record}
-	id := r.text("id")
-	if _, possible := s.layout.user(id); r.err == nil && !possible {
+	id := r.key("id")
+	if _, possible := s.layout.user(id); r.err == nil && (id == "" || !possible) {
 		return adapter.User{}, adapter.ErrNotFound
 	}
-	return decodeUser(id, value)
+	return s.layout.decodeUser(id, value)
 }
 
 func (s *store) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (adapter.User, error) {
@@ -113,11 +114,11 @@ func (s *store) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (a
 	if err != nil {
 		return adapter.User{}, err
 	}
-	a, err := accountWithKey(key, f.value)
+	a, err := s.accountWithKey(key, f.value)
 	if err != nil {
 		return adapter.User{}, err
 	}
-	return decodeUser(a.UserID, f.user)
+	return s.layout.decodeUser(a.UserID, f.user)
 }
 
 // UpdateUser costs two round trips: the record is read, and put back changed if it is
@@ -130,9 +131,11 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 		if u, before, err = s.readUser(ctx, id); err != nil {
 			return false, err
 		}
-		old := u.Email
+		old, was, is := u.Email, record{}, record{}
+		was.setUser(u)
 		up.Apply(&u, s.options.Now())
-		after, err := changed(before, func(r record) { r.setUser(u) }, up.Attributes, up.RemoveAttributes)
+		is.setUser(u)
+		after, err := changed(before, was, is, up.Attributes, up.RemoveAttributes)
 		if err != nil {
 			return false, err
 		}
@@ -159,18 +162,33 @@ func (s *store) replaceUser(ctx context.Context, reply, id, before, after, old, 
 	} else if old != "" {
 		gives = "1"
 	}
-	keys := []string{reply, key, s.layout.key(emails, old), s.layout.key(emails, email)}
+	keys := []string{reply, key}
+	if gives == "1" {
+		keys = append(keys, s.layout.key(emails, old))
+	}
+	if email != "" {
+		keys = append(keys, s.layout.key(emails, email))
+	}
 	return s.run(ctx, userUpdate, keys, before, after, email, gives, id, s.layout.prefix[users]).Text()
 }
 
-// changed returns a record with some fields and attributes changed, and all else as it
-// was written.
-func changed(value string, fields func(record), set adapter.Attributes, removed []string) (string, error) {
+// changed returns a record with the fields that differ and some attributes changed, and
+// all else as it was written: also a field that is written otherwise than here.
+func changed(value string, was, is record, set adapter.Attributes, removed []string) (string, error) {
 	r, err := parse(value)
 	if err != nil {
 		return "", err
 	}
-	fields(r)
+	for name := range was {
+		if _, stays := is[name]; !stays {
+			delete(r, name)
+		}
+	}
+	for name, v := range is {
+		if string(v) != string(was[name]) {
+			r[name] = v
+		}
+	}
 	if err := r.setAttributes(set, removed); err != nil {
 		return "", err
 	}
@@ -185,8 +203,8 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 		return nil
 	}
 	err := s.run(ctx, userDelete, []string{
-		key, s.layout.key(deletions, id), s.layout.key(lastAccount, id), s.layout.key(lastSession, id), s.layout.key(authenticatorList, id),
-		s.layout.key(removals, id),
+		s.layout.reply(), s.layout.key(deletions, id),
+		key, s.layout.key(lastAccount, id), s.layout.key(lastSession, id), s.layout.key(authenticatorList, id), s.layout.key(removals, id),
 	}, id, s.layout.prefix[emails]).Err()
 	if err != nil {
 		return client.Failure(err)

@@ -3,8 +3,6 @@ package upstash
 import (
 	"context"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/redis/internal/client"
 )
@@ -14,29 +12,39 @@ func (s *store) CreateVerificationToken(ctx context.Context, t adapter.Verificat
 	if err != nil {
 		return t, err
 	}
-	cmd := client.Prompt(ctx, &s.calls, func() *redis.StatusCmd {
-		cmd := redis.NewStatusCmd(ctx, "SET", s.layout.link(t.Identifier, t.Token), value, "PXAT", t.Expires.UnixMilli())
-		_ = s.client.Process(ctx, cmd) // the command has the error
-		return cmd
-	}, redis.NewStatusCmd)
+	cmd := s.run(ctx, linkCreate, []string{s.layout.reply(), s.layout.link(t.Identifier, t.Token)}, value, millis(t.Expires))
 	return t, client.Failure(cmd.Err())
 }
 
+// UseVerificationToken takes a token in one step. Only one that another program has
+// written in a form of its own is read first, and then taken if it is still the same.
 func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
-	value, err := s.take(ctx, s.layout.link(identifier, token))
+	key := s.layout.link(identifier, token)
+	reply, err := s.runOnce(ctx, linkTake, []string{key}, identifier, token).StringSlice()
 	if err != nil {
-		return adapter.VerificationToken{}, err
+		return adapter.VerificationToken{}, client.Failure(err)
 	}
-	t, err := decodeLink(value)
-	switch {
-	case err != nil:
-		return adapter.VerificationToken{}, err
-	case t.Identifier != identifier || t.Token != token:
-		return adapter.VerificationToken{}, adapter.ErrNotFound
-	case !s.options.Now().Before(t.Expires):
-		return adapter.VerificationToken{}, adapter.ErrExpired
+	value, taken := reply[0], reply[1] == "1"
+	t, err := s.layout.decodeLink(key, value)
+	if err == nil && (t.Identifier != identifier || t.Token != token) {
+		err = adapter.ErrNotFound
 	}
-	return t, nil
+	if err == nil && !taken {
+		err = s.takeLink(ctx, key, value)
+	}
+	if err == nil && !s.options.Now().Before(t.Expires) {
+		err = adapter.ErrExpired
+	}
+	return t, err
+}
+
+// takeLink removes a token if it is as it was: whoever removes it has used it.
+func (s *store) takeLink(ctx context.Context, key, value string) error {
+	n, err := s.runOnce(ctx, remove, []string{key}, value).Int()
+	if err == nil && n == 0 {
+		return adapter.ErrNotFound
+	}
+	return client.Failure(err)
 }
 
 func (s *store) DeleteVerificationTokens(ctx context.Context, identifier string) error {

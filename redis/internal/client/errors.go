@@ -1,40 +1,285 @@
 package client
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"regexp"
 	"strings"
+	"syscall"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/attempt"
 )
-
-// passing are the codes of answers that another time will be different.
-var passing = []string{"LOADING", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "BUSY", "OOM", "NOREPLICAS", "MOVED", "ASK"}
 
 // ErrRecord is a stored value that the layout does not know.
 var ErrRecord = errors.New("a stored record is not of the form that this package writes")
 
-// Failure returns an error of the client as one of the contract's kinds.
+// Failure returns an error of the client as one of the contract's kinds: what a person has
+// to mend is adapter.ErrSetup, and says what it is; what a retry may mend is
+// adapter.ErrUnavailable.
 func Failure(err error) error {
 	var reply redis.Error
 	switch {
-	case err == nil, errors.Is(err, adapter.ErrNotFound), errors.Is(err, adapter.ErrConflict),
-		errors.Is(err, adapter.ErrInvalid), errors.Is(err, adapter.ErrUnavailable), errors.Is(err, ErrRecord):
+	case err == nil, known(err):
 		return err
 	case errors.Is(err, redis.ErrClosed):
 		return adapter.Caused(adapter.ErrClosed, err)
-	case errors.Is(err, redis.Nil):
+	case err == redis.Nil:
 		return adapter.ErrNotFound
+	case strings.Contains(err.Error(), "all sentinels"):
+		return sentinels(err)
 	case !errors.As(err, &reply):
-		return adapter.Caused(adapter.ErrUnavailable, err) // no answer: the network
+		return network(err)
 	}
-	code, _, _ := strings.Cut(reply.Error(), " ")
-	for _, p := range passing {
-		if code == p {
-			return adapter.Caused(adapter.ErrUnavailable, err)
+	return refusal(reply.Error(), err)
+}
+
+// kinds are those of the contract.
+var kinds = []error{
+	adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrSetup, adapter.ErrUnreadable, adapter.ErrClosed, ErrRecord,
+}
+
+// known reports whether an error has a kind already.
+func known(err error) bool {
+	for _, kind := range kinds {
+		if errors.Is(err, kind) {
+			return true
 		}
 	}
+	return false
+}
+
+// setup returns a driver's error as one that a person has to mend.
+func setup(cause error, problem, remedy string) error {
+	return adapter.Caused(adapter.Setup(problem, remedy), cause)
+}
+
+// unavailable returns a driver's error as one that a retry may mend.
+func unavailable(cause error, why string) error {
+	return adapter.Caused(fmt.Errorf("%w: %s", adapter.ErrUnavailable, why), cause)
+}
+
+// rule is what an answer of the server means. remedy is empty for what passes.
+type rule struct{ begins, problem, remedy string }
+
+// rules are for the beginnings of answers, the first that fits. No other word of an answer
+// is printed, since it may quote a key.
+var rules = []rule{
+	{"WRONGPASS", "authentication failed", "check the user name and the password"},
+	{"NOAUTH", "the server asks for a password", "give one, and the user's name if it has one"},
+	{"ERR AUTH", "the server has no password for this user", "check the user name, or leave the password out"},
+	{"ERR invalid password", "authentication failed", "check the password"},
+	{"ERR Client sent AUTH", "the server has no password", "leave the password out, or set one there"},
+	{"DENIED", "the server takes no connections from elsewhere: it is in protected mode", "give it a password and an address to listen on"},
+	{"OOM", "the server's memory is full", "raise its maxmemory, or make room: until then only what takes something away works"},
+	{"MISCONF", "the server cannot save its data, and so takes no writes", "see its log: its disk may be full"},
+	{"ERR DB index", "the server has no database with this number", "check the number in the URL or in the client's options"},
+	{"ERR invalid DB index", "the server has no database with this number", "check the number in the URL or in the client's options"},
+	{"ERR SELECT is not allowed", "a Cluster has no databases with a number", "leave the number out"},
+	{"ERR This instance has cluster support disabled", "the server is no node of a Cluster", "open it as one server: redis://, or redis.NewClient"},
+	{"ERR syntax error", "the server does not know an option of a command", "it must be Redis 6.2 or later, or Valkey"},
+	{"ERR unknown subcommand", "the server does not know a command", "it must be Redis 6.2 or later, or Valkey, with no command renamed"},
+	{"ERR Unknown Redis command called from", "the server does not know a command that a script uses", "it must be Redis 6.2 or later, or Valkey, with no command renamed"},
+	{"ERR Unknown Redis command", "the server does not know a command that a script uses", "it must be Redis 6.2 or later, or Valkey, with no command renamed"},
+	{"ERR This Redis command is not allowed from script", "the server does not let scripts use a command", "use Redis or Valkey itself"},
+	{"WRONGTYPE", "a key that begins with this store's prefix holds something else", "another program uses the prefix: give each one its own"},
+
+	{"LOADING", "the server is loading its data", ""},
+	{"READONLY", "the server is a replica, which takes no writes", ""},
+	{"CLUSTERDOWN", "the Cluster is down", ""},
+	{"TRYAGAIN", "a slot of the Cluster is moving", ""},
+	{"MOVED", "a slot of the Cluster has moved", ""},
+	{"ASK", "a slot of the Cluster is moving", ""},
+	{"MASTERDOWN", "the primary is down", ""},
+	{"BUSY", "the server is busy with a script", ""},
+	{"NOREPLICAS", "the server has too few replicas to take writes", ""},
+	{"UNBLOCKED", "the server has become a replica", ""},
+	{"ERR max number of clients", "the server has too many clients", ""},
+	{"ERR Script attempted to access a non local key", "a slot of the Cluster is moving", ""},
+}
+
+// refusal returns an answer of the server as one of the contract's kinds.
+func refusal(answer string, err error) error {
+	if e, ok := forbidden(answer, err); ok {
+		return e
+	}
+	for _, r := range rules {
+		if !strings.HasPrefix(answer, r.begins) {
+			continue
+		}
+		if r.remedy == "" {
+			return unavailable(err, r.problem)
+		}
+		return setup(err, r.problem, r.remedy)
+	}
+	if strings.Contains(answer, "Script attempted to access a non local key") {
+		return unavailable(err, "a slot of the Cluster is moving")
+	}
+	code, _, _ := strings.Cut(answer, " ")
+	if !plainCode.MatchString(code) {
+		code = "an error without a code"
+	}
 	return adapter.Caused(fmt.Errorf("the server refuses with %s", code), err)
+}
+
+// plainCode is a code as servers have it.
+var plainCode = regexp.MustCompile(`^[A-Z]+$`)
+
+// The names of commands in answers, which quote keys after them.
+var (
+	forbiddenCommand = regexp.MustCompile(`^(?:NOPERM|ERR)\b.* run the '([A-Za-z|_.-]+)' command`)
+	unknownCommand   = regexp.MustCompile("(?i)^ERR unknown command ['`\"]([A-Za-z|_.-]+)['`\"]")
+)
+
+// forbidden returns what an ACL does not let this user do, or a command that is not there.
+func forbidden(answer string, err error) (error, bool) {
+	const remedy = "give the user what the package comment lists under Access (ACL SETUSER)"
+	if m := forbiddenCommand.FindStringSubmatch(answer); m != nil {
+		return setup(err, "the user may not run the command "+strings.ToUpper(m[1]), remedy), true
+	}
+	if m := unknownCommand.FindStringSubmatch(answer); m != nil {
+		return setup(err, "the server does not know the command "+strings.ToUpper(m[1]), "it must be Redis 6.2 or later, or Valkey, with no command renamed"), true
+	}
+	scripts := strings.Contains(answer, "user executing the script")
+	switch {
+	case !scripts && !strings.HasPrefix(answer, "NOPERM"):
+		return nil, false
+	case strings.Contains(answer, "key"):
+		return setup(err, "the user may not use a key of this store", "give the user the pattern of its keys: "+remedy), true
+	case scripts:
+		return setup(err, "the user may not run a command that a script uses", remedy), true
+	}
+	return setup(err, "the user may not do what is needed", remedy), true
+}
+
+// sentinels returns why no Sentinel names a primary. Each of them is asked.
+func sentinels(err error) error {
+	var reply redis.Error
+	switch {
+	case errors.As(err, &reply) && reply != redis.Nil:
+		return refusal(reply.Error(), err)
+	case errors.Is(err, redis.Nil):
+		return setup(err, "no Sentinel knows a primary of this name", "check master_name (MasterName): SENTINEL MASTERS lists those that it knows")
+	}
+	return network(err)
+}
+
+// network returns why there was no answer.
+func network(err error) error {
+	var (
+		name      *net.DNSError
+		authority x509.UnknownAuthorityError
+		host      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		record    tls.RecordHeaderError
+		alert     tls.AlertError
+	)
+	switch {
+	case errors.As(err, &name) && name.IsNotFound:
+		return setup(err, "the server's host name is not found", "check the host in the URL or in the client's options")
+	case errors.As(err, &authority):
+		return setup(err, "the server's certificate is of an unknown authority", "give the client its authority (Options.TLSConfig), or the system")
+	case errors.As(err, &host):
+		return setup(err, "the server's certificate is for another host", "use the host that it is for")
+	case errors.As(err, &invalid):
+		return setup(err, "the server's certificate is not valid", "it may have expired, or the clock is wrong")
+	case errors.As(err, &record):
+		return setup(err, "the server does not speak TLS", "use redis:// in place of rediss://, no tls=true, or the server's port for TLS")
+	case errors.As(err, &alert):
+		return setup(err, "the server refuses the TLS connection", "it may want a client certificate (Options.TLSConfig)")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return unavailable(err, "connection refused")
+	case strings.Contains(err.Error(), "redis: "):
+		return protocol(err)
+	case errors.Is(err, context.DeadlineExceeded), timeout(err):
+		return unavailable(err, "no answer in time")
+	case closed(err):
+		return unavailable(err, "the connection was closed")
+	}
+	return adapter.Caused(adapter.ErrUnavailable, err)
+}
+
+func closed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+func timeout(err error) bool {
+	var e net.Error
+	return errors.As(err, &e) && e.Timeout()
+}
+
+const useTLS = "use rediss://, tls=true, or Options.TLSConfig"
+
+// protocol returns what the client itself says: of an answer that is not Redis's, or of its
+// pool.
+func protocol(err error) error {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, `\x15\x03`):
+		return setup(err, "the server speaks TLS", useTLS)
+	case strings.Contains(text, "can't parse"), strings.Contains(text, "invalid reply"):
+		return setup(err, "what answers is not Redis", "check the port: another server may listen there")
+	case strings.Contains(text, "pool"):
+		return unavailable(err, "no connection is free")
+	}
+	return adapter.Caused(adapter.ErrUnavailable, err)
+}
+
+// explain returns the error of a command with what is known of the client: a single server
+// that is a node of a Cluster, or a replica, stays so.
+func (c *Calls) explain(ctx context.Context, err error) error {
+	var reply redis.Error
+	if !errors.As(err, &reply) {
+		if !c.answered.Load() && closed(err) && c.wantsTLS(ctx) {
+			return setup(err, "the server speaks TLS", useTLS)
+		}
+		return err
+	}
+	if !c.single {
+		return err
+	}
+	switch code, _, _ := strings.Cut(reply.Error(), " "); code {
+	case "MOVED", "ASK", "CROSSSLOT":
+		return setup(err, "the server is a node of a Cluster, and was opened as one server", "open it by redis+cluster://, or redis.NewClusterClient; the Upstash layout needs one server")
+	case "READONLY":
+		if !c.failover {
+			return setup(err, "the server is a replica, which takes no writes", "open the primary, or the Sentinels that know it; while a managed service fails over, it passes")
+		}
+	}
+	return err
+}
+
+// wantsTLS reports whether a server speaks TLS that closes the connections of a client
+// without: most say nothing before they do.
+func (c *Calls) wantsTLS(ctx context.Context) bool {
+	var address string
+	switch client := c.client.(type) {
+	case *redis.Client:
+		if o := client.Options(); o.TLSConfig == nil && !c.failover && o.Network == "tcp" {
+			address = o.Addr
+		}
+	case *redis.ClusterClient:
+		if o := client.Options(); o.TLSConfig == nil && len(o.Addrs) > 0 {
+			address = o.Addrs[0]
+		}
+	}
+	if address == "" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, attempt.Short/2)
+	defer cancel()
+	d := tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}} //nolint:gosec // nothing is sent
+	conn, err := d.DialContext(ctx, "tcp", address)
+	if err == nil {
+		_ = conn.Close()
+		return true
+	}
+	return errors.As(err, new(tls.AlertError))
 }

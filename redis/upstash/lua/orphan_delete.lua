@@ -2,6 +2,6 @@
 -- that may be put back. ARGV: 1 ID of the user that the record has to belong to, none
 -- for what is no record.
 if redis.call('EXISTS', KEYS[2], KEYS[3]) > 0 then return 0 end
-local v = redis.call('GET', KEYS[1])
-if not v or ARGV[1] and (owner(v) or '') ~= ARGV[1] then return 0 end
+local v = fetch(KEYS[1])
+if not v or ARGV[1] and owner(v) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])

@@ -1,22 +1,42 @@
--- Removes a record, and what leads to it. KEYS: the keys that it can have. ARGV: 1 the
--- member that names it, 2 its value there, 3 what the key of the user's last record of the
--- kind, or its list of authenticators, begins with, 4 "1" for the list.
-for _, key in ipairs(KEYS) do
-	local v = redis.call('GET', key)
+--!df flags=allow-undeclared-keys
+-- Removes a record, and what leads to it. It returns what Lua cannot read, keys and
+-- values, which is left. KEYS: 1 reply, then the keys that it can have. ARGV: 1 the member
+-- that names it, "" for whatever JSON object is there, 2 its value there, 3 what the key of
+-- the user's last record of the kind, or its list of authenticators, begins with, 4 "1" for
+-- the list.
+if said() then return {} end
+shrink()
+
+-- without returns a list of texts less one of them: nil if it is not there, or the list
+-- has something else in it.
+local function without(list, id)
+	local left, found = {}, false
+	for _, e in ipairs(list) do
+		if type(e) ~= 'string' then return nil end
+		if e == id then found = true else left[#left + 1] = e end
+	end
+	return found and left
+end
+
+local unread = {}
+for i = 2, #KEYS do
+	local v = fetch(KEYS[i])
 	local r = v and decode(v)
-	if r and r[ARGV[1]] == ARGV[2] then
-		redis.call('DEL', key)
-		local pointer = ARGV[3] .. tostring(r.userId)
-		local to = redis.call('GET', pointer)
-		if to and ARGV[4] == '1' then
-			local left = {}
-			for _, id in ipairs(decode(to) or {}) do
-				if id ~= ARGV[2] then left[#left + 1] = id end
-			end
-			if #left > 0 then redis.call('SET', pointer, cjson.encode(left)) else redis.call('DEL', pointer) end
-		elseif to == key then
-			redis.call('DEL', pointer)
+	local is = r and text(r[ARGV[1]]) == ARGV[2]
+	if ARGV[1] == '' then is = v and string.find(v, '^%s*{') end
+	if is then
+		redis.call('DEL', KEYS[i])
+		local user = r and text(r.userId)
+		local to = user and fetch(ARGV[3] .. user)
+		local left = to and ARGV[4] == '1' and without(decode(to) or {}, ARGV[2])
+		if left and #left > 0 then
+			redis.call('SET', ARGV[3] .. user, cjson.encode(left))
+		elseif left or to == KEYS[i] then
+			redis.call('DEL', ARGV[3] .. user)
 		end
+	elseif v and not r then
+		unread[#unread + 1] = KEYS[i]
+		unread[#unread + 1] = v
 	end
 end
-return 1
+return #unread > 0 and unread or say(unread)

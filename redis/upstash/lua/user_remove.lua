@@ -3,19 +3,20 @@
 -- of its authenticators, 6 the user with the same address who stays, then what 3 to 5 lead
 -- to. ARGV: 1 what was read at the user, 2 ID, 3 to 5 what was read there or "", 6 the
 -- address of the user who stays, "" if there is none, 7 how long it is kept.
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if fetch(KEYS[1]) ~= ARGV[1] then return 0 end
 for i = 3, 5 do
-	if (redis.call('GET', KEYS[i]) or '') ~= ARGV[i] then return 0 end
+	if (fetch(KEYS[i]) or '') ~= ARGV[i] then return 0 end
 end
 for i = 7, #KEYS do
-	local v = redis.call('GET', KEYS[i])
+	local v = fetch(KEYS[i])
 	local id = v and owner(v)
 	if v and (not id or id == ARGV[2]) then return 0 end
 end
 if ARGV[6] ~= '' then
-	local r = decode(redis.call('GET', KEYS[6]) or '')
+	local r = decode(fetch(KEYS[6]) or '')
 	if not r or r.email ~= ARGV[6] then return 0 end
 end
+redis.call('DEL', KEYS[1])
+for i = 3, 5 do drop(KEYS[i]) end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[7])
-redis.call('DEL', KEYS[1], KEYS[3], KEYS[4], KEYS[5])
 return 1

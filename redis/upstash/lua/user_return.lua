@@ -1,6 +1,7 @@
 -- Puts a user back as it was when it was removed, unless it is there. KEYS: 1 user, 2
 -- where it is kept.
-local v = redis.call('GET', KEYS[2])
+local v = fetch(KEYS[2])
 if not v or redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('DEL', KEYS[2])
 redis.call('SET', KEYS[1], v)
-return redis.call('DEL', KEYS[2])
+return 1
