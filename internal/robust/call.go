@@ -45,7 +45,7 @@ const (
 	count            = "UpdateAuthenticatorCounter"
 	deleteCredential = "DeleteAuthenticator"
 
-	// Of the user's that are gone.
+	endDeletion   = "DeleteUser(end)"
 	endAccount    = "DeleteUser(account)"
 	endSession    = "DeleteSessions(session)"
 	endToken      = "DeleteVerificationTokens(token)"

@@ -2,6 +2,7 @@ package robust
 
 import (
 	"fmt"
+	"hash/maphash"
 
 	"github.com/anishathalye/porcupine"
 
@@ -10,8 +11,8 @@ import (
 
 // How many keys of each kind a world has, counted from 1.
 const (
-	users       = 5
-	emails      = 3
+	users       = 4
+	emails      = 2
 	accounts    = 2
 	sessions    = 3
 	tokens      = 2
@@ -37,8 +38,8 @@ type status string
 const (
 	absent status = ""
 	there  status = "there"
-	// half is a user whose deletion was cut: nothing leads to it, and its ID may be
-	// taken until it is deleted again (mongo/doc.go, Limits).
+	// half is a user whose deletion goes on or was cut: nothing leads to it, and its ID
+	// may be taken until the deletion has ended (mongo/doc.go, Limits).
 	half status = "half deleted"
 )
 
@@ -78,19 +79,23 @@ var model = (&porcupine.NondeterministicModel{
 		if a.Kind == unknown {
 			after = append(after, s)
 		}
-		for _, o := range s.outcomes(c, a.Kind == unknown) {
+		for _, o := range s.outcomes(c) {
 			if a.Kind == unknown || o.answer == a {
 				after = append(after, o.next)
 			}
 		}
 		return after
 	},
+	Hash: func(s any) uint64 { return maphash.Comparable(hashSeed, s.(state)) },
+
 	DescribeOperation: func(input, output any) string { return describe(input.(Call), output.(Answer)) },
 	DescribeState:     func(s any) string { return fmt.Sprintf("%+v", s) },
 }).ToModel()
 
+var hashSeed = maphash.MakeSeed()
+
 // outcomes returns all that the contract allows.
-func (s state) outcomes(c Call, cut bool) []outcome {
+func (s state) outcomes(c Call) []outcome {
 	switch c.Op {
 	case createUser, signUp:
 		return s.creates(c)
@@ -103,7 +108,12 @@ func (s state) outcomes(c Call, cut bool) []outcome {
 	case updateName, updateImage, updateEmail:
 		return s.updates(c)
 	case deleteUser:
-		return s.deletes(c.User, cut)
+		return s.deletes(c.User)
+	case endDeletion:
+		if s.users[c.User].is == half {
+			s.users[c.User] = user{}
+		}
+		return []outcome{{Answer{Kind: ok}, s}}
 	}
 	return s.ofRecord(c)
 }
@@ -236,16 +246,13 @@ func (s state) updates(c Call) (all []outcome) {
 	return []outcome{{s.profile(c.User), s}}
 }
 
-// deletes is the user's own part of a deletion: see parts.
-func (s state) deletes(u int, cut bool) []outcome {
-	was := s.users[u].is
-	s.users[u] = user{}
-	all := []outcome{{Answer{Kind: ok}, s}}
-	if cut && was != absent {
-		s.users[u].is = half
-		all = append(all, outcome{Answer{Kind: ok}, s})
-	}
-	return all
+// deletes is the user's own part of a deletion: see parts. Until it has ended, the ID may
+// be taken, also that of a user who was not there.
+func (s state) deletes(u int) []outcome {
+	gone := s
+	gone.users[u] = user{}
+	s.users[u] = user{is: half}
+	return []outcome{{Answer{Kind: ok}, gone}, {Answer{Kind: ok}, s}}
 }
 
 // gives makes a record. Where the user is not there it may be stored, and is stray.
@@ -353,19 +360,14 @@ func (s state) removes(of record, u int) []outcome {
 
 // parts returns the calls that a call consists of, each of which takes effect at a time of
 // its own: the contract does not say that a deletion of many records is one step, only
-// what holds while it goes on and when it has ended.
-func parts(c Call) []Call {
-	all := []Call{c}
+// what holds while it goes on and when it has ended. What is made under a key again while
+// it goes on may be deleted again.
+func parts(c Call) (all []Call) {
 	switch c.Op {
-	case deleteSessions:
-		all = nil
-		fallthrough
 	case deleteUser:
+		all = append(all, c)
 		for i := 1; i <= sessions; i++ {
 			all = append(all, Call{Op: endSession, User: c.User, Session: i})
-		}
-		if c.Op == deleteSessions {
-			return all
 		}
 		for i := 1; i <= accounts; i++ {
 			all = append(all, Call{Op: endAccount, User: c.User, Account: i})
@@ -373,11 +375,18 @@ func parts(c Call) []Call {
 		for i := 1; i <= credentials; i++ {
 			all = append(all, Call{Op: endCredential, User: c.User, Credential: i})
 		}
-	case deleteTokens:
-		all = nil
-		for i := 1; i <= tokens; i++ {
-			all = append(all, Call{Op: endToken, Token: i})
+	case deleteSessions:
+		for i := 1; i <= sessions; i++ {
+			end := Call{Op: endSession, User: c.User, Session: i}
+			all = append(all, end, end)
 		}
+	case deleteTokens:
+		for i := 1; i <= tokens; i++ {
+			end := Call{Op: endToken, Token: i}
+			all = append(all, end, end)
+		}
+	default:
+		all = append(all, c)
 	}
 	return all
 }

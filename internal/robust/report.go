@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/anishathalye/porcupine"
 )
@@ -23,6 +24,7 @@ type Report struct {
 	Undecided  []int       // worlds whose histories took the checker too long
 	Strange    []Operation // with an error that is of no kind
 
+	mu        sync.Mutex
 	histories map[int][]Operation
 }
 

@@ -95,7 +95,7 @@ func (w world) calls(seed uint64, client, clients, n int) []Call {
 	of := mixes[w.n%len(mixes)]
 	own := ownUsers(client, clients)
 	all := make([]Call, 0, n)
-	pick := func(n int) int { return 1 + random.IntN(n) }
+	pick := func(n int) int { return 1 + random.IntN(1+random.IntN(n)) } // the first ones more often, so that calls meet
 	for i := range n {
 		c := Call{Op: of[random.IntN(len(of))], User: pick(users)}
 		if i == 0 && !strings.Contains(c.Op, "Token") && len(own) > 0 {
@@ -107,14 +107,14 @@ func (w world) calls(seed uint64, client, clients, n int) []Call {
 			if len(own) == 0 {
 				continue
 			}
-			c.User, c.Email, c.Value = own[random.IntN(len(own))], random.IntN(emails+1), value
+			c.User, c.Email, c.Value = own[random.IntN(len(own))], emails+1-pick(emails+1), value
 			if c.Op == signUp {
 				c.Account = pick(accounts)
 			}
 		case updateName, updateImage:
 			c.Value = value
 		case updateEmail:
-			c.Email = random.IntN(emails + 1)
+			c.Email = emails + 1 - pick(emails+1)
 		case getUserByEmail:
 			c.User, c.Email = 0, pick(emails)
 		case linkAccount:
