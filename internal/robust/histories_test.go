@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	runTime = flag.Duration("robust.time", 5*time.Second, "how long each fault is made on each engine")
+	runTime = flag.Duration("robust.time", time.Minute, "how long the faults of each engine are made, all together")
 	seed    = flag.Uint64("robust.seed", 0, "repeats the calls of a run; 0 draws one")
 )
 
@@ -125,7 +125,7 @@ func (s setting) check(t *testing.T, server engine.Server, f fault) {
 	run := robust.Run{
 		Config: robust.Config{
 			Engine: map[string]string{"mongo-standalone": "mongo"}[s.engine], URL: server.URL, Seed: n, Workers: 4, Calls: 10,
-			Every: 60 * time.Millisecond, For: *runTime, Timeout: 4 * time.Second, Network: f.network, Options: f.options,
+			Every: 60 * time.Millisecond, For: *runTime / time.Duration(len(s.faults)), Timeout: 4 * time.Second, Network: f.network, Options: f.options,
 		},
 		Command: func() *exec.Cmd {
 			cmd := exec.Command(os.Args[0])
@@ -179,7 +179,7 @@ func (s setting) judge(t *testing.T, report *robust.Report, f fault) {
 	}
 	if len(report.Illegal) > 0 && !f.loses {
 		t.Errorf("%d of %d histories are illegal; the same calls again: go test ./internal/robust -run '%s' -robust.seed %d -robust.time %s",
-			len(report.Illegal), report.Histories(), "^"+t.Name()+"$", report.Seed, report.For)
+			len(report.Illegal), report.Histories(), "^"+t.Name()+"$", report.Seed, *runTime)
 	}
 }
 
