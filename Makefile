@@ -17,6 +17,7 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI    = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 FUZZTIME     = 5s
+TIME         = 10m
 MIN_COVERAGE = 95
 
 .PHONY: help
@@ -63,6 +64,10 @@ bench: setup ## Run the benchmarks: each store beside its bare client, and with 
 .PHONY: interop
 interop: setup ## Run the tests with the published Auth.js adapters, and print how many cases passed
 	go test -race -count=1 -timeout 15m -v -run Interop ./interop | grep -Ev '^ *(--- PASS|=== )'
+
+.PHONY: robust
+robust: setup ## Look for histories that break the contract, for TIME on each engine
+	go test -count=1 -timeout 0 -v -run 'TestHistories' ./internal/robust -robust.time $(TIME) | grep -v '^=== '
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME

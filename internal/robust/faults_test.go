@@ -1,0 +1,135 @@
+package robust_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	mongodriver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/authstore/authstore/internal/engine"
+)
+
+// again makes a fault over and over, with a pause of about every between, until the
+// context ends.
+func again(every time.Duration, breaks func(n int) error) func(context.Context) (int, error) {
+	return func(ctx context.Context) (n int, err error) {
+		for {
+			select {
+			case <-ctx.Done():
+				return n, nil
+			case <-time.After(every/2 + rand.N(every)):
+			}
+			if err := breaks(n); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+}
+
+// pauses stops a server for longer than its clients wait for a reply.
+func pauses(t testing.TB, s engine.Server) func(context.Context) (int, error) {
+	return again(time.Second, func(int) error {
+		s.Pause(t)
+		time.Sleep(time.Duration(200+rand.IntN(1500)) * time.Millisecond)
+		s.Unpause(t)
+		return nil
+	})
+}
+
+// in runs a script in the server's container.
+func in(t testing.TB, s engine.Server, script string, args ...string) error {
+	if text, err := s.Exec(t, script, args...); err != nil {
+		return fmt.Errorf("%w: %s", err, text)
+	}
+	return nil
+}
+
+func scriptFlush(t testing.TB, s engine.Server) func(context.Context) (int, error) {
+	return again(200*time.Millisecond, func(int) error { return in(t, s, `redis-cli script flush`) })
+}
+
+// memoryFull has the server refuse what makes it larger.
+func memoryFull(t testing.TB, s engine.Server) func(context.Context) (int, error) {
+	return again(400*time.Millisecond, func(int) error {
+		return in(t, s, `redis-cli config set maxmemory 1 && sleep 0.3; redis-cli config set maxmemory 0`)
+	})
+}
+
+// slot has what a fault on a Redis Cluster needs: the ports of its nodes.
+func ports(s engine.Server) string { return strings.Join(s.Ports(), " ") }
+
+// reshard moves slots from one master to another.
+func reshard(t testing.TB, s engine.Server) func(context.Context) (int, error) {
+	return again(300*time.Millisecond, func(n int) error {
+		return in(t, s, `
+			masters=$(redis-cli -p "$1" cluster nodes | grep master | grep -v fail | awk '{ print $1 }')
+			from=$(echo "$masters" | sed -n "$(($2 % 3 + 1))p")
+			to=$(echo "$masters" | sed -n "$((($2 + 1) % 3 + 1))p")
+			redis-cli --cluster reshard "127.0.0.1:$1" --cluster-from "$from" --cluster-to "$to" --cluster-slots 400 --cluster-yes`,
+			s.Ports()[0], fmt.Sprint(n))
+	})
+}
+
+// clusterFailover has a replica take its master's place, which waits for it, so that
+// nothing is lost.
+func clusterFailover(t testing.TB, s engine.Server) func(context.Context) (int, error) {
+	return again(500*time.Millisecond, func(n int) error {
+		return in(t, s, `
+			for port in $1; do
+				if redis-cli -p "$port" info replication | grep -q role:slave && [ $((port % 3)) = $(($2 % 3)) ]; then
+					redis-cli -p "$port" cluster failover
+					exit
+				fi
+			done`, ports(s), fmt.Sprint(n))
+	})
+}
+
+// sentinelFailover has the Sentinels promote the replica, which does not wait for the
+// master's last writes.
+func sentinelFailover(t testing.TB, s engine.Server) func(context.Context) (int, error) {
+	return again(4*time.Second, func(int) error {
+		return in(t, s, `redis-cli -p "$1" sentinel failover authstore || true; sleep 2`, s.Ports()[0])
+	})
+}
+
+// stepDown has the primary step down, and another be elected.
+func stepDown(t testing.TB, s engine.Server) func(context.Context) (int, error) {
+	return again(2*time.Second, func(int) error {
+		client, err := mongodriver.Connect(options.Client().ApplyURI(s.URL))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = client.Disconnect(context.Background()) }()
+		_ = client.Database("admin").RunCommand(t.Context(), bson.D{{Key: "replSetStepDown", Value: 5}, {Key: "force", Value: true}}).Err()
+		return nil // the command breaks its own connection on some versions
+	})
+}
+
+// stoppedMember stops the primary for longer than an election takes, and lets it go on.
+func stoppedMember(t testing.TB, s engine.Server) func(context.Context) (int, error) {
+	return again(2*time.Second, func(int) error {
+		client, err := mongodriver.Connect(options.Client().ApplyURI(s.URL))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = client.Disconnect(context.Background()) }()
+		var hello struct{ Primary string }
+		if err := client.Database("admin").RunCommand(t.Context(), bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
+			return err
+		}
+		_, port, _ := strings.Cut(hello.Primary, ":")
+		return in(t, s, `
+			for p in /proc/[0-9]*; do
+				if tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -q "^mongod --port $1 "; then
+					kill -STOP "${p#/proc/}"; sleep 4; kill -CONT "${p#/proc/}"
+				fi
+			done`, port)
+	})
+}

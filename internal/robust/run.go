@@ -1,0 +1,299 @@
+package robust
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// Run is a run of client processes on one store, while something breaks.
+type Run struct {
+	Config
+	// Command starts a client process, which calls [Work]. Nil: the clients are
+	// goroutines of this process, with Openers.
+	Command func() *exec.Cmd
+	Openers map[string]Opener
+	// Vary changes the Config of a client process. Optional.
+	Vary func(*Config)
+	// Break breaks something until its context ends, mends it all before it returns, and
+	// returns how often it did. Optional.
+	Break func(ctx context.Context) (int, error)
+}
+
+// Do makes the run and checks its histories.
+func (r Run) Do(ctx context.Context) (*Report, error) {
+	r.Start = time.Now().Add(time.Second)
+	clients, err := r.start(ctx)
+	defer func() {
+		for _, c := range clients {
+			c.stop()
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	breaking, mend := context.WithDeadline(ctx, r.Start.Add(r.For))
+	defer mend()
+	broken := make(chan error, 1)
+	report := &Report{Run: r, histories: map[int][]Operation{}}
+	go func() {
+		if r.Break == nil {
+			broken <- nil
+			return
+		}
+		n, err := r.Break(breaking)
+		report.broke(n)
+		broken <- err
+	}()
+	err = collectAll(clients, report)
+	mend()
+	if broken := <-broken; broken != nil {
+		err = errors.Join(err, fmt.Errorf("the fault could not be made or mended: %w", broken))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := clients[0].readAll(report); err != nil {
+		return nil, err
+	}
+	report.check()
+	return report, nil
+}
+
+// client is a client process.
+type client struct {
+	in   io.WriteCloser
+	out  *json.Decoder
+	stop func()
+}
+
+func (r Run) start(ctx context.Context) (all []*client, err error) {
+	for n := range r.Workers {
+		c := r.Config
+		c.Worker = n
+		if r.Vary != nil {
+			r.Vary(&c)
+		}
+		process, err := r.launch()
+		if err != nil {
+			return all, err
+		}
+		all = append(all, process)
+		if err := json.NewEncoder(process.in).Encode(c); err != nil {
+			return all, err
+		}
+	}
+	return all, ctx.Err()
+}
+
+func (r Run) launch() (*client, error) {
+	if r.Command == nil {
+		return r.inside(), nil
+	}
+	cmd := r.Command()
+	cmd.Stderr = os.Stderr
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	stop := func() {
+		_ = in.Close()
+		kill := time.AfterFunc(5*time.Second, func() { _ = cmd.Process.Kill() })
+		_ = cmd.Wait()
+		kill.Stop()
+	}
+	return &client{in, decoder(out), stop}, cmd.Start()
+}
+
+// inside is a client that is no process of its own.
+func (r Run) inside() *client {
+	configs, in := io.Pipe()
+	out, messages := io.Pipe()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		messages.CloseWithError(Work(configs, messages, r.Openers))
+	}()
+	stop := func() {
+		_ = in.Close()
+		_ = out.Close()
+		<-ended
+	}
+	return &client{in, decoder(out), stop}
+}
+
+func decoder(r io.Reader) *json.Decoder { return json.NewDecoder(bufio.NewReaderSize(r, 1<<20)) }
+
+// collectAll takes what all client processes say at once, since they wait for it.
+func collectAll(clients []*client, report *Report) error {
+	errs := make(chan error)
+	for _, c := range clients {
+		go func() { errs <- c.collect(report) }()
+	}
+	var all error
+	for range clients {
+		all = errors.Join(all, <-errs)
+	}
+	return all
+}
+
+// collect takes what a client process says until it has done a part of its work.
+func (c *client) collect(report *Report) error {
+	for {
+		var m Message
+		if err := c.out.Decode(&m); err != nil {
+			return fmt.Errorf("a client process ended: %w", err)
+		}
+		switch {
+		case m.Operation != nil:
+			report.add(*m.Operation)
+		case m.Done:
+			report.broke(m.Hits)
+			return nil
+		}
+	}
+}
+
+func (c *client) readAll(report *Report) error {
+	if err := json.NewEncoder(c.in).Encode(true); err != nil {
+		return err
+	}
+	return c.collect(report)
+}
+
+// add takes an operation into its history.
+func (r *Report) add(o Operation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.histories[o.World] = append(r.histories[o.World], o)
+	r.Operations++
+	if o.Answer.Kind == unknown {
+		r.Unknown++
+	}
+	if o.Error != "" {
+		r.Strange = append(r.Strange, o)
+	}
+}
+
+func (r *Report) broke(times int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Faults += times
+}
+
+// check judges every history, one on each processor.
+func (r *Report) check() {
+	var (
+		mu      sync.Mutex
+		judges  sync.WaitGroup
+		pending = make(chan int)
+	)
+	for range runtime.GOMAXPROCS(0) {
+		judges.Go(func() {
+			for world := range pending {
+				result := judge(r.histories[world])
+				mu.Lock()
+				switch result {
+				case porcupine.Illegal:
+					r.Illegal = append(r.Illegal, world)
+				case porcupine.Unknown:
+					r.Undecided = append(r.Undecided, world)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for world := range r.histories {
+		pending <- world
+	}
+	close(pending)
+	judges.Wait()
+}
+
+// How long the checker looks for an order of a history, and then of each view of it.
+const (
+	patience     = 5 * time.Second
+	viewPatience = 20 * time.Second
+)
+
+// judge looks for a legal order of a history. If that takes too long, it looks for one of
+// each view: what has an order as a whole has one in each view.
+func judge(history []Operation) porcupine.CheckResult {
+	result := porcupine.CheckOperationsTimeout(model, expand(history), patience)
+	if result != porcupine.Unknown {
+		return result
+	}
+	result = porcupine.Ok
+	for _, view := range views(history) {
+		switch porcupine.CheckOperationsTimeout(model, view, viewPatience) {
+		case porcupine.Illegal:
+			return porcupine.Illegal
+		case porcupine.Unknown:
+			result = porcupine.Unknown
+		}
+	}
+	return result
+}
+
+// views returns parts of a history, each about one record beside the users, or about the
+// users alone.
+func views(history []Operation) (all [][]porcupine.Operation) {
+	byRecord := map[Call][]porcupine.Operation{}
+	var ofUsers []porcupine.Operation
+	for _, o := range expand(history) {
+		c := o.Input.(Call)
+		record := Call{Account: c.Account, Session: c.Session, Token: c.Token, Credential: c.Credential}
+		switch {
+		case c.Op == signUp || c.Op == listAccounts || c.Op == listSessions: // of more than one
+		case record != Call{}:
+			byRecord[record] = append(byRecord[record], o)
+		default:
+			ofUsers = append(ofUsers, o)
+		}
+	}
+	if slices.ContainsFunc(history, func(o Operation) bool { return o.Call.Op == signUp }) {
+		return [][]porcupine.Operation{expand(history)} // it makes a user and an account
+	}
+	all = append(all, ofUsers)
+	for record, operations := range byRecord {
+		if record.Token != 0 {
+			all = append(all, operations)
+			continue
+		}
+		all = append(all, slices.Concat(ofUsers, operations))
+	}
+	return all
+}
+
+// expand returns a history as porcupine takes it. A call without an answer has no end.
+func expand(history []Operation) (all []porcupine.Operation) {
+	for _, o := range history {
+		ended := o.Ended
+		if o.Answer.Kind == unknown {
+			ended = math.MaxInt64
+		}
+		add := func(c Call, begun int64) {
+			all = append(all, porcupine.Operation{ClientId: o.Client, Input: c, Call: begun, Output: o.Answer, Return: ended})
+		}
+		for _, c := range parts(o.Call) {
+			add(c, o.Begun)
+		}
+		if o.Call.Op == deleteUser && o.Answer.Kind == ok {
+			add(Call{Op: endDeletion, User: o.Call.User}, ended)
+		}
+	}
+	return all
+}
