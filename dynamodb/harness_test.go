@@ -87,10 +87,11 @@ func (l layout) harness(t testing.TB) conformance.Harness {
 		leftOut[conformance.Foreign] = "without the index nothing finds what has no guard"
 	}
 	return conformance.Harness{
-		Backend: l.name,
-		Engine:  "DynamoDB Local " + engine.DynamoDB(t).Version,
-		Budget:  budget,
-		LeftOut: leftOut,
+		Backend:   l.name,
+		Engine:    "DynamoDB Local " + engine.DynamoDB(t).Version,
+		Budget:    budget,
+		MaxRecord: 400 << 10,
+		LeftOut:   leftOut,
 		Namespace: func(ctx context.Context) (conformance.Namespace, error) {
 			faults := &fault.Injector{}
 			return l.namespace(ctx, t, faults, newClient(t, steps(faults)))

@@ -57,7 +57,7 @@ func (d deployment) harness(t testing.TB) conformance.Harness {
 	t.Cleanup(func() { check(t, pool.drop()) })
 	return conformance.Harness{
 		Backend: d.name, Engine: "MongoDB " + d.server(t).Version,
-		Budget: budget, NewID: newID, Namespace: pool.namespace,
+		Budget: budget, NewID: newID, Namespace: pool.namespace, MaxRecord: 16 << 20,
 	}
 }
 
