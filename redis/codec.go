@@ -19,7 +19,7 @@ import (
 // Attributes have a "." before their name, which no attribute has in it, and are
 // MessagePack values themselves.
 const (
-	fieldNonce   = "x" // of the write that made the record, or gave it its e-mail address
+	fieldNonce   = "x" // of the record's index entry; a user has none while it is its generation
 	fieldCreated = "c"
 	fieldUpdated = "u" // not there while it is the same
 
@@ -200,14 +200,13 @@ func parseTime(value string, t *time.Time) error {
 	return nil
 }
 
-func encodeUser(u adapter.User, nonce string) ([]byte, error) {
+func encodeUser(u adapter.User) ([]byte, error) {
 	f := newFields()
 	f.add(userName, u.Name)
 	f.add(userEmail, u.Email)
 	f.time(userVerified, u.EmailVerified)
 	f.add(userImage, u.Image)
 	f.stamps(u.CreatedAt, u.UpdatedAt)
-	f.add(fieldNonce, nonce)
 	err := f.attributes(u.Attributes)
 	return f.bytes(), err
 }

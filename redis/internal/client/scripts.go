@@ -12,13 +12,19 @@ import (
 // Script returns a script of a folder lua with those parts of common.lua that it needs: a
 // server makes every function anew on every call. They come first, or, if they are needed
 // only after the line that stands for them, in its place: a call that ends before does
-// without. It reads no file: the scripts are in the program.
+// without. A first line with flags for Dragonfly stays the first. It reads no file: the
+// scripts are in the program.
 func Script(lua embed.FS, name string) *redis.Script {
-	head, tail, _ := strings.Cut(source(lua, name), "-- common.lua\n")
+	flags, text := "", source(lua, name)
+	if strings.HasPrefix(text, "--!df ") {
+		flags, text, _ = strings.Cut(text, "\n")
+		flags += "\n"
+	}
+	head, tail, _ := strings.Cut(text, "-- common.lua\n")
 	parts := strings.Split(source(lua, "common"), "\n\n")
 	head, parts = include(parts, head)
 	tail, _ = include(parts, tail)
-	return redis.NewScript(head + tail)
+	return redis.NewScript(flags + head + tail)
 }
 
 // include returns a piece of a script after those parts of common.lua that it needs, and
