@@ -547,3 +547,49 @@ func (l lifetime) live() {
 	l.gone("GetSessionAndUser after DeleteUser", l.opens(l.tokens[1]))
 	l.gone("GetUserByAccount", func() error { _, err := l.GetUserByAccount(ctx, l.account()); return err })
 }
+
+// Writes that wait for replicas follow a slot that moves, at once.
+func TestWritesThatWaitFollowASlot(t *testing.T) {
+	store, _, prefix := cluster.newStore(t, redis.Options{WaitReplicas: 1, WaitTimeout: 10 * time.Second})
+	other := cluster.open(t, cluster.server(t).URL) // so that the store's client learns nothing
+	defer other.Close()
+	const slot = 4243
+	id := inSlot(slot, 1)[0]
+	w := world{T: t, Adapter: store}
+	send := func(token string) {
+		_, err := w.CreateVerificationToken(t.Context(), adapter.VerificationToken{Identifier: id, Token: token, Expires: time.Now().Add(time.Hour)})
+		w.must(err)
+	}
+	_, err := w.CreateUser(t.Context(), adapter.User{ID: id})
+	w.must(err)
+	send("t1")
+	send("t2")
+
+	m := begin(t, other, slot)
+	m.keys(prefix + ":v:{" + id + "}")
+	_, err = w.UseVerificationToken(t.Context(), id, "t1") // which has moved
+	w.must(err)
+	m.end()
+	begun := time.Now()
+	_, err = w.UseVerificationToken(t.Context(), id, "t2")
+	w.must(err)
+	name := "Ada"
+	_, err = w.UpdateUser(t.Context(), id, adapter.UserUpdate{Name: &name})
+	w.must(err)
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("it took %v to follow the slot", took)
+	}
+}
+
+// A connection that was lost is replaced for writes that wait as well.
+func TestWritesThatWaitSurviveALostConnection(t *testing.T) {
+	store, client, _ := cluster.newStore(t, redis.Options{WaitReplicas: 1, WaitTimeout: 10 * time.Second})
+	w := world{T: t, Adapter: store}
+	w.must(w.create())
+	for range 3 {
+		for _, node := range nodes(t, client) {
+			_ = node.Do(t.Context(), "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Err()
+		}
+		w.must(w.rename("B"))
+	}
+}
