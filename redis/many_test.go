@@ -122,6 +122,8 @@ func TestASignOutOfManyThatIsCut(t *testing.T) {
 				}
 				return w.DeleteSessions(t.Context(), "u")
 			}
+			w.must(w.DeleteUser(t.Context(), "nobody")) // the server has the scripts
+			w.must(w.DeleteSessions(t.Context(), "nobody"))
 			namespace.Faults.Arm(fault.Plan{Step: 2, Mode: fault.LoseCommand})
 			if err := end(); !errors.Is(err, adapter.ErrUnavailable) {
 				t.Errorf("the call that is cut: got %v, want ErrUnavailable", err)

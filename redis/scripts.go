@@ -136,16 +136,16 @@ type goneError struct{}
 func (goneError) Error() string { return "redis: the write was applied, and the record is gone since" }
 
 // status returns the reply of a script that answers {status, …}, where … may have lists
-// in it, which are flattened, or one string, which is short for {"OK", string}.
+// in it, which are flattened, or the same as words of one string.
 func status(cmd *redis.Cmd) (string, []string, error) {
 	reply, err := cmd.Result()
 	if err != nil {
 		return "", nil, err
 	}
-	if text, ok := reply.(string); ok {
-		return "OK", []string{text}, nil
-	}
 	flat := flatten(nil, reply)
+	if text, ok := reply.(string); ok {
+		flat = strings.Fields(text)
+	}
 	if len(flat) == 0 {
 		return "", nil, client.ErrRecord
 	}

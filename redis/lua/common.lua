@@ -15,18 +15,18 @@ local function escape(s)
 	return (string.gsub(s, '[%%:{}]', function(c) return string.format('%%%02X', string.byte(c)) end))
 end
 
--- answered returns what was kept of the answer when the client has sent the same call
--- before.
+-- answered returns what was answered when the client has sent the same call before. If
+-- not, "OK" is kept for as long as the client may repeat the call, or a first attempt may
+-- still be on its way. When memory is full nothing is, and what takes away goes on.
 local function answered()
-	local answer = redis.call('GET', KEYS[#KEYS])
-	return answer and cmsgpack.unpack(answer)
+	local kept = redis.pcall('SET', KEYS[#KEYS], 'OK', 'NX', 'PX', 60000)
+	return not (kept and kept.ok) and redis.call('GET', KEYS[#KEYS])
 end
 
--- answer keeps an answer for as long as the client may repeat the call, or a first
--- attempt may still be on its way. It outlives what it is about, so nothing of a record is
--- in it. What takes away does so also when memory is full.
+-- answer keeps another answer. It outlives what it is about, so nothing of a record is in
+-- it.
 local function answer(reply)
-	redis.pcall('SET', KEYS[#KEYS], cmsgpack.pack(reply), 'PX', 60000)
+	redis.pcall('SET', KEYS[#KEYS], reply, 'PX', 60000)
 	return reply
 end
 
@@ -110,15 +110,15 @@ local function refused(i, deadline)
 end
 
 -- grant makes the index entries of a user's claims from first on, all or none. It
--- returns nil, or why not ("HELD", "REVOKED", "LATE") and the kind.
+-- returns nil, or why not, "HELD", "REVOKED" or "LATE", and the kind.
 local function grant(first, deadline)
 	for i = first, #ARGV, 6 do
 		if not single then
 			local why = refused(i, deadline)
-			if why then return why, ARGV[i] end
+			if why then return why .. ' ' .. ARGV[i] end
 		elseif taken(i) then
 			drop(first, i)
-			return 'HELD', ARGV[i]
+			return 'HELD ' .. ARGV[i]
 		end
 	end
 end

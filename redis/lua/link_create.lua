@@ -1,8 +1,8 @@
 -- KEYS: an identifier's tokens, answer. ARGV: 3 record, 4 token, 5 life, 6 the adapter's
 -- time. Each new token has three others looked at, so that few of those that have expired
 -- are left.
-local before = answered()
-if before then return before end
+local again = answered()
+if again then return again end
 redis.call('HSET', KEYS[1], ARGV[4], ARGV[3])
 if redis.call('HLEN', KEYS[1]) > 3 then
 	local some = redis.call('HRANDFIELD', KEYS[1], 3, 'WITHVALUES')
@@ -13,4 +13,4 @@ if redis.call('HLEN', KEYS[1]) > 3 then
 	end
 end
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[5]) then redis.call('PEXPIRE', KEYS[1], ARGV[5]) end
-return answer('OK')
+return 'OK'

@@ -1,5 +1,5 @@
 -- KEYS: an identifier's tokens, answer.
-local before = answered()
-if before then return before end
+local again = answered()
+if again then return again end
 redis.call('UNLINK', KEYS[1])
-return answer('OK')
+return 'OK'

@@ -6,14 +6,13 @@ if again and again ~= 'OK' then return again end
 local id = resolve(ARGV[3])
 local h = id and key(ARGV[4], id)
 local record = h and redis.call('HGET', h, ARGV[5])
-if not record then return again and {'GONE'} or answer({'ABSENT'}) end
+if not record then return again and 'GONE' or answer('ABSENT') end
 record = cmsgpack.unpack(record)
 local stored, counter = tonumber(record.n or '0'), tonumber(ARGV[6])
-if not again and counter <= stored and (counter ~= 0 or stored ~= 0) then return answer({'BEHIND'}) end
+if not again and counter <= stored and (counter ~= 0 or stored ~= 0) then return answer('BEHIND') end
 record.n = ARGV[6]
 record = cmsgpack.pack(record)
 if not again then -- else it may have moved on since
 	redis.call('HSET', h, ARGV[5], record)
-	answer('OK')
 end
 return {'OK', id, record}

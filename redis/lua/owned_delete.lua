@@ -7,7 +7,8 @@ if not nonce then
 	local h = id and key(ARGV[4], id)
 	local record = h and redis.call('HGET', h, ARGV[5])
 	if record then redis.call('HDEL', h, ARGV[5]) end
-	nonce = answer(record and cmsgpack.unpack(record).x or '')
+	nonce = record and cmsgpack.unpack(record).x or 'ABSENT'
+	if not single then answer(nonce) end
 end
-if not id or nonce == '' then return {} end
+if not id or #nonce < NONCE then return {} end
 return release({key(ARGV[6], ARGV[5]), nonce .. id})

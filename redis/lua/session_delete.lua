@@ -10,7 +10,8 @@ if not nonce then
 		redis.call('DEL', k)
 		redis.call('ZREM', key('l', id), ARGV[4])
 	end
-	nonce = answer(s and (s.f and s.x or 'OK') or 'ABSENT')
+	nonce = s and (s.f and s.x or 'OK') or 'ABSENT'
+	if nonce ~= 'OK' then answer(nonce) end
 end
 if not id or #nonce < NONCE then return {nonce} end
 return {'OK', release({key('t', escape(ARGV[4])), nonce .. id})}

@@ -9,9 +9,9 @@ local k = id and key('s', id) .. ':' .. ARGV[4]
 local s, current
 if k then s, current = fetch(k) end
 if not s or redis.call('GETRANGE', key('u', id), 0, NONCE - 1) ~= current then
-	return again and {'GONE'} or answer({'ABSENT'})
+	return again and 'GONE' or answer('ABSENT')
 end
-if not again and tonumber(s.t) <= tonumber(ARGV[5]) then return answer({'EXPIRED'}) end
+if not again and tonumber(s.t) <= tonumber(ARGV[5]) then return answer('EXPIRED') end
 patch(s, ARGV[6])
 local packed = cmsgpack.pack(s)
 if again then return {'OK', id, packed} end -- as it was changed, which others may have undone since
@@ -22,5 +22,4 @@ else
 	redis.call('ZADD', key('l', id), s.t, ARGV[4])
 	if single and s.f and redis.call('GET', KEYS[1]) == s.x .. id then redis.call('PEXPIRE', KEYS[1], ARGV[7]) end
 end
-answer('OK')
 return {'OK', id, packed}

@@ -5,7 +5,7 @@
 -- answers "OK", or "MORE" for what is put aside, and with the index entries to release.
 local again = answered()
 if again then return {again} end
-redis.call('DEL', KEYS[#KEYS]) -- who has written may go on when memory is full
+redis.call('PERSIST', KEYS[1]) -- who has written something may go on when memory is full
 local id, new, kept, entries = ARGV[3], ARGV[4], {}, {}
 local u, old = fetch(KEYS[1])
 for i = 5, #ARGV do
@@ -22,4 +22,4 @@ if u then
 end
 local status = retire(entries, id, KEYS[2], KEYS[3], new)
 for i = 1, #kept, 2 do redis.call('ZADD', KEYS[2], kept[i], kept[i + 1]) end
-return {answer(status), release(entries)}
+return {status == 'OK' and status or answer(status), release(entries)}

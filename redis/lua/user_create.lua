@@ -7,7 +7,7 @@ local function account()
 	return 'OK'
 end
 if single then -- nearly always all of it is free
-	local new = {KEYS[1], ARGV[6], KEYS[#KEYS], '\162OK'} -- packed, as answer would
+	local new = {KEYS[1], ARGV[6], KEYS[#KEYS], 'OK'}
 	for i = 9, #ARGV, 6 do
 		new[#new + 1] = ARGV[i + 1]
 		new[#new + 1] = ARGV[i + 3]
@@ -18,11 +18,11 @@ if single then -- nearly always all of it is free
 	end
 end
 -- common.lua
-local before = answered()
-if before then return before end
-local why, kind = grant(9, ARGV[4])
-if why then return answer({why, kind}) end
-if redis.call('SETNX', KEYS[1], ARGV[6]) == 1 then return answer(account()) end
+local again = answered()
+if again then return again end
+local why = grant(9, ARGV[4])
+if why then return answer(why) end
+if redis.call('SETNX', KEYS[1], ARGV[6]) == 1 then return account() end
 if redis.call('GETRANGE', KEYS[1], 0, NONCE - 1) == ARGV[5] then return 'OK' end
 drop(9, #ARGV)
-return answer({'ID'})
+return answer('ID')

@@ -11,7 +11,7 @@ if u and u.e then entries = {key('e', escape(u.e)), (u.x or current) .. id} end
 redis.call('DEL', user)
 if single and redis.call('EXISTS', accounts, authenticators, sessions, aside) == 0 then
 	if #entries > 0 and redis.call('GET', entries[1]) == entries[2] then redis.call('DEL', entries[1]) end
-	return {answer('OK')}
+	return {'OK'}
 end
 -- common.lua
 for index, hash in pairs({p = accounts, c = authenticators}) do
@@ -32,4 +32,4 @@ if #entries > 0 then
 	for i = 1, #entries do redis.call('RPUSH', pending, entries[i]) end
 	redis.call('PEXPIRE', pending, ARGV[4])
 end
-return {answer(status), entries}
+return {status == 'OK' and status or answer(status), entries}
