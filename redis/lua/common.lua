@@ -165,7 +165,8 @@ local function dismiss(entries, id, token, current)
 	local v = redis.pcall('GET', k)
 	if type(v) ~= 'string' or generation(v) == current then return end
 	redis.pcall('DEL', k)
-	foreign(entries, id, token, cmsgpack.unpack(string.sub(v, NONCE + 1)))
+	local readable, s = pcall(cmsgpack.unpack, string.sub(v, NONCE + 1))
+	if readable and type(s) == 'table' then foreign(entries, id, token, s) end
 end
 
 -- retire dismisses the sessions of a list. One that is long is put aside, to be worked

@@ -5,7 +5,7 @@
 -- answers "OK", or "MORE" for what is put aside, and with the index entries to release.
 local again = answered()
 if again then return {again} end
-redis.call('PERSIST', KEYS[1]) -- who has written something may go on when memory is full
+redis.call('ZREM', KEYS[2], '') -- who has written may write on when memory is full
 local id, new, kept, entries = ARGV[3], ARGV[4], {}, {}
 local u, old = fetch(KEYS[1])
 for i = 5, #ARGV do
