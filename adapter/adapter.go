@@ -114,7 +114,7 @@ type Sessions interface {
 	// ListSessions returns a user's live sessions, in no particular order. Their
 	// SessionToken is empty: see [Session.ID].
 	//
-	// One round trip.
+	// One round trip (Redis Cluster: two).
 	ListSessions(ctx context.Context, userID string) ([]Session, error)
 
 	// DeleteSessionByID ends the session that a list showed, if it is this

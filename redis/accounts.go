@@ -44,17 +44,11 @@ func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up ad
 	if err != nil {
 		return adapter.Account{}, err
 	}
-	field := accountField(key)
-	index := s.key(kindAccount, field)
-	id, err := s.lookUp(ctx, index)
+	_, id, record, err := s.change(ctx, ownedUpdate, kindAccount, kindAccounts, accountField(key), changes)
 	if err != nil {
-		return adapter.Account{}, client.Failure(err)
+		return adapter.Account{}, err
 	}
-	reply, err := found(s.run(ctx, ownedUpdate, s.at(index, id), id, kindAccounts, field, changes))
-	if err != nil {
-		return adapter.Account{}, client.Failure(err)
-	}
-	return decodeAccount(unescape(reply[0]), key, reply[1])
+	return decodeAccount(id, key, record)
 }
 
 func (s *store) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error {

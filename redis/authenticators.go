@@ -33,20 +33,14 @@ func (s *store) ListAuthenticators(ctx context.Context, userID string) ([]adapte
 }
 
 func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
-	field := escape(credentialID)
-	index := s.key(kindCredential, field)
-	id, err := s.lookUp(ctx, index)
+	result, id, record, err := s.change(ctx, ownedCount, kindCredential, kindAuthenticators, escape(credentialID), counter)
 	if err != nil {
-		return adapter.Authenticator{}, client.Failure(err)
+		return adapter.Authenticator{}, err
 	}
-	reply, err := found(s.run(ctx, ownedCount, s.at(index, id), id, kindAuthenticators, field, counter, newNonce()))
-	if err != nil {
-		return adapter.Authenticator{}, client.Failure(err)
-	}
-	if len(reply) < 2 {
+	if result == "BEHIND" {
 		return adapter.Authenticator{}, adapter.Conflict(adapter.FieldCounter)
 	}
-	return decodeAuthenticator(unescape(reply[0]), credentialID, reply[1])
+	return decodeAuthenticator(id, credentialID, record)
 }
 
 func (s *store) DeleteAuthenticator(ctx context.Context, credentialID string) error {

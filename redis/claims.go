@@ -3,8 +3,10 @@ package redis
 import (
 	"context"
 	"errors"
+	"math"
 	mathrand "math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -32,19 +34,21 @@ import (
 // of the two comes first and the other sees it. A claim whose owner has crashed holds
 // nobody up for longer than patience.
 type claim struct {
-	kind   string // kindEmail, …
-	what   string // the address, the field in the user's hash, the stored token
-	index  string // the key of the entry
-	entry  string // the nonce and the user's escaped ID
-	expiry string // when the entry expires, in ms since 1970; "" for never
+	kind  string // kindEmail, …
+	what  string // the address, the field in the user's hash, the stored token
+	index string // the key of the entry
+	entry string // the nonce and the user's escaped ID
+	life  string // how long the entry stays, in ms; "" for ever
+	now   string // the adapter's time, where what is held may have expired
 }
 
 const (
 	// claimLife is how long after step 1 step 2 may come, by the servers' clocks.
 	claimLife = 30 * time.Minute
-	// markLife is how long a revocation is kept: longer, so that step 2 finds the
-	// mark or is too late, also if the clocks of client and server differ by up to
-	// half an hour.
+	// markLife is how long a revocation is kept, by the server that has it, at least:
+	// longer, so that step 2 finds the mark or is too late, also if the clocks of two
+	// servers differ by up to half an hour. A mark has no expiry, since a server whose
+	// memory is full may evict what has one: it goes when the next one is made.
 	markLife = 2 * claimLife
 	// patience is how long an entry that leads nowhere is left alone: its owner may
 	// be about to write its record. It is only waited for where two calls claim the
@@ -76,13 +80,13 @@ func (s *store) newClaim(kind, what, nonce, id string) claim {
 	return claim{kind: kind, what: what, index: s.key(kind, index), entry: nonce + id}
 }
 
-// deadline returns until when step 2 may come.
-func deadline() string { return millis(time.Now().Add(claimLife)) }
+// clocksError says that the servers' clocks are too far apart for claims.
+var clocksError = adapter.Setup("the clocks of the cluster's servers differ by half an hour or more", "have them set over the network")
 
 // with returns the arguments of a script with claims after them.
 func with(claims []claim, args ...any) []any {
 	for _, c := range claims {
-		args = append(args, c.kind, c.index, c.what, c.entry, c.expiry)
+		args = append(args, c.kind, c.index, c.what, c.entry, c.life, c.now)
 	}
 	return args
 }
@@ -107,9 +111,11 @@ func (e *heldError) Error() string { return "held: " + conflicts[e.claim.kind] }
 // revoked them. newClaims returns the claims with new nonces; write runs the script and
 // returns its status.
 func (s *store) fulfil(ctx context.Context, newClaims func() []claim, write func(claims []claim, until string) (string, []string, error)) (string, []string, error) {
-	for since := time.Now(); time.Since(since) < endurance; {
-		claims, until := newClaims(), deadline()
-		if err := s.acquire(ctx, claims); err != nil {
+	late := false
+	for begun, pause := time.Now(), firstPause; time.Since(begun) < endurance; pause = min(2*pause, patience) {
+		claims := newClaims()
+		until, err := s.acquire(ctx, claims)
+		if err != nil {
 			return "", nil, err
 		}
 		status, reply, err := write(claims, until)
@@ -118,30 +124,35 @@ func (s *store) fulfil(ctx context.Context, newClaims func() []claim, write func
 			return "", nil, err // the claims stay: the write may have been applied
 		case status == "OK":
 			return status, reply, nil
-		case status == "HELD":
-			if err := s.drop(ctx, claims); err != nil {
-				return "", nil, err
-			}
-			return "", nil, adapter.Conflict(conflicts[reply[0]])
-		case status != "REVOKED":
-			return status, reply, s.drop(ctx, claims)
 		}
 		if err := s.drop(ctx, claims); err != nil {
+			return "", nil, err
+		}
+		switch {
+		case status == "HELD":
+			return "", nil, adapter.Conflict(conflicts[reply[0]])
+		case status == "LATE" && late:
+			return "", nil, clocksError
+		case status != "REVOKED" && status != "LATE":
+			return status, reply, nil
+		}
+		late = status == "LATE" // or this process stood still for half an hour
+		if err := sleep(ctx, pause/2+mathrand.N(pause)); err != nil {
 			return "", nil, err
 		}
 	}
 	return "", nil, adapter.Caused(adapter.ErrUnavailable, racedError{})
 }
 
-// acquire takes step 1 for all claims, on a cluster. If one of them cannot be had,
-// none is kept.
-func (s *store) acquire(ctx context.Context, claims []claim) error {
+// acquire takes step 1 for all claims, on a cluster, and returns until when step 2 may
+// come. If one of them cannot be had, none is kept.
+func (s *store) acquire(ctx context.Context, claims []claim) (until string, err error) {
 	if s.isSingle() || len(claims) == 0 {
-		return nil
+		return "0", nil
 	}
-	others, err := s.enter(ctx, claims)
+	others, until, err := s.enter(ctx, claims)
 	if err != nil {
-		return err
+		return "", err
 	}
 	for i, c := range claims {
 		if others[i] == "" {
@@ -150,19 +161,26 @@ func (s *store) acquire(ctx context.Context, claims []claim) error {
 		if err := s.contend(ctx, c, others[i]); err != nil {
 			if held := (*heldError)(nil); errors.As(err, &held) {
 				if err := s.drop(ctx, claims); err != nil {
-					return err
+					return "", err
 				}
 			}
-			return err
+			return "", err
 		}
 	}
-	return nil
+	return until, nil
 }
 
-// enter makes the entries of all claims at once and returns those that are there
-// instead.
-func (s *store) enter(ctx context.Context, claims []claim) ([]string, error) {
-	return s.each(ctx, claimScript, claims, func(c claim) []any { return []any{c.entry, c.expiry} })
+// enter makes the entries of all claims at once. It returns those that are there instead,
+// and until when the claims count: by the clocks of the servers, not the client's.
+func (s *store) enter(ctx context.Context, claims []claim) (others []string, until string, err error) {
+	replies, err := s.each(ctx, claimScript, claims, func(c claim) []any { return []any{c.entry, c.life} })
+	others, first := make([]string, len(replies)), int64(math.MaxInt64)
+	for i, reply := range replies {
+		at, other, _ := strings.Cut(reply, ":")
+		ms, _ := strconv.ParseInt(at, 10, 64)
+		others[i], first = other, min(first, ms)
+	}
+	return others, strconv.FormatInt(first+claimLife.Milliseconds(), 10), err
 }
 
 // each runs a script for each claim on its entry, in one pipeline.
@@ -239,24 +257,37 @@ func (s *store) verify(ctx context.Context, c claim, entry string, revoke bool) 
 	if revoke {
 		mark = strconv.FormatInt(markLife.Milliseconds(), 10)
 	}
-	id, nonce := owner(entry), entry[:min(nonceLen, len(entry))]
-	return s.run(ctx, verifyScript, []string{s.key(kindUser, id)}, id, c.kind, c.what, nonce, mark).Bool()
+	nonce, id := cut(entry)
+	return s.run(ctx, verifyScript, append([]string{s.besideKey(kindMarks, id)}, s.held(c, id)...), id, c.kind, c.what, nonce, mark, c.now).Bool()
+}
+
+// held returns the keys of what a user has if it has what a claim is for.
+func (s *store) held(c claim, id string) []string {
+	switch c.kind {
+	case kindEmail:
+		return []string{s.key(kindUser, id)}
+	case kindAccount:
+		return []string{s.key(kindAccounts, id)}
+	case kindCredential:
+		return []string{s.key(kindAuthenticators, id)}
+	}
+	return []string{s.key(kindUser, id), s.sessionKey(id, c.what)}
 }
 
 // again makes a claim's entry: in the place of a revoked one, or after a pause if
 // there is none then. It returns the entry that is there instead.
 func (s *store) again(ctx context.Context, c claim, other string, revoked bool, pause time.Duration) (string, error) {
 	if revoked {
-		return text(s.run(ctx, takeoverScript, []string{c.index}, other, c.entry, c.expiry))
+		return text(s.run(ctx, takeoverScript, []string{c.index}, other, c.entry, c.life))
 	}
-	timer := time.NewTimer(pause/2 + mathrand.N(pause))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return "", ctx.Err()
-	case <-timer.C:
+	if err := sleep(ctx, pause/2+mathrand.N(pause)); err != nil {
+		return "", err
 	}
-	return text(s.run(ctx, claimScript, []string{c.index}, c.entry, c.expiry))
+	others, _, err := s.enter(ctx, []claim{c})
+	if err != nil {
+		return "", err
+	}
+	return others[0], nil
 }
 
 // drop gives claims back that were made and will not be fulfilled.
@@ -291,11 +322,26 @@ func (s *store) lookUp(ctx context.Context, index string) (string, error) {
 	return owner(entry), err
 }
 
-// at returns the key that a script on a looked-up user is sent by: one in the user's
-// slot, or on a single server the index entry.
-func (s *store) at(index, id string) []string {
+// at returns the keys of a script on a looked-up user: those in the user's slot, or on a
+// single server the index entry, by which the script finds them.
+func (s *store) at(index, id string, kinds ...string) []string {
 	if id == "" {
 		return []string{index}
 	}
-	return []string{s.key(kindUser, id)}
+	keys := make([]string, len(kinds), len(kinds)+1)
+	for i, kind := range kinds {
+		keys[i] = s.key(kind, id)
+	}
+	return keys
+}
+
+// granted returns the keys of a write, and those that its claims are granted by.
+func (s *store) granted(id string, claims []claim, keys ...string) []string {
+	if len(claims) > 0 && !s.isSingle() {
+		return append(keys, s.besideKey(kindMarks, id))
+	}
+	for _, c := range claims {
+		keys = append(keys, c.index)
+	}
+	return keys
 }

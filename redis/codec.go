@@ -2,7 +2,6 @@ package redis
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/authstore/authstore/adapter"
-	"github.com/authstore/authstore/redis/internal/client"
 )
 
 // A record is a MessagePack map of strings to strings, which the scripts can change
@@ -19,7 +17,7 @@ import (
 // Attributes have a "." before their name, which no attribute has in it, and are
 // MessagePack values themselves.
 const (
-	fieldNonce   = "x" // of the write that made the record, or gave it its e-mail address
+	fieldNonce   = "x" // of the record's index entry; a user has none while it is its generation
 	fieldCreated = "c"
 	fieldUpdated = "u" // not there while it is the same
 
@@ -122,12 +120,13 @@ func (f *fields) bytes() []byte {
 	return f.buf[start:]
 }
 
-// decode calls field for each field of a record. The strings that it hands over are
-// parts of b.
-func decode(b string, field func(name, value string) error) error {
+// decode calls field for each field of a record of a kind and a user. The strings that it
+// hands over are parts of b.
+func decode(kind, userID, b string, field func(name, value string) error) error {
+	var name string
 	n, rest, err := msgp.ReadMapHeaderBytes([]byte(b))
 	for ; n > 0 && err == nil; n-- {
-		var name, value string
+		var value string
 		if name, rest, err = next(b, rest); err != nil {
 			break
 		}
@@ -136,7 +135,7 @@ func decode(b string, field func(name, value string) error) error {
 		}
 	}
 	if err != nil {
-		return errors.Join(client.ErrRecord, err)
+		return &adapter.RecordError{Place: "under a key of the kind " + kind, UserID: userID, Field: name, Want: "as this package writes it", Got: "something else"}
 	}
 	return nil
 }
@@ -200,14 +199,13 @@ func parseTime(value string, t *time.Time) error {
 	return nil
 }
 
-func encodeUser(u adapter.User, nonce string) ([]byte, error) {
+func encodeUser(u adapter.User) ([]byte, error) {
 	f := newFields()
 	f.add(userName, u.Name)
 	f.add(userEmail, u.Email)
 	f.time(userVerified, u.EmailVerified)
 	f.add(userImage, u.Image)
 	f.stamps(u.CreatedAt, u.UpdatedAt)
-	f.add(fieldNonce, nonce)
 	err := f.attributes(u.Attributes)
 	return f.bytes(), err
 }
@@ -227,7 +225,7 @@ func encodeUserUpdate(up adapter.UserUpdate, now time.Time) ([]byte, error) {
 
 func decodeUser(id, b string) (adapter.User, error) {
 	u := adapter.User{ID: id}
-	err := decode(b, func(name, value string) error {
+	err := decode(kindUser, id, b, func(name, value string) error {
 		switch name {
 		case userName:
 			u.Name = value
@@ -296,7 +294,7 @@ func decodeAccount(userID string, key adapter.AccountKey, b string) (adapter.Acc
 		accountRefreshToken: &a.RefreshToken, accountAccessToken: &a.AccessToken, accountTokenType: &a.TokenType,
 		accountScope: &a.Scope, accountIDToken: &a.IDToken, accountSessionState: &a.SessionState,
 	}
-	err := decode(b, func(name, value string) (err error) {
+	err := decode(kindAccounts, userID, b, func(name, value string) (err error) {
 		if text := texts[name]; text != nil {
 			*text = value
 			return nil
@@ -342,7 +340,7 @@ func encodeSessionUpdate(up adapter.SessionUpdate, now time.Time) ([]byte, error
 
 func decodeSession(userID, sessionID, b string) (adapter.Session, error) {
 	s := adapter.Session{ID: sessionID, UserID: userID}
-	err := decode(b, func(name, value string) error {
+	err := decode(kindSession, userID, b, func(name, value string) error {
 		switch name {
 		case sessionExpires:
 			return parseTime(value, &s.Expires)
@@ -375,7 +373,7 @@ func encodeAuthenticator(a adapter.Authenticator, nonce string) []byte {
 
 func decodeAuthenticator(userID, credentialID, b string) (adapter.Authenticator, error) {
 	a := adapter.Authenticator{CredentialID: credentialID, UserID: userID}
-	err := decode(b, func(name, value string) error {
+	err := decode(kindAuthenticators, userID, b, func(name, value string) error {
 		switch name {
 		case authenticatorAccount:
 			a.ProviderAccountID = value
@@ -407,7 +405,7 @@ func encodeLink(t adapter.VerificationToken) []byte {
 
 func decodeLink(identifier, token, b string) (adapter.VerificationToken, error) {
 	t := adapter.VerificationToken{Identifier: identifier, Token: token}
-	err := decode(b, func(name, value string) error {
+	err := decode(kindLinks, "", b, func(name, value string) error {
 		if name == linkExpires {
 			return parseTime(value, &t.Expires)
 		}

@@ -41,7 +41,12 @@
 //	authstore:a:{id}              hash         its accounts, by provider:account
 //	authstore:w:{id}              hash         its authenticators, by credential ID
 //	authstore:s:{id}:token        string       a session, by its stored token; expires
-//	authstore:l:{id}              sorted set   its sessions by expiry; expires some time after
+//	authstore:l:{id}              sorted set   its sessions by expiry
+//
+// The user's value begins with a generation of random characters, which a session's has to
+// be the same as for the session to count. DeleteSessions gives the user another one, and
+// with it the sessions that are kept; a user that is made anew has another one. So all
+// other sessions are over by one write, whether the list has them or not.
 //
 // What is unique over all users has an index entry in a slot of its own, a nonce and
 // the user's ID. An entry counts only if the record that it leads to agrees:
@@ -51,15 +56,17 @@
 //	authstore:c:{credential}      string       a credential ID
 //	authstore:t:{token}           string       a session token made elsewhere; expires
 //
-// Verification tokens lie in the slot of their identifier:
+// The verification tokens of an identifier lie together, and expire with the last one:
 //
-//	authstore:v:{identifier}:token string      a token; expires
-//	authstore:i:{identifier}      sorted set   its tokens by expiry; expires some time after
+//	authstore:v:{identifier}      hash         tokens
 //
-// Two more are on a Cluster only, each with a life of its own: marks of revoked claims
-// (x, an hour) and what a deletion that was cut has still to release (d, a week). In
-// braces and between colons, "%", ":", "{" and "}" are percent-encoded. Records are
-// MessagePack maps of strings, which the scripts in lua/ change field by field.
+// A stored token is a digest; with PlainSessionTokens it is "~" and the token. Others are
+// there for a while: what was answered to a write (r, a minute, with nothing of a record
+// in it), sessions that are over and still to be tidied up (o, a day at most), and on a
+// Cluster marks of revoked claims (x) and what a deletion that was cut has still to
+// release (d, a week). In braces and between colons, "%", ":", "{" and "}" are
+// percent-encoded. Records are MessagePack maps of strings, which the scripts in lua/
+// change field by field.
 //
 // # Promises
 //
@@ -67,12 +74,27 @@
 // script: one atomic step on a single server. On a Cluster, where no step reaches two
 // slots, what is unique is claimed first and then given to the user, by a protocol
 // that keeps every rule when it is cut between any two steps (claims.go): a claim that
-// was never fulfilled is taken over by the next one, after 200 ms. It takes the clocks
-// of clients and servers to differ by less than half an hour.
+// was never fulfilled is taken over by the next one, after 200 ms.
 //
 // A reply that was lost does not change an answer, although go-redis repeats commands
-// by itself: writes know their own repetition by a nonce. UseVerificationToken is not
-// repeated; without a reply it is adapter.ErrUnavailable, and the token may be used up.
+// by itself, and although others write in between: each write keeps its answer for a
+// minute, and its repetition finds it and writes nothing. So does an attempt that arrives
+// after the client gave it up and made another. An update that is repeated answers with
+// the record as it is now and as the update changed it; if it is gone by now, the call is
+// adapter.ErrUnavailable, though it was applied. What arrives more than a minute late is
+// done again: the client's timeouts and retries have to be over by then, as they are by
+// default. UseVerificationToken is not repeated; without a reply it is
+// adapter.ErrUnavailable, and the token may be used up.
+//
+// Expiry is judged by the adapter's clock; the server removes what has expired an hour
+// later, which is by how much the clocks of two adapters may differ. The server's own
+// clock does not matter, but on a Cluster those of two servers must differ by less than
+// half an hour.
+//
+// While slots of a Cluster move, a call is right, or adapter.ErrUnavailable where some of
+// the keys that it needs have moved and others have not, or may have: it waits for up to a
+// second for that to pass. Each key that decides anything is declared, so that the server
+// itself says so before a script begins.
 //
 // # Round trips
 //
@@ -100,7 +122,7 @@
 //	UpdateSession (made elsewhere)       1          2
 //	DeleteSession                        1          1
 //	DeleteSession (made elsewhere)       1          3
-//	ListSessions                         1          1
+//	ListSessions                         1          2
 //	DeleteSessionByID                    1          1
 //	DeleteSessions                       1          1
 //	CreateVerificationToken              1          1
@@ -113,14 +135,18 @@
 //	DeleteAuthenticator                  1          3
 //
 // On a Cluster, what is found by its index entry costs the trip to the entry's slot
-// first. GetSessionAndUser on a generated token is one MGET of two keys in one slot.
+// first, and ListSessions first learns which keys to ask for. GetSessionAndUser on a
+// generated token is one MGET of two keys in one slot. Of more than a thousand sessions,
+// each further thousand costs ListSessions as much again, and DeleteSessions and DeleteUser
+// one more.
 //
 // # Size and speed
 //
 // A user with one account and one session takes about 1,600 bytes of the server's memory
 // (used_memory over 100,000 of them, Redis 7.0), about as much as the same data in the
 // layout of the Upstash adapter of Auth.js: 1,566 and 1,770 in one run, 1,649 and 1,518
-// in another, by when the server's table of keys doubles. With a million users the median
+// in another, by when the server's table of keys doubles. For a minute the answers to its
+// writes take some 200 bytes more. With a million users the median
 // of each operation is at most 1.1 times that with a thousand. The benchmarks Bytes and
 // Scale measure both, and Raw each operation beside the bare commands in its place.
 //
@@ -138,13 +164,16 @@
 // break the rule that reads see writes.
 //
 // The server must not evict keys: maxmemory-policy noeviction, or a volatile one, which
-// evicts sessions and tokens only.
+// evicts sessions and tokens (their holders sign in again) and what was answered to writes
+// (a repetition is then a second write). Whatever it has evicted, who was signed out stays
+// signed out.
 //
 // # Limits
 //
-// DeleteUser, DeleteSessions and ListSessions walk through all sessions of one user in
-// one script, during which the server does nothing else: about two milliseconds for a
-// thousand. No path uses KEYS or SCAN.
+// No script works on more than a thousand sessions of a user, during which the server does
+// nothing else: about two milliseconds. A list of more is read in pieces, not at one
+// moment. A list that is put together for [adapter.Options.PlainSessionTokens], where
+// DeleteSessionByID looks for an ID, is read at once. No path uses KEYS or SCAN.
 //
 // # Access
 //
@@ -164,10 +193,11 @@
 //
 // # Versions
 //
-// Redis 6.2 or later, or Valkey: GETDEL and SET with PXAT came with 6.2, and nothing that
+// Redis 6.2 or later, or Valkey: HRANDFIELD came with 6.2, and nothing that
 // is used is newer. The suite passes on the version in the README's table, and has passed,
 // on one server and on a Cluster, on Redis 6.2.14, Redis as it was in October 2024 (between
-// 7.4 and 8.0) and Valkey of that month (between 8.0 and 8.1). Scripts touch keys that are not among their KEYS,
-// always in the slot of the first one on a Cluster; a proxy that forbids that does not
-// serve.
+// 7.4 and 8.0) and Valkey of that month (between 8.0 and 8.1). On a Cluster scripts touch
+// beside their KEYS only what they tidy up, which they do without where it is forbidden. On
+// one server a script that starts from an index entry finds the user's keys by it; those
+// scripts say so to Dragonfly, by a flag in their first line.
 package redis

@@ -18,6 +18,7 @@ const (
 	kindAuthenticators = "w" // hash: the user's authenticators
 	kindSession        = "s" // string: a session, after the tag its stored token
 	kindSessions       = "l" // sorted set: the user's sessions by expiry
+	kindAside          = "o" // sorted set: sessions that are over, to be tidied up
 	kindDeleted        = "d" // list: what a deletion that was cut has to release
 
 	kindEmail      = "e" // string: index entry of an e-mail address
@@ -25,8 +26,10 @@ const (
 	kindCredential = "c" // string: index entry of a credential ID
 	kindToken      = "t" // string: index entry of a session token made elsewhere
 
-	kindLink  = "v" // string: a verification token, after the tag the token
-	kindLinks = "i" // sorted set: an identifier's verification tokens by expiry
+	kindLinks = "v" // hash: an identifier's verification tokens
+
+	kindAnswer = "r" // string: the answer to a write, by its nonce
+	kindMarks  = "x" // sorted set: a slot's revoked claims by time
 )
 
 // key returns the key of a kind for the thing in the hash tag.
@@ -64,6 +67,26 @@ func newNonce() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// besideKey returns the key of something in the slot of a tag which does not have the tag
+// in it: it may outlive the user.
+func (s *store) besideKey(kind, tag string) string {
+	if s.isSingle() {
+		return s.prefix + kind
+	}
+	return s.key(kind, slotTag(tag))
+}
+
+// answerKey returns the key of the answer to a new write, in the slot of its user or
+// identifier.
+func (s *store) answerKey(tag string) string { return s.besideKey(kindAnswer, tag) + ":" + newNonce() }
+
+// cut returns the generation that the value of a user or of a session begins with, and
+// the record.
+func cut(value string) (generation, record string) {
+	n := min(nonceLen, len(value))
+	return value[:n], value[n:]
 }
 
 // owner returns the escaped ID of the user that an index entry leads to.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/redis/internal/client"
 )
@@ -26,7 +28,8 @@ func (s *store) own(ctx context.Context, userID, kind, hash, field string, encod
 		if err != nil {
 			return "", nil, err
 		}
-		return status(s.run(ctx, ownedCreate, []string{s.key(kindUser, id)}, with(claims, id, until, hash, field, record, nonce)...))
+		return status(s.write(ctx, ownedCreate, id, s.granted(id, claims, s.key(kindUser, id), s.key(hash, id)),
+			with(claims, id, until, field, record, nonce)...))
 	})
 	if held := (*heldError)(nil); errors.As(err, &held) {
 		return adapter.Conflict(conflicts[kind])
@@ -44,11 +47,12 @@ func (s *store) owned(ctx context.Context, kind, hash, field string) (id, record
 	if err != nil {
 		return "", "", "", client.Failure(err)
 	}
-	reply, err := found(s.run(ctx, ownedGet, s.at(index, id), id, hash, field))
+	reply, err := found(s.run(ctx, ownedGet, s.at(index, id, kindUser, hash), id, hash, field))
 	if err != nil {
 		return "", "", "", client.Failure(err)
 	}
-	return unescape(reply[0]), reply[1], reply[2], nil
+	_, user = cut(reply[2])
+	return unescape(reply[0]), reply[1], user, nil
 }
 
 // disown takes the record under a field away, and its index entry.
@@ -61,11 +65,33 @@ func (s *store) disown(ctx context.Context, kind, hash, field string) error {
 	if err != nil {
 		return err
 	}
-	entries, err := s.run(ctx, ownedDelete, s.at(index, id), id, hash, field, kind).StringSlice()
+	entries, err := s.write(ctx, ownedDelete, id, s.at(index, id, hash), id, hash, field, kind).StringSlice()
 	if err != nil {
 		return err
 	}
 	return s.release(ctx, entries)
+}
+
+// change runs a script that changes the record under a field. It returns the script's
+// status, the user's ID and the record.
+func (s *store) change(ctx context.Context, script *redis.Script, kind, hash, field string, args ...any) (result, id, record string, err error) {
+	index := s.key(kind, field)
+	tag, err := s.lookUp(ctx, index)
+	if err != nil {
+		return "", "", "", client.Failure(err)
+	}
+	result, reply, err := status(s.write(ctx, script, tag, s.at(index, tag, hash), append([]any{tag, hash, field}, args...)...))
+	switch {
+	case err != nil:
+		return "", "", "", client.Failure(err)
+	case result == "ABSENT":
+		return "", "", "", adapter.ErrNotFound
+	case result == "GONE":
+		return "", "", "", adapter.Caused(adapter.ErrUnavailable, goneError{})
+	case result != "OK":
+		return result, "", "", nil
+	}
+	return result, unescape(reply[0]), reply[1], nil
 }
 
 // list returns a user's records of a hash.

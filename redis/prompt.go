@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -15,7 +16,9 @@ func (s *store) get(ctx context.Context, key string) *redis.StringCmd {
 }
 
 func (s *store) mget(ctx context.Context, keys ...string) *redis.SliceCmd {
-	return client.Prompt(ctx, &s.calls, func() *redis.SliceCmd { return s.client.MGet(ctx, keys...) }, redis.NewSliceCmd)
+	return client.Prompt(ctx, &s.calls, func() *redis.SliceCmd {
+		return together(ctx, func() *redis.SliceCmd { return s.client.MGet(ctx, keys...) })
+	}, redis.NewSliceCmd)
 }
 
 func (s *store) hgetall(ctx context.Context, key string) *redis.MapStringStringCmd {
@@ -34,43 +37,28 @@ func (s *store) ping(ctx context.Context) *redis.StatusCmd {
 	return client.Prompt(ctx, &s.calls, func() *redis.StatusCmd { return s.client.Ping(ctx) }, redis.NewStatusCmd)
 }
 
-// forget deletes a session and takes it out of its user's list, which lie in one
-// slot, by two commands sent together. Both may be repeated.
-func (s *store) forget(ctx context.Context, key, list, member string) *redis.IntCmd {
-	return client.Prompt(ctx, &s.calls, func() *redis.IntCmd {
-		pipe := s.client.Pipeline()
-		pipe.Del(ctx, key)
-		last := pipe.ZRem(ctx, list, member)
-		if _, err := pipe.Exec(ctx); err != nil {
-			last.SetErr(err)
-		}
-		return last
-	}, redis.NewIntCmd)
-}
+// passage is how long a call waits for keys that a cluster moves to another server.
+const passage = time.Second
 
-// take gets a key's value and deletes the key, in one command.
-func (s *store) take(ctx context.Context, key string) *redis.StringCmd {
-	return client.Prompt(ctx, &s.calls, func() *redis.StringCmd {
-		cmd := redis.NewStringCmd(ctx, "GETDEL", key)
-		if s.replicas == 0 {
-			_ = s.client.Process(ctx, client.Once{StringCmd: cmd}) // the command has the error
+// together makes a call again that a server refused because some of its keys are still,
+// or already, on another one.
+func together[C redis.Cmder](ctx context.Context, call func() C) C {
+	for begun, pause := time.Now(), firstPause; ; pause *= 2 {
+		cmd := call()
+		if !redis.HasErrorPrefix(cmd.Err(), "TRYAGAIN") || time.Since(begun) > passage || sleep(ctx, pause) != nil {
 			return cmd
 		}
-		s.takeAndWait(ctx, key, cmd)
-		return cmd
-	}, redis.NewStringCmd)
+	}
 }
 
-func (s *store) takeAndWait(ctx context.Context, key string, cmd *redis.StringCmd) {
-	pipe, err := s.pipelineFor(ctx, key)
-	if err != nil {
-		cmd.SetErr(err)
-		return
-	}
-	_ = pipe.Process(ctx, client.Once{StringCmd: cmd})
-	wait := s.wait(ctx, pipe)
-	_, _ = pipe.Exec(ctx) // each command has its own error
-	if err := s.acknowledged(wait); cmd.Err() == nil && err != nil {
-		cmd.SetErr(err)
+// sleep waits, unless the context ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/tinylib/msgp/msgp"
@@ -18,112 +19,133 @@ var lua embed.FS
 // The scripts, each one atomic step in one hash slot, or over all of them on a
 // single server.
 var (
-	claimScript        = load("claim")
-	verifyScript       = load("verify")
-	takeoverScript     = load("takeover")
-	releaseScript      = load("release")
-	userCreate         = load("user_create")
-	userByEmail        = load("user_by_email")
-	userUpdate         = load("user_update")
-	userDelete         = load("user_delete")
-	ownedCreate        = load("owned_create")
-	ownedGet           = load("owned_get")
-	ownedUpdate        = load("owned_update")
-	ownedCount         = load("owned_count")
-	ownedDelete        = load("owned_delete")
-	sessionCreate      = load("session_create")
-	sessionGet         = load("session_get")
-	sessionUpdate      = load("session_update")
-	sessionTouch       = load("session_touch")
-	sessionDelete      = load("session_delete")
-	sessionsList       = load("sessions_list")
-	sessionsDelete     = load("sessions_delete")
-	verificationCreate = load("token_create")
-	verificationDelete = load("tokens_delete")
+	claimScript     = load("claim")
+	verifyScript    = load("verify")
+	takeoverScript  = load("takeover")
+	releaseScript   = load("release")
+	userCreate      = load("user_create")
+	userByEmail     = load("user_by_email")
+	userUpdate      = load("user_update")
+	userDelete      = load("user_delete")
+	ownedCreate     = load("owned_create")
+	ownedGet        = load("owned_get")
+	ownedUpdate     = load("owned_update")
+	ownedCount      = load("owned_count")
+	ownedDelete     = load("owned_delete")
+	sessionCreate   = load("session_create")
+	sessionGet      = load("session_get")
+	sessionUpdate   = load("session_update")
+	sessionTouch    = load("session_touch")
+	sessionDelete   = load("session_delete")
+	sessionsList    = load("sessions_list")
+	sessionsDelete  = load("sessions_delete")
+	sessionsDismiss = load("sessions_dismiss")
+	linkCreate      = load("link_create")
+	linkUse         = load("link_use")
+	linksDelete     = load("links_delete")
 )
 
 func load(name string) *redis.Script { return client.Script(lua, name) }
 
-// run runs a script on the slot of its first key. EVALSHA comes first; the text is
-// sent only to a server that does not have it.
+// write runs a script that keeps its answer in the slot of a user or an identifier: the
+// client repeats commands by itself, and their first attempt may arrive last.
+func (s *store) write(ctx context.Context, script *redis.Script, tag string, keys []string, args ...any) *redis.Cmd {
+	return s.run(ctx, script, append(keys, s.answerKey(tag)), args...)
+}
+
+// run runs a script on the slot of its keys. EVALSHA comes first; the text is sent only to
+// a server that does not have it.
 func (s *store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
-	all := make([]any, 0, len(args)+2)
-	all = append(append(all, s.prefix, s.single), args...)
+	all := s.arguments(args)
 	return client.Prompt(ctx, &s.calls, func() *redis.Cmd {
-		if s.replicas == 0 {
-			return script.Run(ctx, s.client, keys, all...)
-		}
-		return s.runAndWait(ctx, script, keys, all)
+		return together(ctx, func() *redis.Cmd {
+			cmd := s.send(ctx, script, keys, all)
+			if err := cmd.Err(); err != nil && strings.Contains(err.Error(), "non local key") {
+				cmd.SetErr(adapter.Caused(adapter.ErrUnavailable, err)) // a slot that moves
+			}
+			return cmd
+		})
 	}, redis.NewCmd)
 }
 
-// runAndWait runs a script and has the server wait for replicas, on the same
-// connection and in the same round trip.
-func (s *store) runAndWait(ctx context.Context, script *redis.Script, keys []string, args []any) *redis.Cmd {
-	pipe, err := s.pipelineFor(ctx, keys[0])
-	if err != nil {
-		return failed(ctx, err)
+// send sends a script, by the client's own way of doing it where that serves.
+func (s *store) send(ctx context.Context, script *redis.Script, keys []string, args []any) *redis.Cmd {
+	if s.replicas == 0 {
+		return script.Run(ctx, s.client, keys, args...)
 	}
-	cmd := script.EvalSha(ctx, pipe, keys, args...)
-	wait := s.wait(ctx, pipe)
-	_, _ = pipe.Exec(ctx)
-	if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
-		cmd = script.Eval(ctx, pipe, keys, args...)
-		wait = s.wait(ctx, pipe)
-		_, _ = pipe.Exec(ctx)
-	}
-	if err := s.acknowledged(wait); cmd.Err() == nil && err != nil {
-		return failed(ctx, err)
-	}
-	return cmd
+	return script.Run(ctx, sender{store: s}, keys, args...)
 }
 
-func failed(ctx context.Context, err error) *redis.Cmd {
-	cmd := redis.NewCmd(ctx)
-	cmd.SetErr(err)
-	return cmd
+// runOnce runs a script that the client must not repeat by itself: the second attempt of
+// one that takes something away would find nothing.
+func (s *store) runOnce(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
+	all := s.arguments(args)
+	return client.Prompt(ctx, &s.calls, func() *redis.Cmd {
+		return script.Run(ctx, sender{store: s, once: true}, keys, all...)
+	}, redis.NewCmd)
 }
 
-// wait adds WAIT to a pipeline.
-func (s *store) wait(ctx context.Context, pipe redis.Pipeliner) *redis.Cmd {
-	return pipe.Do(ctx, "WAIT", s.replicas, s.waitTimeout.Milliseconds())
+// sender sends scripts that are to be sent once, or waited for.
+type sender struct {
+	redis.Scripter // what else a Scripter does is not called
+	*store
+	once bool
 }
 
-// errReplicas says that too few replicas have a write, which the primary has.
-var errReplicas = errors.New("redis: the write was applied, but too few replicas acknowledged it in time")
+func (s sender) EvalSha(ctx context.Context, hash string, keys []string, args ...any) *redis.Cmd {
+	return s.process(ctx, "evalsha", hash, keys, args)
+}
 
-func (s *store) acknowledged(wait *redis.Cmd) error {
-	n, err := wait.Int()
-	if err == nil && n < s.replicas {
-		err = errReplicas
+func (s sender) Eval(ctx context.Context, text string, keys []string, args ...any) *redis.Cmd {
+	return s.process(ctx, "eval", text, keys, args)
+}
+
+func (s sender) process(ctx context.Context, name, script string, keys []string, args []any) *redis.Cmd {
+	all := append(make([]any, 0, 3+len(keys)+len(args)), name, script, len(keys))
+	for _, key := range keys {
+		all = append(all, key)
 	}
-	return err
+	result := redis.NewCmd(ctx, append(all, args...)...)
+	var cmd redis.Cmder = result
+	if s.once {
+		cmd = unrepeated{result}
+	}
+	if s.replicas == 0 {
+		_ = s.client.Process(ctx, cmd) // the command has the error
+	} else {
+		s.processAndWait(ctx, keys[0], cmd)
+	}
+	return result
 }
 
-// pipelineFor returns a pipeline on the server that has a key.
-func (s *store) pipelineFor(ctx context.Context, key string) (redis.Pipeliner, error) {
-	cluster, ok := s.client.(*redis.ClusterClient)
-	if !ok {
-		return s.client.Pipeline(), nil
-	}
-	node, err := cluster.MasterForKey(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	return node.Pipeline(), nil
+// unrepeated is a command that the client does not repeat by itself.
+type unrepeated struct{ *redis.Cmd }
+
+// NoRetry tells the client.
+func (unrepeated) NoRetry() bool { return true }
+
+// arguments returns what every script is given, and args.
+func (s *store) arguments(args []any) []any {
+	return append(append(make([]any, 0, len(args)+2), s.prefix, s.single), args...)
 }
+
+// goneError says that a write was applied whose record is gone by now: its reply was lost,
+// and the client asked again.
+type goneError struct{}
+
+func (goneError) Error() string { return "redis: the write was applied, and the record is gone since" }
 
 // status returns the reply of a script that answers {status, …}, where … may have lists
-// in it, which are flattened, or one string, which is short for {"OK", string}.
+// in it, which are flattened, or the same as words of one string.
 func status(cmd *redis.Cmd) (string, []string, error) {
 	reply, err := cmd.Result()
 	if err != nil {
 		return "", nil, err
 	}
-	if text, ok := reply.(string); ok {
-		return "OK", []string{text}, nil
-	}
 	flat := flatten(nil, reply)
+	if text, ok := reply.(string); ok {
+		flat = strings.Fields(text)
+	}
 	if len(flat) == 0 {
 		return "", nil, client.ErrRecord
 	}

@@ -3,7 +3,8 @@ package redis
 import (
 	"context"
 	"errors"
-	"time"
+	"strconv"
+	"strings"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/redis/internal/client"
@@ -13,23 +14,31 @@ import (
 // token.
 func (s *store) sessionKey(id, stored string) string { return s.key(kindSession, id) + ":" + stored }
 
-// lifetime returns how long something lives that expires at a time, in ms.
-func (s *store) lifetime(expires time.Time) int64 {
-	return expires.Sub(s.options.Now()).Milliseconds()
+// plain begins a stored token that is not a digest, which has no such character.
+const plain = "~"
+
+// stored returns what is stored for a token.
+func (s *store) stored(token string) string {
+	if s.options.PlainSessionTokens {
+		return plain + token
+	}
+	return adapter.SessionID(token)
 }
 
-// sessionID returns the ID of a session by its stored token.
-func (s *store) sessionID(stored string) string {
-	if s.options.PlainSessionTokens {
-		return adapter.SessionID(stored)
+// sessionID returns the ID of a session by its stored token: a digest, also where an
+// adapter with other options made the session.
+func sessionID(stored string) string {
+	if token, ok := strings.CutPrefix(stored, plain); ok {
+		return adapter.SessionID(token)
 	}
 	return stored
 }
 
 func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.Session, error) {
-	id, stored := escape(se.UserID), s.options.SessionKey(se.SessionToken)
+	id, stored := escape(se.UserID), s.stored(se.SessionToken)
 	_, generated := adapter.ParseSessionToken(se.SessionToken)
-	expires := millis(se.Expires)
+	now := s.options.Now()
+	at, lasts := millis(now), life(se.Expires, now)
 	var nonce string
 	claims := func() []claim {
 		nonce = newNonce()
@@ -37,7 +46,7 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 			return nil
 		}
 		c := s.newClaim(kindToken, stored, nonce, id)
-		c.expiry = expires
+		c.life, c.now = strconv.FormatInt(lasts, 10), at
 		return []claim{c}
 	}
 	write := func(claims []claim, until string) (string, []string, error) {
@@ -45,11 +54,8 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 		if err != nil {
 			return "", nil, err
 		}
-		member := "g" + stored
-		if !generated {
-			member = "f" + nonce + stored
-		}
-		return status(s.run(ctx, sessionCreate, []string{s.key(kindUser, id)}, with(claims, id, until, stored, record, nonce, expires, s.lifetime(se.Expires), member)...))
+		keys := s.granted(id, claims, s.key(kindUser, id), s.sessionKey(id, stored), s.key(kindSessions, id))
+		return status(s.write(ctx, sessionCreate, id, keys, with(claims, id, until, stored, record, nonce, millis(se.Expires), lasts, at)...))
 	}
 	result, _, err := s.fulfil(ctx, claims, write)
 	if held := (*heldError)(nil); errors.As(err, &held) {
@@ -62,12 +68,12 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 }
 
 func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
-	stored := s.options.SessionKey(token)
+	stored := s.stored(token)
 	id, session, user, err := s.read(ctx, token, stored)
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, client.Failure(err)
 	}
-	se, err := decodeSession(id, s.sessionID(stored), session)
+	se, err := decodeSession(id, sessionID(stored), session)
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
 	}
@@ -79,7 +85,7 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 	return se, u, err
 }
 
-// read returns the user's ID, the session and the user, as stored.
+// read returns the user's ID, the session and the user.
 func (s *store) read(ctx context.Context, token, stored string) (id, session, user string, err error) {
 	id, generated := adapter.ParseSessionToken(token)
 	if generated {
@@ -92,7 +98,8 @@ func (s *store) read(ctx context.Context, token, stored string) (id, session, us
 		if err != nil {
 			return "", "", "", err
 		}
-		return unescape(reply[0]), reply[1], reply[2], nil
+		session, user, err = sameGeneration(reply[1], reply[2])
+		return unescape(reply[0]), session, user, err
 	}
 	tag, err := s.lookUp(ctx, index)
 	if err != nil {
@@ -113,6 +120,17 @@ func (s *store) readBoth(ctx context.Context, id, stored string) (session, user 
 	if !live || !there {
 		return "", "", adapter.ErrNotFound
 	}
+	return sameGeneration(session, user)
+}
+
+// sameGeneration returns the records of a session and its user, if the session is of the
+// user's generation: it is over if not.
+func sameGeneration(session, user string) (string, string, error) {
+	of, session := cut(session)
+	current, user := cut(user)
+	if of != current {
+		return "", "", adapter.ErrNotFound
+	}
 	return session, user, nil
 }
 
@@ -122,12 +140,17 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 	if err != nil {
 		return adapter.Session{}, err
 	}
-	stored := s.options.SessionKey(token)
-	index, id, err := s.find(ctx, token, up.Expires)
+	stored := s.stored(token)
+	var lasts string
+	if up.Expires != nil {
+		lasts = strconv.FormatInt(life(*up.Expires, now), 10)
+	}
+	index, id, err := s.find(ctx, token, lasts)
 	if err != nil {
 		return adapter.Session{}, client.Failure(err)
 	}
-	result, reply, err := status(s.run(ctx, sessionUpdate, s.at(index, id), id, stored, millis(now), changes))
+	keys := s.ofSession(index, id, stored, kindUser)
+	result, reply, err := status(s.write(ctx, sessionUpdate, id, keys, id, stored, millis(now), changes, lasts))
 	switch {
 	case err != nil:
 		return adapter.Session{}, client.Failure(err)
@@ -135,111 +158,176 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 		return adapter.Session{}, adapter.ErrExpired
 	case result == "ABSENT":
 		return adapter.Session{}, adapter.ErrNotFound
+	case result == "GONE":
+		return adapter.Session{}, adapter.Caused(adapter.ErrUnavailable, goneError{})
 	}
-	se, err := decodeSession(unescape(reply[0]), s.sessionID(stored), reply[1])
+	se, err := decodeSession(unescape(reply[0]), sessionID(stored), reply[1])
 	se.SessionToken = token
 	return se, err
 }
 
 // find returns the index key of a token, and the escaped ID of its user: the one that
 // a generated token names, or on a cluster the one that the index entry leads to. On
-// the way the entry is made to live until a new expiry.
-func (s *store) find(ctx context.Context, token string, expires *time.Time) (index, id string, err error) {
+// the way the entry is made to stay for as long as a new expiry lasts.
+func (s *store) find(ctx context.Context, token, lasts string) (index, id string, err error) {
 	if id, generated := adapter.ParseSessionToken(token); generated {
 		return "", escape(id), nil
 	}
-	index = s.key(kindToken, escape(s.options.SessionKey(token)))
+	index = s.key(kindToken, escape(s.stored(token)))
 	if s.isSingle() {
 		return index, "", nil
 	}
-	if expires == nil {
+	if lasts == "" {
 		id, err = s.lookUp(ctx, index)
 		return index, id, err
 	}
-	entry, err := text(s.run(ctx, sessionTouch, []string{index}, millis(*expires)))
+	entry, err := text(s.run(ctx, sessionTouch, []string{index}, lasts))
 	if err == nil && owner(entry) == "" {
 		err = adapter.ErrNotFound
 	}
 	return index, owner(entry), err
 }
 
-func (s *store) DeleteSession(ctx context.Context, token string) error {
-	stored := s.options.SessionKey(token)
-	if userID, generated := adapter.ParseSessionToken(token); generated && s.replicas == 0 {
-		id := escape(userID)
-		return client.Failure(s.forget(ctx, s.sessionKey(id, stored), s.key(kindSessions, id), "g"+stored).Err())
+// ofSession returns the keys of a script on a session: others of the user's, the session
+// and the list; or on a single server the index entry, by which the script finds them.
+func (s *store) ofSession(index, id, stored string, others ...string) []string {
+	keys := s.at(index, id, others...)
+	if id == "" {
+		return keys
 	}
-	index, id, err := s.find(ctx, token, nil)
+	return append(keys, s.sessionKey(id, stored), s.key(kindSessions, id))
+}
+
+func (s *store) DeleteSession(ctx context.Context, token string) error {
+	index, id, err := s.find(ctx, token, "")
 	if errors.Is(err, adapter.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return client.Failure(err)
 	}
-	return client.Failure(s.deleteStored(ctx, s.at(index, id), id, stored))
+	_, err = s.deleteStored(ctx, index, id, s.stored(token))
+	return client.Failure(err)
 }
 
-// deleteStored deletes a session by its stored token.
-func (s *store) deleteStored(ctx context.Context, at []string, id, stored string) error {
-	entries, err := s.run(ctx, sessionDelete, at, id, stored).StringSlice()
+// deleteStored deletes a session by its stored token, and reports whether it was there.
+func (s *store) deleteStored(ctx context.Context, index, id, stored string) (bool, error) {
+	result, entries, err := status(s.write(ctx, sessionDelete, id, s.ofSession(index, id, stored), id, stored))
 	if err != nil {
-		return err
+		return false, err
 	}
-	return s.release(ctx, entries)
+	return result == "OK", s.release(ctx, entries)
 }
 
+// piece is how many sessions one script reads or ends, during which the server does nothing
+// else.
+const piece = 1000
+
+// ListSessions costs one round trip for each thousand sessions, on a cluster two. Each
+// thousand is read at one moment.
 func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
-	id := escape(userID)
-	reply, err := s.run(ctx, sessionsList, []string{s.key(kindSessions, id)}, id, millis(s.options.Now())).StringSlice()
-	if err != nil {
-		return nil, client.Failure(err)
+	all, seen := []adapter.Session{}, map[string]bool{}
+	for last, expires := "", ""; ; {
+		reply, err := s.sessions(ctx, escape(userID), millis(s.options.Now()), last, expires)
+		if err != nil {
+			return nil, client.Failure(err)
+		}
+		for i := 2; i+1 < len(reply); i += 2 {
+			stored := reply[i]
+			if seen[stored] { // it has moved on in the list
+				continue
+			}
+			seen[stored] = true
+			_, record := cut(reply[i+1])
+			se, err := decodeSession(userID, sessionID(stored), record)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, se)
+		}
+		if last, expires = reply[0], reply[1]; last == "" {
+			return all, nil
+		}
 	}
-	all := make([]adapter.Session, 0, len(reply)/2)
-	for i := 0; i+1 < len(reply); i += 2 {
-		se, err := decodeSession(userID, s.sessionID(reply[i]), reply[i+1])
+}
+
+// sessions returns the piece of a user's sessions after the stored token last, as the
+// script does. On a cluster it is told first which sessions these are; if more have come
+// by then, it asks again, not for ever.
+func (s *store) sessions(ctx context.Context, id, now, last, expires string) ([]string, error) {
+	keys := s.at("", id, kindUser, kindSessions)
+	for _, settle := range []string{"", "", "", "1"} {
+		result, reply, err := status(s.run(ctx, sessionsList, keys, id, now, last, expires, piece, settle))
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, se)
+		if result == "OK" && len(reply) >= 2 {
+			return reply, nil
+		}
+		keys = keys[:2]
+		for _, stored := range reply {
+			keys = append(keys, s.sessionKey(id, stored))
+		}
 	}
-	return all, nil
+	return nil, client.ErrRecord // no script of ours answers so
 }
 
+// DeleteSessionByID costs one round trip, with plain tokens two. A look for sessions that
+// adapters with other options made costs one more if there is no such session.
 func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
-	id, stored := escape(userID), sessionID
-	if s.options.PlainSessionTokens {
-		var err error
-		if stored, err = s.storedByID(ctx, id, sessionID); err != nil || stored == "" {
+	id := escape(userID)
+	if !s.options.PlainSessionTokens {
+		if there, err := s.deleteStored(ctx, "", id, sessionID); err != nil || there {
 			return client.Failure(err)
 		}
 	}
-	return client.Failure(s.deleteStored(ctx, []string{s.key(kindUser, id)}, id, stored))
+	stored, err := s.storedByID(ctx, id, sessionID)
+	if err != nil || stored == "" {
+		return client.Failure(err)
+	}
+	_, err = s.deleteStored(ctx, "", id, stored)
+	return client.Failure(err)
 }
 
 // storedByID returns which of a user's stored tokens has an ID, "" if none has.
-func (s *store) storedByID(ctx context.Context, id, sessionID string) (string, error) {
+func (s *store) storedByID(ctx context.Context, id, wanted string) (string, error) {
 	members, err := s.members(ctx, s.key(kindSessions, id)).Result()
-	for _, member := range members {
-		stored := member[1:]
-		if member[0] == 'f' {
-			stored = stored[nonceLen:]
-		}
-		if adapter.SessionID(stored) == sessionID {
+	for _, stored := range members {
+		if sessionID(stored) == wanted {
 			return stored, nil
 		}
 	}
 	return "", err
 }
 
+// DeleteSessions ends all sessions by one write, whether the list has them or not. On a
+// cluster it costs one more round trip for the index entries of tokens made elsewhere.
+// More than a thousand sessions cost one more for each thousand, to tidy up.
 func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
 	id := escape(userID)
-	stored := make([]string, len(keep))
-	for i, token := range keep {
-		stored[i] = s.options.SessionKey(token)
+	keys, args := s.at("", id, kindUser, kindSessions, kindAside), []any{id, newNonce()}
+	for _, token := range keep {
+		stored := s.stored(token)
+		keys, args = append(keys, s.sessionKey(id, stored)), append(args, stored)
 	}
-	entries, err := s.run(ctx, sessionsDelete, []string{s.key(kindSessions, id)}, id, packed(stored...)).StringSlice()
+	result, entries, err := status(s.write(ctx, sessionsDelete, id, keys, args...))
 	if err != nil {
 		return client.Failure(err)
 	}
-	return client.Failure(s.release(ctx, entries))
+	return client.Failure(s.tidy(ctx, id, result, entries))
+}
+
+// tidy releases the index entries of sessions that are over, and works off those that a
+// script has put aside. None of them opens anything any more: what a call that is cut
+// leaves expires.
+func (s *store) tidy(ctx context.Context, id, result string, entries []string) error {
+	for {
+		if err := s.release(ctx, entries); err != nil || result != "MORE" {
+			return err
+		}
+		var err error
+		if result, entries, err = status(s.run(ctx, sessionsDismiss, s.at("", id, kindUser, kindAside), id)); err != nil {
+			return err
+		}
+	}
 }

@@ -38,19 +38,21 @@ func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Accou
 		return all
 	}
 	write := func(claims []claim, until string) (string, []string, error) {
-		user, err := encodeUser(u, nonce)
+		user, err := encodeUser(u)
 		if err != nil {
 			return "", nil, err
 		}
+		keys := []string{s.key(kindUser, id)}
 		var field string
 		var account []byte
 		if a != nil {
-			field = accountField(a.Key())
+			field, keys = accountField(a.Key()), append(keys, s.key(kindAccounts, id))
 			if account, err = encodeAccount(*a, nonce); err != nil {
 				return "", nil, err
 			}
 		}
-		return status(s.run(ctx, userCreate, []string{s.key(kindUser, id)}, with(claims, id, until, nonce, user, field, account)...))
+		return status(s.write(ctx, userCreate, id, s.granted(id, claims, keys...),
+			with(claims, id, until, nonce, append([]byte(nonce), user...), field, account)...))
 	}
 	result, _, err := s.fulfil(ctx, claims, write)
 	if held := (*heldError)(nil); errors.As(err, &held) {
@@ -67,7 +69,8 @@ func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
 	if err != nil {
 		return adapter.User{}, client.Failure(err)
 	}
-	return decodeUser(id, u)
+	_, record := cut(u)
+	return decodeUser(id, record)
 }
 
 func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
@@ -77,7 +80,8 @@ func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User,
 		if err != nil {
 			return adapter.User{}, client.Failure(err)
 		}
-		return decodeUser(unescape(reply[0]), reply[1])
+		_, record := cut(reply[1])
+		return decodeUser(unescape(reply[0]), record)
 	}
 	id, err := s.lookUp(ctx, index)
 	if err != nil {
@@ -111,6 +115,8 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 			return adapter.User{}, client.Failure(err)
 		case result == "ABSENT":
 			return adapter.User{}, adapter.ErrNotFound
+		case result == "GONE":
+			return adapter.User{}, adapter.Caused(adapter.ErrUnavailable, goneError{})
 		case result == "OK":
 			if err := s.release(ctx, reply[1:]); err != nil {
 				return adapter.User{}, client.Failure(err)
@@ -131,7 +137,7 @@ func (s *store) updateUser(ctx context.Context, id string, email *string, change
 		return []claim{s.newClaim(kindEmail, *email, newNonce(), id)}
 	}
 	run := func(claims []claim, until, own string) (string, []string, error) {
-		return status(s.run(ctx, userUpdate, []string{s.key(kindUser, id)}, with(claims, id, until, changes, own)...))
+		return status(s.write(ctx, userUpdate, id, s.granted(id, claims, s.key(kindUser, id)), with(claims, id, until, changes, own)...))
 	}
 	result, reply, err := s.fulfil(ctx, claims, func(claims []claim, until string) (string, []string, error) {
 		return run(claims, until, "0")
@@ -162,14 +168,16 @@ func (s *store) takenOrAbsent(ctx context.Context, id string) (string, []string,
 // DeleteUser costs one round trip on a single server. On a cluster it costs one in the
 // user's slot, after which nothing of the user can be reached; one, in parallel, for
 // the index entries in other slots; and one to forget the list of them, which a
-// repeated call would finish.
+// repeated call would finish. More than a thousand sessions cost one more for each
+// thousand, to tidy up.
 func (s *store) DeleteUser(ctx context.Context, id string) error {
 	tag := escape(id)
-	entries, err := s.run(ctx, userDelete, []string{s.key(kindUser, tag)}, tag, pendingLife.Milliseconds()).StringSlice()
-	if err != nil || len(entries) == 0 {
+	keys := s.at("", tag, kindUser, kindAccounts, kindAuthenticators, kindSessions, kindAside, kindDeleted)
+	result, entries, err := status(s.write(ctx, userDelete, tag, keys, tag, pendingLife.Milliseconds()))
+	if err != nil {
 		return client.Failure(err)
 	}
-	if err := s.release(ctx, entries); err != nil {
+	if err := s.tidy(ctx, tag, result, entries); err != nil || len(entries) == 0 {
 		return client.Failure(err)
 	}
 	return client.Failure(s.del(ctx, s.key(kindDeleted, tag)).Err())

@@ -2,28 +2,23 @@ package redis
 
 import (
 	"context"
+	"time"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/redis/internal/client"
 )
 
-// links returns the key of an identifier's list of tokens, and what the key of each
-// token begins with.
-func (s *store) links(identifier string) (list, link string) {
-	tag := escape(identifier)
-	return s.key(kindLinks, tag), s.key(kindLink, tag) + ":"
-}
+// links returns the key of an identifier's tokens.
+func (s *store) links(tag string) []string { return []string{s.key(kindLinks, tag)} }
 
 func (s *store) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
-	list, link := s.links(t.Identifier)
-	err := s.run(ctx, verificationCreate, []string{list, link + t.Token},
-		encodeLink(t), millis(t.Expires), t.Token, s.lifetime(t.Expires), newNonce()).Err()
+	tag, now := escape(t.Identifier), s.options.Now()
+	err := s.write(ctx, linkCreate, tag, s.links(tag), encodeLink(t), t.Token, life(t.Expires, now), millis(now)).Err()
 	return t, client.Failure(err)
 }
 
 func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
-	_, link := s.links(identifier)
-	record, err := s.take(ctx, link+token).Result()
+	record, err := s.runOnce(ctx, linkUse, s.links(escape(identifier)), token).Text()
 	if err != nil {
 		return adapter.VerificationToken{}, client.Failure(err)
 	}
@@ -35,6 +30,15 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 }
 
 func (s *store) DeleteVerificationTokens(ctx context.Context, identifier string) error {
-	list, link := s.links(identifier)
-	return client.Failure(s.run(ctx, verificationDelete, []string{list}, link).Err())
+	tag := escape(identifier)
+	return client.Failure(s.write(ctx, linksDelete, tag, s.links(tag)).Err())
+}
+
+// grace is how much longer than it is valid something stays in the store. What is valid
+// is judged by the adapter's clock, which may be behind that of the adapter that made it.
+const grace = time.Hour
+
+// life returns how long something stays that expires at a time, in ms.
+func life(expires, now time.Time) int64 {
+	return max(1, (expires.Sub(now) + grace).Milliseconds())
 }

@@ -264,6 +264,24 @@ func (s Server) Unpause(t testing.TB) {
 	}
 }
 
+// Exec runs a command beside the server, in its container, and returns what it printed. It
+// skips the test where the server was there before.
+func (s Server) Exec(t testing.TB, command ...string) (string, error) {
+	t.Helper()
+	if s.container == nil {
+		t.Skip("commands run beside a server only in a container of ours")
+	}
+	code, output, err := s.container.Exec(t.Context(), command, exec.Multiplexed())
+	if err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(output)
+	if err == nil && code != 0 {
+		err = fmt.Errorf("exit status %d", code)
+	}
+	return string(text), err
+}
+
 func (s Server) docker(t testing.TB) (docker, string) {
 	t.Helper()
 	d, err := dial()

@@ -1,6 +1,8 @@
--- Takes a free index entry, on a cluster. ARGV: 3 entry, 4 expiry. Returns the
--- entry that is there instead, or nil.
+-- Takes a free index entry, on a cluster. ARGV: 3 entry, 4 life. Returns the server's
+-- time, ":", and the entry that is there instead, if there is one.
 local entry = redis.call('GET', KEYS[1])
-if entry and entry ~= ARGV[3] then return entry end
-enter(KEYS[1], ARGV[3], ARGV[4])
-return false
+if not entry or entry == ARGV[3] then
+	enter(KEYS[1], ARGV[3], ARGV[4])
+	entry = ''
+end
+return string.format('%.0f:', now()) .. entry

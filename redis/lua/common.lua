@@ -1,8 +1,11 @@
 -- What every script begins with. ARGV[1] is the prefix of all keys, ARGV[2] is "1"
--- where one server has all of them and "0" where this script may touch only those
--- with the hash tag of KEYS[1].
+-- where one server has all of them and "0" on a cluster. There KEYS has every key that
+-- decides anything, so that a server from which they are moving away says so before the
+-- script begins; what is touched beside them is tidied up at best. The last of the KEYS
+-- of a write is its answer's.
 local P, single = ARGV[1], ARGV[2] == '1'
 local NONCE = 11
+local HOUR = 3600000
 
 -- key returns the key of a kind for the thing in the hash tag, which is escaped.
 local function key(kind, tag) return P .. kind .. ':{' .. tag .. '}' end
@@ -12,9 +15,29 @@ local function escape(s)
 	return (string.gsub(s, '[%%:{}]', function(c) return string.format('%%%02X', string.byte(c)) end))
 end
 
+-- answered returns what was answered when the client has sent the same call before. If
+-- not, "OK" is kept for as long as the client may repeat the call, or a first attempt may
+-- still be on its way. When memory is full nothing is, and what takes away goes on.
+local function answered()
+	local kept = redis.pcall('SET', KEYS[#KEYS], 'OK', 'NX', 'PX', 60000)
+	return not (kept and kept.ok) and redis.call('GET', KEYS[#KEYS])
+end
+
+-- answer keeps another answer. It outlives what it is about, so nothing of a record is in
+-- it.
+local function answer(reply)
+	redis.pcall('SET', KEYS[#KEYS], reply, 'PX', 60000)
+	return reply
+end
+
+-- generation returns what the values of a user and of its sessions begin with: a session
+-- counts only if it has its user's.
+local function generation(value) return string.sub(value, 1, NONCE) end
+
+-- fetch returns a user or a session, and its generation.
 local function fetch(k)
 	local v = redis.call('GET', k)
-	return v and cmsgpack.unpack(v)
+	if v then return cmsgpack.unpack(string.sub(v, NONCE + 1)), generation(v) end
 end
 
 local function now()
@@ -26,8 +49,14 @@ end
 -- that it leads to says so too.
 local function owner(entry) return string.sub(entry, NONCE + 1) end
 
+-- live reports whether a session counts at the adapter's time.
+local function live(id, token, at)
+	local s, g = fetch(key('s', id) .. ':' .. token)
+	return s and g == redis.call('GETRANGE', key('u', id), 0, NONCE - 1) and tonumber(s.t) > tonumber(at)
+end
+
 -- holds reports whether a user has what an index entry says it has.
-local function holds(kind, id, what)
+local function holds(kind, id, what, at)
 	if kind == 'e' then
 		local u = fetch(key('u', id))
 		return u and u.e == what
@@ -36,32 +65,32 @@ local function holds(kind, id, what)
 	elseif kind == 'c' then
 		return redis.call('HEXISTS', key('w', id), what) == 1
 	end
-	return redis.call('EXISTS', key('s', id) .. ':' .. what) == 1
+	return live(id, what, at)
 end
 
-local function enter(index, entry, expiry)
-	if expiry and expiry ~= '' then
-		redis.call('SET', index, entry, 'PXAT', expiry)
+local function enter(index, entry, life)
+	if life and life ~= '' then
+		redis.call('SET', index, entry, 'PX', life)
 	else
 		redis.call('SET', index, entry)
 	end
 end
 
--- The claims of a user are the last arguments of a script, from one on, five each:
--- kind, index key, what, entry, expiry or "".
+-- The claims of a user are the last arguments of a script, from one on, six each:
+-- kind, index key, what, entry, life in ms or "", the adapter's time.
 
 -- taken makes the index entry of the claim at i, unless another user has what it says.
 local function taken(i)
-	local index, entry, expiry, made = ARGV[i + 1], ARGV[i + 3], ARGV[i + 4]
-	if expiry ~= '' then
-		made = redis.call('SET', index, entry, 'NX', 'PXAT', expiry)
+	local index, entry, life, made = ARGV[i + 1], ARGV[i + 3], ARGV[i + 4]
+	if life ~= '' then
+		made = redis.call('SET', index, entry, 'NX', 'PX', life)
 	else
 		made = redis.call('SETNX', index, entry) == 1
 	end
 	if made then return false end
 	local other = redis.call('GET', index)
-	if other ~= entry and holds(ARGV[i], owner(other), ARGV[i + 2]) then return true end
-	enter(index, entry, expiry)
+	if other ~= entry and holds(ARGV[i], owner(other), ARGV[i + 2], ARGV[i + 5]) then return true end
+	enter(index, entry, life)
 	return false
 end
 
@@ -69,24 +98,27 @@ end
 -- nowhere yet.
 local function drop(first, last)
 	if not single then return end
-	for i = first, last - 1, 5 do redis.call('DEL', ARGV[i + 1]) end
+	for i = first, last - 1, 6 do redis.call('DEL', ARGV[i + 1]) end
 end
 
--- revoked reports whether the claim at i, which on a cluster was made before, in its
--- slot, has been revoked since, or is so old that the mark of it may be gone.
-local function revoked(id, i, deadline)
-	return redis.call('EXISTS', key('x', id) .. ':' .. string.sub(ARGV[i + 3], 1, NONCE)) == 1 or now() > tonumber(deadline)
+-- refused returns why the claim at i, which on a cluster was made before, in its slot,
+-- counts no longer: it has been revoked since, or is so old that the mark of it may be
+-- gone.
+local function refused(i, deadline)
+	if redis.call('ZSCORE', KEYS[#KEYS - 1], string.sub(ARGV[i + 3], 1, NONCE)) then return 'REVOKED' end
+	return now() > tonumber(deadline) and 'LATE'
 end
 
 -- grant makes the index entries of a user's claims from first on, all or none. It
--- returns nil, or why not: "HELD" or "REVOKED" and the kind.
-local function grant(id, first, deadline)
-	for i = first, #ARGV, 5 do
+-- returns nil, or why not, "HELD", "REVOKED" or "LATE", and the kind.
+local function grant(first, deadline)
+	for i = first, #ARGV, 6 do
 		if not single then
-			if revoked(id, i, deadline) then return 'REVOKED', ARGV[i] end
+			local why = refused(i, deadline)
+			if why then return why .. ' ' .. ARGV[i] end
 		elseif taken(i) then
 			drop(first, i)
-			return 'HELD', ARGV[i]
+			return 'HELD ' .. ARGV[i]
 		end
 	end
 end
@@ -117,32 +149,35 @@ local function patch(record, changes)
 	end
 end
 
--- listed puts a session or a token into a list by its expiry, or moves it there, and
--- lets the list live longer than its members, by a quarter of the lifetime of the one
--- that prolonged it, so that few of those added have to. The lifetime is by the
--- adapter's clock, what is left of the list's by the server's: an eighth is kept for
--- the difference. One time in sixteen, by the nonce of the write, what the server has
--- expired is taken out.
-local function listed(list, member, expires, lifetime, nonce)
-	redis.call('ZADD', list, expires, member)
-	local left = redis.call('PTTL', list)
-	if left < 0 or left < lifetime * 1.125 then
-		redis.call('PEXPIREAT', list, string.format('%.0f', expires + math.max(0, lifetime) / 4))
+-- foreign adds the index entry of a session to entries, if its token was made elsewhere.
+local function foreign(entries, id, token, s)
+	if s.f then
+		entries[#entries + 1] = key('t', escape(token))
+		entries[#entries + 1] = s.x .. id
 	end
-	if nonce and string.byte(nonce) % 16 == 0 then redis.call('ZREMRANGEBYSCORE', list, '-inf', now()) end
 end
 
--- A member of the list is "g" and the stored token, or "f", the nonce of the index
--- entry and the stored token for one that was made elsewhere.
-local function stored(member)
-	if string.sub(member, 1, 1) == 'g' then return string.sub(member, 2) end
-	return string.sub(member, NONCE + 2)
+-- dismiss deletes a session that is not of the user's generation, and adds its index
+-- entry to entries. It opens nothing as it is: where it has moved to another server, or
+-- a server forbids keys that it was not told of, it stays until it expires.
+local function dismiss(entries, id, token, current)
+	local k = key('s', id) .. ':' .. token
+	local v = redis.pcall('GET', k)
+	if type(v) ~= 'string' or generation(v) == current then return end
+	redis.pcall('DEL', k)
+	local readable, s = pcall(cmsgpack.unpack, string.sub(v, NONCE + 1))
+	if readable and type(s) == 'table' then foreign(entries, id, token, s) end
 end
 
--- foreign adds the index entry of a member to entries, if it has one.
-local function foreign(entries, id, member)
-	if string.sub(member, 1, 1) == 'f' then
-		entries[#entries + 1] = key('t', escape(stored(member)))
-		entries[#entries + 1] = string.sub(member, 2, NONCE + 1) .. id
+-- retire dismisses the sessions of a list. One that is long is put aside, to be worked
+-- off in pieces: "MORE".
+local function retire(entries, id, list, aside, current)
+	if redis.call('ZCARD', list) > 1000 then
+		redis.call('RENAME', list, aside)
+		redis.call('PEXPIRE', aside, 24 * HOUR)
+	else
+		for _, token in ipairs(redis.call('ZRANGE', list, 0, -1)) do dismiss(entries, id, token, current) end
+		redis.call('DEL', list)
 	end
+	return redis.call('EXISTS', aside) == 1 and 'MORE' or 'OK'
 end

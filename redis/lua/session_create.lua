@@ -1,17 +1,28 @@
--- KEYS[1] is the user. ARGV: 3 ID, 4 deadline, 5 stored token, 6 session, 7 nonce, 8
--- expiry, 9 lifetime, 10 member, 11 claims. It answers "OK", or why not and of which kind.
-local id = ARGV[3]
-if redis.call('EXISTS', KEYS[1]) == 0 then return {'ABSENT'} end
-local s = P .. 's:{' .. id .. '}:' .. ARGV[5]
+--!df flags=allow-undeclared-keys
+-- KEYS: user, session, list, for a token made elsewhere its index entry or on a cluster
+-- marks, answer. ARGV: 3 ID, 4 deadline, 5 stored token, 6 session, 7 nonce, 8 expiry, 9
+-- life, 10 the adapter's time, 11 claims. It answers "OK", or why not and of which kind.
+local again = answered()
+if again then return again end
+local id, current = ARGV[3], redis.call('GETRANGE', KEYS[1], 0, NONCE - 1)
+if current == '' then return answer('ABSENT') end
 local function write()
-	if not redis.call('SET', s, ARGV[6], 'NX', 'PXAT', ARGV[8]) then return end
-	listed(P .. 'l:{' .. id .. '}', ARGV[10], ARGV[8], ARGV[9], ARGV[7])
+	if not redis.call('SET', KEYS[2], current .. ARGV[6], 'NX', 'PX', ARGV[9]) then return end
+	redis.call('ZADD', KEYS[3], ARGV[8], ARGV[5])
+	if string.byte(ARGV[7]) % 16 == 0 then -- what expired long ago leaves the list
+		local gone = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[10] - HOUR, 'LIMIT', 0, 100)
+		if #gone > 0 then redis.call('ZREM', KEYS[3], unpack(gone)) end
+	end
 	return 'OK'
 end
 if #ARGV == 10 and write() then return 'OK' end
 -- common.lua
-local why, kind = grant(id, 11, ARGV[4])
-if why then return {why, kind} end
-if write() or fetch(s).x == ARGV[7] then return 'OK' end
+local why = grant(11, ARGV[4])
+if why then return answer(why) end
+if write() or fetch(KEYS[2]).x == ARGV[7] then return 'OK' end
+if not live(id, ARGV[5], ARGV[10]) then
+	redis.call('DEL', KEYS[2])
+	return write()
+end
 drop(11, #ARGV)
-return {'HELD', 't'}
+return answer('HELD t')

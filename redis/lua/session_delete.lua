@@ -1,10 +1,17 @@
--- ARGV: 3 ID or "", 4 stored token. Returns the index entry to release.
-local id = resolve(ARGV[3])
-local k = id and key('s', id) .. ':' .. ARGV[4]
-local s = k and fetch(k)
-if not s then return {} end
-local member, entries = (s.f and 'f' .. s.x or 'g') .. ARGV[4], {}
-redis.call('DEL', k)
-redis.call('ZREM', key('l', id), member)
-foreign(entries, id, member)
-return release(entries)
+--!df flags=allow-undeclared-keys
+-- KEYS: session, list; or, on a single server, the index entry of a token made elsewhere;
+-- answer. ARGV: 3 ID or "", 4 stored token. It answers "OK" or "ABSENT", and with the index
+-- entry to release.
+local nonce, id = answered(), resolve(ARGV[3])
+if not nonce then
+	local k = id and key('s', id) .. ':' .. ARGV[4]
+	local s = k and fetch(k)
+	if k then
+		redis.call('DEL', k)
+		redis.call('ZREM', key('l', id), ARGV[4])
+	end
+	nonce = s and (s.f and s.x or 'OK') or 'ABSENT'
+	if nonce ~= 'OK' then answer(nonce) end
+end
+if not id or #nonce < NONCE then return {nonce} end
+return {'OK', release({key('t', escape(ARGV[4])), nonce .. id})}

@@ -1,3 +1,4 @@
+--!df flags=allow-undeclared-keys
 -- Reads a session and its user by the index entry KEYS[1], on a single server. ARGV: 3
 -- stored token.
 local id = resolve('')

@@ -1,15 +1,25 @@
--- ARGV: 3 ID or "", 4 stored token, 5 the adapter's time, 6 changes.
+--!df flags=allow-undeclared-keys
+-- KEYS: user, session, list; or, on a single server, the index entry of a token made
+-- elsewhere; answer. ARGV: 3 ID or "", 4 stored token, 5 the adapter's time, 6 changes, 7
+-- life where the expiry changes, or "".
+local again = answered()
+if again and again ~= 'OK' then return again end
 local id = resolve(ARGV[3])
 local k = id and key('s', id) .. ':' .. ARGV[4]
-local s = k and fetch(k)
-if not s or redis.call('EXISTS', key('u', id)) == 0 then return {'ABSENT'} end
-if tonumber(s.t) <= tonumber(ARGV[5]) then return {'EXPIRED'} end
+local s, current
+if k then s, current = fetch(k) end
+if not s or redis.call('GETRANGE', key('u', id), 0, NONCE - 1) ~= current then
+	return again and 'GONE' or answer('ABSENT')
+end
+if not again and tonumber(s.t) <= tonumber(ARGV[5]) then return answer('EXPIRED') end
 patch(s, ARGV[6])
 local packed = cmsgpack.pack(s)
-redis.call('SET', k, packed, 'PXAT', s.t)
-listed(key('l', id), (s.f and 'f' .. s.x or 'g') .. ARGV[4], s.t, s.t - ARGV[5])
-if single and s.f then
-	local index = key('t', escape(ARGV[4]))
-	if redis.call('GET', index) == s.x .. id then redis.call('PEXPIREAT', index, s.t) end
+if again then return {'OK', id, packed} end -- as it was changed, which others may have undone since
+if ARGV[7] == '' then
+	redis.call('SET', k, current .. packed, 'KEEPTTL')
+else
+	redis.call('SET', k, current .. packed, 'PX', ARGV[7])
+	redis.call('ZADD', key('l', id), s.t, ARGV[4])
+	if single and s.f and redis.call('GET', KEYS[1]) == s.x .. id then redis.call('PEXPIRE', KEYS[1], ARGV[7]) end
 end
 return {'OK', id, packed}

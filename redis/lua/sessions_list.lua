@@ -1,12 +1,36 @@
--- KEYS[1] is the list. ARGV: 3 ID, 4 the adapter's time. Returns stored tokens and sessions.
-local id, all = ARGV[3], {}
-if redis.call('EXISTS', key('u', id)) == 0 then return all end
-for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[4], '+inf')) do
-	local token = stored(member)
-	local s = redis.call('GET', key('s', id) .. ':' .. token)
-	if s then
-		all[#all + 1] = token
-		all[#all + 1] = s
+--!df flags=allow-undeclared-keys
+-- Reads a piece of a user's list of sessions. KEYS: user, list, and on a cluster the
+-- sessions. ARGV: 3 ID, 4 the adapter's time, 5 the last stored token of the piece before
+-- or "", 6 its expiry, 7 size, 8 "1" for no other sessions than those among KEYS. It
+-- answers "OK", the last stored token and its expiry, or twice "" for a last piece, and of
+-- each session its stored token and itself; or "KEYS" and the stored tokens whose sessions
+-- must be among KEYS.
+local id, known = ARGV[3], {}
+local current = redis.call('GETRANGE', KEYS[1], 0, NONCE - 1)
+if current == '' then return {'OK', '', ''} end
+for i = 3, #KEYS do known[KEYS[i]] = true end
+local from
+if ARGV[5] == '' then
+	from = redis.call('ZCOUNT', KEYS[2], '-inf', ARGV[4])
+else
+	local rank = redis.call('ZRANK', KEYS[2], ARGV[5])
+	from = rank and rank + 1 or redis.call('ZCOUNT', KEYS[2], '-inf', '(' .. ARGV[6])
+end
+local members = redis.call('ZRANGE', KEYS[2], from, from + ARGV[7] - 1, 'WITHSCORES')
+local reply, lacking, tokens = {'OK', '', ''}, false, {'KEYS'}
+for i = 1, #members, 2 do
+	local k = key('s', id) .. ':' .. members[i]
+	tokens[#tokens + 1] = members[i]
+	if single or known[k] then
+		local s = redis.call('GET', k)
+		if s and generation(s) == current then
+			reply[#reply + 1] = members[i]
+			reply[#reply + 1] = s
+		end
+	else
+		lacking = true
 	end
 end
-return all
+if lacking and ARGV[8] == '' then return tokens end
+if #members == 2 * ARGV[7] then reply[2], reply[3] = members[#members - 1], members[#members] end
+return reply

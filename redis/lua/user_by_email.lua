@@ -1,5 +1,6 @@
+--!df flags=allow-undeclared-keys
 -- KEYS[1] is the index entry, on a single server. ARGV: 3 address.
 local id = resolve('')
 local u = id and redis.call('GET', key('u', id))
-if u and cmsgpack.unpack(u).e == ARGV[3] then return {id, u} end
+if u and cmsgpack.unpack(string.sub(u, NONCE + 1)).e == ARGV[3] then return {id, u} end
 return false

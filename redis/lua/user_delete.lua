@@ -1,17 +1,17 @@
--- Removes all that a user has in its slot. ARGV: 3 ID, 4 life of the list of index
--- entries that are still to be released, in ms. It answers with these entries.
-local id = ARGV[3]
-local tag = ':{' .. id .. '}'
-local accounts, authenticators, sessions, pending = P .. 'a' .. tag, P .. 'w' .. tag, P .. 'l' .. tag, P .. 'd' .. tag
-local entries, u = {}, redis.call('GET', KEYS[1])
-if u then
-	u = cmsgpack.unpack(u)
-	if u.e then entries = {P .. 'e:{' .. escape(u.e) .. '}', u.x .. id} end
-end
-if single and redis.call('EXISTS', accounts, authenticators, sessions) == 0 then
+--!df flags=allow-undeclared-keys
+-- Removes all that a user has in its slot. KEYS: user, accounts, authenticators, list of
+-- sessions, the one put aside, list of index entries that are still to be released,
+-- answer. ARGV: 3 ID, 4 life of that list, in ms. It answers "OK", or "MORE" for what is
+-- put aside, and with these entries.
+local id, user, accounts, authenticators, sessions, aside, pending = ARGV[3], unpack(KEYS)
+local again = answered()
+if again then return {again, single and {} or redis.call('LRANGE', pending, 0, -1)} end
+local entries, u, current = {}, fetch(user)
+if u and u.e then entries = {key('e', escape(u.e)), (u.x or current) .. id} end
+redis.call('DEL', user)
+if single and redis.call('EXISTS', accounts, authenticators, sessions, aside) == 0 then
 	if #entries > 0 and redis.call('GET', entries[1]) == entries[2] then redis.call('DEL', entries[1]) end
-	redis.call('DEL', KEYS[1])
-	return {}
+	return {'OK'}
 end
 -- common.lua
 for index, hash in pairs({p = accounts, c = authenticators}) do
@@ -21,18 +21,15 @@ for index, hash in pairs({p = accounts, c = authenticators}) do
 		entries[#entries + 1] = cmsgpack.unpack(all[i + 1]).x .. id
 	end
 end
-for _, member in ipairs(redis.call('ZRANGE', sessions, 0, -1)) do
-	redis.call('DEL', P .. 's' .. tag .. ':' .. stored(member))
-	foreign(entries, id, member)
-end
+local status = retire(entries, id, sessions, aside)
+redis.call('DEL', accounts, authenticators)
 if not single then
 	for _, entry in ipairs(redis.call('LRANGE', pending, 0, -1)) do entries[#entries + 1] = entry end
 end
-redis.call('DEL', KEYS[1], accounts, authenticators, sessions)
 entries = release(entries)
 if #entries > 0 then
 	redis.call('DEL', pending)
 	for i = 1, #entries do redis.call('RPUSH', pending, entries[i]) end
 	redis.call('PEXPIRE', pending, ARGV[4])
 end
-return entries
+return {status == 'OK' and status or answer(status), entries}
