@@ -290,3 +290,12 @@ func (s Server) docker(t testing.TB) (docker, string) {
 	}
 	return d, s.container.GetContainerID()
 }
+
+// Ports returns the numbers of the ports of a server that has several, which are the same
+// inside its container.
+func (s Server) Ports() (ports []string) {
+	for _, host := range s.container.hosts {
+		ports = append(ports, host[strings.LastIndex(host, ":")+1:])
+	}
+	return ports
+}

@@ -45,7 +45,7 @@ func pauses(t testing.TB, s engine.Server) func(context.Context) (int, error) {
 
 // in runs a script in the server's container.
 func in(t testing.TB, s engine.Server, script string, args ...string) error {
-	if text, err := s.Exec(t, script, args...); err != nil {
+	if text, err := s.Exec(t, append([]string{"sh", "-c", script, "sh"}, args...)...); err != nil {
 		return fmt.Errorf("%w: %s", err, text)
 	}
 	return nil
