@@ -47,7 +47,7 @@ func (s *store) owned(ctx context.Context, kind, hash, field string) (id, record
 	if err != nil {
 		return "", "", "", client.Failure(err)
 	}
-	reply, err := found(s.run(ctx, ownedGet, s.at(index, id, kindUser, hash), id, hash, field))
+	reply, err := found(s.query(ctx, ownedGet, s.at(index, id, kindUser, hash), id, hash, field))
 	if err != nil {
 		return "", "", "", client.Failure(err)
 	}

@@ -12,21 +12,21 @@ import (
 // The commands that are not scripts.
 
 func (s *store) get(ctx context.Context, key string) *redis.StringCmd {
-	return client.Prompt(ctx, &s.calls, func() *redis.StringCmd { return s.client.Get(ctx, key) }, redis.NewStringCmd)
+	return client.Read(ctx, &s.calls, func(c redis.UniversalClient) *redis.StringCmd { return c.Get(ctx, key) }, redis.NewStringCmd)
 }
 
 func (s *store) mget(ctx context.Context, keys ...string) *redis.SliceCmd {
-	return client.Prompt(ctx, &s.calls, func() *redis.SliceCmd {
-		return together(ctx, func() *redis.SliceCmd { return s.client.MGet(ctx, keys...) })
+	return client.Read(ctx, &s.calls, func(c redis.UniversalClient) *redis.SliceCmd {
+		return together(ctx, func() *redis.SliceCmd { return c.MGet(ctx, keys...) })
 	}, redis.NewSliceCmd)
 }
 
 func (s *store) hgetall(ctx context.Context, key string) *redis.MapStringStringCmd {
-	return client.Prompt(ctx, &s.calls, func() *redis.MapStringStringCmd { return s.client.HGetAll(ctx, key) }, redis.NewMapStringStringCmd)
+	return client.Read(ctx, &s.calls, func(c redis.UniversalClient) *redis.MapStringStringCmd { return c.HGetAll(ctx, key) }, redis.NewMapStringStringCmd)
 }
 
 func (s *store) members(ctx context.Context, key string) *redis.StringSliceCmd {
-	return client.Prompt(ctx, &s.calls, func() *redis.StringSliceCmd { return s.client.ZRange(ctx, key, 0, -1) }, redis.NewStringSliceCmd)
+	return client.Read(ctx, &s.calls, func(c redis.UniversalClient) *redis.StringSliceCmd { return c.ZRange(ctx, key, 0, -1) }, redis.NewStringSliceCmd)
 }
 
 func (s *store) del(ctx context.Context, key string) *redis.IntCmd {
@@ -34,7 +34,7 @@ func (s *store) del(ctx context.Context, key string) *redis.IntCmd {
 }
 
 func (s *store) ping(ctx context.Context) *redis.StatusCmd {
-	return client.Prompt(ctx, &s.calls, func() *redis.StatusCmd { return s.client.Ping(ctx) }, redis.NewStatusCmd)
+	return client.Read(ctx, &s.calls, func(c redis.UniversalClient) *redis.StatusCmd { return c.Ping(ctx) }, redis.NewStatusCmd)
 }
 
 // passage is how long a call waits for keys that a cluster moves to another server.

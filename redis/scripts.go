@@ -58,13 +58,15 @@ func (s *store) write(ctx context.Context, script *redis.Script, tag string, key
 func (s *store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
 	all := s.arguments(args)
 	return client.Prompt(ctx, &s.calls, func() *redis.Cmd {
-		return together(ctx, func() *redis.Cmd {
-			cmd := s.send(ctx, script, keys, all)
-			if err := cmd.Err(); err != nil && strings.Contains(err.Error(), "non local key") {
-				cmd.SetErr(adapter.Caused(adapter.ErrUnavailable, err)) // a slot that moves
-			}
-			return cmd
-		})
+		return together(ctx, func() *redis.Cmd { return s.send(ctx, script, keys, all) })
+	}, redis.NewCmd)
+}
+
+// query runs a script that changes nothing.
+func (s *store) query(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
+	all := s.arguments(args)
+	return client.Read(ctx, &s.calls, func(c redis.UniversalClient) *redis.Cmd {
+		return together(ctx, func() *redis.Cmd { return script.Run(ctx, c, keys, all...) })
 	}, redis.NewCmd)
 }
 

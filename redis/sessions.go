@@ -94,7 +94,7 @@ func (s *store) read(ctx context.Context, token, stored string) (id, session, us
 	}
 	index := s.key(kindToken, escape(stored))
 	if s.isSingle() {
-		reply, err := found(s.run(ctx, sessionGet, []string{index}, stored))
+		reply, err := found(s.query(ctx, sessionGet, []string{index}, stored))
 		if err != nil {
 			return "", "", "", err
 		}

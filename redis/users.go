@@ -76,7 +76,7 @@ func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
 func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
 	index := s.key(kindEmail, escape(email))
 	if s.isSingle() {
-		reply, err := found(s.run(ctx, userByEmail, []string{index}, email))
+		reply, err := found(s.query(ctx, userByEmail, []string{index}, email))
 		if err != nil {
 			return adapter.User{}, client.Failure(err)
 		}
