@@ -10,8 +10,9 @@
 //	fauna+http://host:8443      without
 //
 // The secret is not in the URL: it is the environment variable FAUNA_SECRET, or the one
-// that the parameter secret_env names. timeout is how long a query may take (10s); users,
-// accounts, sessions, verification_tokens and authenticators are names of collections.
+// that the parameter secret_env names. timeout is Options.RequestTimeout, of which the
+// server has four fifths for the query (10s); users, accounts, sessions,
+// verification_tokens and authenticators are names of collections.
 // The driver's own log of requests, which hold tokens, is off; on a client of the
 // application's it is what FAUNA_DEBUG says.
 //
@@ -47,14 +48,22 @@
 // Of a transaction that others got in the way of (409) the server says that it was not
 // applied; it is repeated with random pauses within the context, for at most 30 seconds.
 // Nothing else is repeated here but deletes that were too large or too slow, in smaller
-// parts, and by the driver what was throttled (429).
+// parts, by the driver what was throttled (429), and a query that changes nothing and has
+// no answer after a second, once, over a connection of its own.
 // So a reply that is lost is adapter.ErrUnavailable, never a false conflict, and whether
-// the write was applied is not known.
+// the write was applied is not known. A write that arrives late was never answered nil.
 //
-// Two of these take a client with [ClientOptions]. Without Linearized a read on a cluster
+// Some of these take a client with [ClientOptions]. Without Linearized a read on a cluster
 // may be a little behind what another process wrote. With the server's own repetitions a
 // 409 may hide a time-out, and a create that was applied after all be a conflict with
-// itself.
+// itself. With an HTTPClient of the application's a query that is tried once more may
+// meet another connection that has died; what is no Fauna server is adapter.ErrUnavailable;
+// and a document that has a time beyond the year 9999 cannot be read. If the client has no
+// transport, that is http.DefaultTransport, whatever the program has put there. One opened
+// by URL never uses that.
+//
+// What a person has to mend is adapter.ErrSetup: a wrong secret, a role that may not, a
+// collection or an index that is missing, TLS where there is none, and so on.
 //
 // # Round trips and cost
 //
@@ -123,7 +132,6 @@
 // # Versions
 //
 // github.com/fauna/fauna-go/v3 3.0.2, and the Fauna server that was published as open
-// source in 2025, one node, on which the suite has passed. A client of the
-// application's keeps two idle connections unless it is given a transport with more
-// (MaxIdleConnsPerHost); one opened by URL keeps a hundred.
+// source in 2025, one node, on which the suite has passed. Up to a hundred idle
+// connections are kept.
 package fauna

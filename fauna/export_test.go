@@ -1,5 +1,8 @@
 package fauna
 
+// Reads are those that may be sent twice.
+var Reads = reads
+
 // Queries are all constants that are sent, for the tests.
 var Queries = map[string]string{
 	"createUser": createUser, "createUserWithAccount": createUserWithAccount, "getUser": getUser, "getUserByEmail": getUserByEmail,

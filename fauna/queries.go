@@ -148,3 +148,10 @@ const (
 	ping = `
 		{ done: true }`
 )
+
+// reads are the queries that change nothing, which may be sent twice.
+var reads = map[string]bool{
+	getUser: true, getUserByEmail: true, getUserByAccount: true, getAccount: true, listAccounts: true,
+	getSessionAndUser: true, listSessions: true, getAuthenticator: true, listAuthenticators: true,
+	nextPage: true, checkCollections: true, ping: true,
+}

@@ -76,6 +76,17 @@ func TestQueriesAreConstants(t *testing.T) {
 	}
 }
 
+// What is sent twice if its answer is late changes nothing, and whatever changes nothing
+// is.
+func TestReadsChangeNothing(t *testing.T) {
+	changes := regexp.MustCompile(`\b(create|update|replace|delete)\(|\bd\.delete`)
+	for name, q := range fauna.Queries {
+		if read := !changes.MatchString(q); read != fauna.Reads[q] {
+			t.Errorf("%s: it changes nothing: %t, it is sent twice: %t", name, read, fauna.Reads[q])
+		}
+	}
+}
+
 // called returns the name of a function or method that is called.
 func called(f ast.Expr) string {
 	switch f := f.(type) {

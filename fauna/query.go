@@ -3,6 +3,7 @@ package fauna
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/fauna/fauna-go/v3"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/attempt"
 )
 
 // args are the arguments of a query.
@@ -41,14 +43,54 @@ func (s *store) query(ctx context.Context, fql string, a args) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	request := s.write
+	if reads[fql] {
+		request = s.read
+	}
 	pause, end := firstPause, time.Now().Add(patience)
 	for {
-		answer, err := s.send(ctx, q)
+		answer, err := request(ctx, q)
 		if !contended(err) || time.Now().After(end) || sleep(ctx, rand.N(pause)) != nil {
 			return answer, failure(err)
 		}
 		pause = min(2*pause, lastPause)
 	}
+}
+
+// read sends a query that changes nothing, once more over a connection of its own if it
+// has no answer in time.
+func (s *store) read(ctx context.Context, q *fauna.Query) (reply, error) {
+	first := true
+	return attempt.Read(ctx, s.limited(ctx), func(ctx context.Context) (reply, error) {
+		if !first {
+			s.suspect.Store(true)
+		}
+		first = false
+		return s.send(ctx, q)
+	})
+}
+
+// write sends a query once. Where it has no answer, the next one does not trust the
+// connections.
+func (s *store) write(ctx context.Context, q *fauna.Query) (reply, error) {
+	return attempt.Write(ctx, s.limited(ctx), func(bounded context.Context) (reply, error) {
+		answer, err := s.send(bounded, q)
+		if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+			s.suspect.Store(true)
+		}
+		return answer, err
+	})
+}
+
+// limited returns how long a query may take beside its context.
+func (s *store) limited(ctx context.Context) time.Duration {
+	if s.limit > 0 {
+		return s.limit
+	}
+	if _, bounded := ctx.Deadline(); bounded {
+		return math.MaxInt64
+	}
+	return attempt.Default
 }
 
 // send sends a query once. On a response that is JSON but no answer, such as one without
@@ -63,6 +105,9 @@ func (s *store) send(ctx context.Context, q *fauna.Query) (answer reply, err err
 			panic(p)
 		}
 	}()
+	if s.suspect.Load() && s.suspect.CompareAndSwap(true, false) {
+		ctx = afresh(ctx)
+	}
 	r, err := s.client.Query(q, fauna.QueryContext(ctx))
 	if err != nil {
 		return nil, err

@@ -170,6 +170,10 @@ func (s *store) ApplySchema(ctx context.Context) error {
 }
 
 func (s *store) apply(ctx context.Context) error {
+	// Schema takes longer than a record. With a deadline of its own a query is not limited
+	// as others are.
+	ctx, cancel := context.WithTimeout(ctx, buildTime+time.Minute)
+	defer cancel()
 	for end := time.Now().Add(buildTime); time.Now().Before(end); {
 		lacks, err := s.lacks(ctx)
 		if err != nil {
