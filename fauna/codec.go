@@ -269,7 +269,7 @@ func (d doc) takeExpiry(collection, id, userID string) (time.Time, error) {
 	v := d.take(fieldExpires)
 	at, ok := date(v)
 	if !ok {
-		return at, &adapter.RecordError{Place: collection + " " + id, UserID: userID, Field: fieldExpires, Want: "a Time", Got: typeName(v)}
+		return at, &adapter.RecordError{Place: collection + " " + id, UserID: userID, Field: fieldExpires, Want: "a Time of the years 1 to 9999", Got: typeName(v)}
 	}
 	return at, nil
 }

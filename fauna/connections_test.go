@@ -352,6 +352,27 @@ func TestLeftCallsKeepConnections(t *testing.T) {
 	}
 }
 
+// One time that the driver cannot read, such as the last that JavaScript has, does not make
+// the rest of an answer illegible.
+func TestTimesThatTheDriverCannotRead(t *testing.T) {
+	a := open(t, "fauna+"+newServer(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json;charset=utf-8")
+		_, _ = io.WriteString(w, `{"data": {
+			"session": {"id": "1", "data": {"userId": "7", "sessionToken": "t", "expires": {"@time":"+275760-09-13T00:00:00Z"}}},
+			"user": {"id": "7", "data": {"name": "{\"@time\":\"+275760\"}", "emailVerified": {"@date":"-0001-01-01"}, "seen": {"@time":"+275760-09-13T00:00:00Z"}, "at": {"@time":"2099-01-01T00:00:00Z"}}}
+		}, "stats": {}}`)
+	}).URL)
+	u, err := a.GetUserByEmail(t.Context(), "ada@example.com")
+	if err != nil || u.ID != "7" || u.Name != `{"@time":"+275760"}` || !u.EmailVerified.IsZero() || u.Attributes["at"] != time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC) {
+		t.Errorf("got %+v, %v, want the user without what no time can be", u, err)
+	}
+	_, _, err = a.GetSessionAndUser(t.Context(), "t")
+	var unreadable *adapter.RecordError
+	if !errors.As(err, &unreadable) || unreadable.Place != "Session 1" || unreadable.UserID != "7" {
+		t.Errorf("got %v, want an *adapter.RecordError", err)
+	}
+}
+
 // A client of the application's, made with ClientOptions, has all of this.
 func TestClientOptionsHaveTheConnections(t *testing.T) {
 	before := goleak.IgnoreCurrent()
