@@ -1,10 +1,16 @@
 package fauna
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/fauna/fauna-go/v3"
 
@@ -30,25 +36,112 @@ func failure(err error) error {
 	}
 	answer := answered(err)
 	if answer == nil {
-		return adapter.Caused(adapter.ErrUnavailable, err) // no answer: the network, or a response that is none
+		return adapter.Caused(unanswered(err), err)
 	}
 	switch answer.StatusCode {
 	case http.StatusConflict, http.StatusTooManyRequests, statusTimeOut, http.StatusInternalServerError, http.StatusServiceUnavailable:
 		return adapter.Caused(adapter.ErrUnavailable, err)
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusGone:
-		return adapter.Caused(errors.New("the server refuses the secret"), err)
+	}
+	return adapter.Caused(refusal(answer), err)
+}
+
+// refusal returns the kind of an answer that the same query will always get.
+func refusal(answer *fauna.ErrFauna) error {
+	switch answer.StatusCode {
+	case http.StatusUnauthorized:
+		return adapter.Setup("the server refuses the secret", "check that the secret is that of a key in a database of this server, and that both are there still")
+	case http.StatusForbidden:
+		return errRole
+	case http.StatusGone:
+		return adapter.Setup("the database is gone or disabled", "check which database the secret is for")
 	}
 	switch answer.Code {
 	case "constraint_failure":
-		if field := taken(answer); field != "" {
-			return adapter.Caused(adapter.Conflict(field), err)
-		}
+		return constraintFailed(answer)
 	case "document_id_exists":
-		return adapter.Caused(adapter.Conflict(adapter.FieldUserID), err)
+		return adapter.Conflict(adapter.FieldUserID)
+	case "permission_denied", "forbidden":
+		return errRole
 	case "invalid_query", "invalid_argument", "invalid_index_invocation", "invalid_function_invocation":
-		return adapter.Caused(fmt.Errorf("the server refuses with %s: check the schema", answer.Code), err)
+		return adapter.Setup("a collection or an index is missing or not ready ("+answer.Code+")", "check the schema, and apply it")
 	}
-	return adapter.Caused(fmt.Errorf("the server refuses with %s", answer.Code), err)
+	if answer.Code == "invalid_request" {
+		return adapter.Setup("the document or the transaction is too large for the server (invalid_request)", "keep less in one record")
+	}
+	return adapter.Setup("the server refuses the query ("+answer.Code+")", "check the server's version and its limits")
+}
+
+var errRole = adapter.Setup("the secret's role may not do this",
+	"give it the role server, or one with read, write, create and delete on the five collections, and for the schema create and write on Collection")
+
+// constraintFailed returns the field that is taken, or which of the operator's own rules a
+// record breaks. Names of fields are the operator's, values are not in them.
+func constraintFailed(answer *fauna.ErrFauna) error {
+	if field := taken(answer); field != "" {
+		return adapter.Conflict(field)
+	}
+	var names []string
+	for _, f := range answer.ConstraintFailures {
+		if name, ok := strings.CutPrefix(f.Message, "Document failed check constraint "); ok {
+			names = append(names, strings.Trim(name, "`"))
+		}
+		for _, path := range f.Paths {
+			names = append(names, strings.Trim(fmt.Sprint(path), "[]"))
+		}
+	}
+	return adapter.Setup(fmt.Sprintf("the collection has a constraint of its own, which the record does not meet: %q", names),
+		"drop or loosen what is unique, has a type or is checked there")
+}
+
+// unanswered returns the kind of an error in which the server has said nothing.
+func unanswered(err error) error {
+	var (
+		foreign   *foreignAnswer
+		name      *net.DNSError
+		untrusted *tls.CertificateVerificationError
+		plain     tls.RecordHeaderError
+		alert     tls.AlertError
+		request   *url.Error
+		far       *time.ParseError
+	)
+	switch {
+	case errors.As(err, &foreign):
+		return adapter.Setup(fmt.Sprintf("this is no Fauna server (it answers with status %d, %q)", foreign.status, foreign.contentType),
+			"check host, port and path, and whether it wants TLS: fauna:// has it, fauna+http:// has not")
+	case errors.As(err, &name) && name.IsNotFound:
+		return adapter.Setup("there is no such host name", "check the host")
+	case errors.As(err, &untrusted):
+		return adapter.Setup("the server's certificate is not trusted: "+untrustworthy(err), "check the host, or add its authority to those of the system (SSL_CERT_FILE)")
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &plain):
+		return adapter.Setup("the server does not speak TLS", "use fauna+http:// or http:// if that is meant")
+	case errors.As(err, &alert):
+		return adapter.Setup("the server refuses the TLS handshake", "check which versions of TLS and which client certificates it wants")
+	case errors.As(err, &request) && strings.Contains(request.Error(), "malformed HTTP"):
+		return adapter.Setup("the server does not speak HTTP", "check the port, and whether it wants TLS: fauna:// has it, fauna+http:// has not")
+	case errors.As(err, &far):
+		return adapter.Setup("a document has a time beyond the year 9999, which the driver cannot read", "correct it, or make the client with ClientOptions and no HTTPClient after them")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("nothing listens at the address: %w", adapter.ErrUnavailable)
+	}
+	return adapter.ErrUnavailable // the network, or a response that is no answer
+}
+
+// untrustworthy says what is wrong with a certificate.
+func untrustworthy(err error) string {
+	var (
+		authority x509.UnknownAuthorityError
+		host      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+	)
+	switch {
+	case errors.As(err, &authority):
+		return "its authority is unknown"
+	case errors.As(err, &host):
+		return "it is for another host"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "it has expired or is not valid yet"
+	}
+	return "it is not valid"
 }
 
 // statusTimeOut is the status of a query that took longer than it may.

@@ -30,6 +30,7 @@ func newServer(t *testing.T) *server {
 			t.Error(err)
 		}
 		s.header, s.query = req.Header.Clone(), string(body)
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		_, _ = io.WriteString(w, nobody)
 	}))
 	t.Cleanup(s.Close)

@@ -4,15 +4,20 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"github.com/fauna/fauna-go/v3"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/attempt"
 )
 
 // backend is the name in errors.
@@ -29,6 +34,11 @@ type Options struct {
 
 	// Collections are the names of the collections.
 	Collections Collections
+
+	// RequestTimeout is how long a query may take. 0: as long as the call's context has
+	// time, and 10 seconds if it has no deadline. The first attempt of a query that changes
+	// nothing gets a second of it, then another connection is tried.
+	RequestTimeout time.Duration
 }
 
 // Collections are names of collections. An empty one is the default, which is that of
@@ -54,9 +64,13 @@ func (c Collections) withDefaults() Collections {
 // ClientOptions are the options that a client should be made with. Reads see what any
 // other process has written before (Linearized). A transaction that others got in the way
 // of is repeated by the adapter alone: the server, repeating it, would say the same of one
-// that then timed out, and was applied after all.
-func ClientOptions() []fauna.ClientConfigFn {
-	return []fauna.ClientConfigFn{fauna.Linearized(true), fauna.MaxContentionRetries(0)}
+// that then timed out, and was applied after all. Connections are the adapter's (HTTPClient):
+// one that has died is left for another, and what is no Fauna server is named. An
+// HTTPClient of the application's, such as one for tracing, goes after them.
+func ClientOptions() []fauna.ClientConfigFn { return clientOptions(newConnections()) }
+
+func clientOptions(c *connections) []fauna.ClientConfigFn {
+	return []fauna.ClientConfigFn{fauna.Linearized(true), fauna.MaxContentionRetries(0), fauna.HTTPClient(c.client())}
 }
 
 // New returns an adapter on a client of the application's, made with [ClientOptions].
@@ -72,8 +86,10 @@ type store struct {
 	client  *fauna.Client
 	options adapter.Options
 	names   Collections
-	idle    func() // closes the connections of a client that was opened by URL
+	limit   time.Duration // of a query; 0: see limited
+	idle    func()        // closes the connections of a client that was opened by URL
 	closed  atomic.Bool
+	suspect atomic.Bool // a query had no answer, so the connections may be dead
 }
 
 func newStore(client *fauna.Client, o Options) *store {
@@ -81,7 +97,7 @@ func newStore(client *fauna.Client, o Options) *store {
 		o.NewID = newID
 	}
 	settle(client)
-	return &store{client: client, options: o.WithDefaults(), names: o.Collections.withDefaults()}
+	return &store{client: client, options: o.WithDefaults(), names: o.Collections.withDefaults(), limit: o.RequestTimeout}
 }
 
 // settle has the driver keep the address that it makes at its first query, where two
@@ -102,53 +118,81 @@ func openURL(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapt
 	if u.User != nil {
 		return nil, adapter.Invalid("URL", "must not hold the secret, which is read from the environment")
 	}
-	query := u.Query()
-	take := func(name string) string {
-		defer query.Del(name)
-		return query.Get(name)
+	if u.Fragment != "" {
+		return nil, adapter.Invalid("URL", "must have no #: percent-encode it as %23")
 	}
-	env := cmp.Or(take("secret_env"), fauna.EnvFaunaSecret)
-	names := Collections{
-		Users: take("users"), Accounts: take("accounts"), Sessions: take("sessions"),
-		VerificationTokens: take("verification_tokens"), Authenticators: take("authenticators"),
+	p, err := parseParameters(u.RawQuery)
+	if err != nil {
+		return nil, err
 	}
-	timeout, err := time.ParseDuration(cmp.Or(take("timeout"), "10s"))
-	if err != nil || timeout <= 0 {
-		return nil, adapter.Invalid("URL", "must have a timeout such as 10s")
+	secret := os.Getenv(p.secretEnv)
+	if u.Hostname() == "" || secret == "" {
+		return nil, adapter.Invalid("URL", fmt.Sprintf("must name a host, and the environment variable %s must hold the secret", p.secretEnv))
 	}
-	for name := range query {
-		return nil, adapter.Invalid("URL", fmt.Sprintf("has the unknown parameter %q: see the package comment", name))
-	}
-	secret := os.Getenv(env)
-	if u.Host == "" || secret == "" {
-		return nil, adapter.Invalid("URL", fmt.Sprintf("must name a host, and the environment variable %s must hold the secret", env))
+	if strings.TrimSpace(secret) != secret || strings.ContainsFunc(secret, unicode.IsControl) {
+		return nil, adapter.Invalid("URL", fmt.Sprintf("must have its secret in the environment variable %s without white space around it", p.secretEnv))
 	}
 	scheme := "https"
 	if u.Scheme == "fauna+http" {
 		scheme = "http"
 	}
-	endpoint := url.URL{Scheme: scheme, Host: u.Host, Path: u.Path}
-	transport := newTransport(timeout)
-	s := newStore(newClient(endpoint.String(), secret, timeout, transport), Options{Options: o, Collections: names})
-	s.idle = transport.CloseIdleConnections
+	endpoint := url.URL{Scheme: scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
+	c := newConnections()
+	s := newStore(newClient(endpoint.String(), secret, p.RequestTimeout, c), Options{Options: o, Collections: p.Collections, RequestTimeout: p.RequestTimeout})
+	s.idle = c.close
 	return adapter.Guard(s, backend, s.options), nil
 }
 
-// buffer is how long a reply may take beyond the time that the server has for a query.
-const buffer = 5 * time.Second
-
-// newTransport keeps as many connections as there may be calls at once; the driver's
-// own keeps two.
-func newTransport(timeout time.Duration) *http.Transport {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = t.MaxIdleConns
-	t.ResponseHeaderTimeout = timeout + buffer
-	return t
+// parameters are those of a URL.
+type parameters struct {
+	Options
+	secretEnv string
 }
 
-func newClient(endpoint, secret string, timeout time.Duration, transport http.RoundTripper) *fauna.Client {
-	return fauna.NewClient(secret, fauna.Timeouts{QueryTimeout: timeout}, append(ClientOptions(),
-		fauna.URL(endpoint), fauna.HTTPClient(&http.Client{Transport: transport}), fauna.WithLogger(silent{}))...)
+// parseParameters reads a URL's parameters. No error quotes a value: somebody may have
+// put the secret there.
+func parseParameters(raw string) (p parameters, err error) {
+	if strings.Contains(raw, ";") {
+		return p, adapter.Invalid("URL", `must have "&" between its parameters, and a ";" in a value as %3B`)
+	}
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return p, adapter.Invalid("URL", "must have special characters in its parameters percent-encoded")
+	}
+	timeout := ""
+	known := map[string]*string{
+		"secret_env": &p.secretEnv, "timeout": &timeout, "users": &p.Collections.Users, "accounts": &p.Collections.Accounts,
+		"sessions": &p.Collections.Sessions, "verification_tokens": &p.Collections.VerificationTokens, "authenticators": &p.Collections.Authenticators,
+	}
+	for name, values := range query {
+		switch into := known[name]; {
+		case into == nil:
+			return p, adapter.Invalid("URL", fmt.Sprintf("has the unknown parameter %q: there are %q", name, slices.Sorted(maps.Keys(known))))
+		case len(values) > 1 || values[0] == "":
+			return p, adapter.Invalid("URL", fmt.Sprintf("must have the parameter %s once, and a value for it", name))
+		default:
+			*into = values[0]
+		}
+	}
+	p.secretEnv = cmp.Or(p.secretEnv, fauna.EnvFaunaSecret)
+	if timeout == "" {
+		return p, nil
+	}
+	p.RequestTimeout, err = time.ParseDuration(timeout)
+	if err != nil || p.RequestTimeout < minTimeout {
+		return p, adapter.Invalid("URL", "must have a timeout such as 10s")
+	}
+	return p, nil
+}
+
+// minTimeout is the shortest timeout that a URL may have.
+const minTimeout = 10 * time.Millisecond
+
+// newClient returns the client of a store that was opened by URL. The server has a little
+// less time for a query than the adapter waits, so that it has the time to say so.
+func newClient(endpoint, secret string, limit time.Duration, c *connections) *fauna.Client {
+	timeouts := fauna.Timeouts{QueryTimeout: cmp.Or(limit, attempt.Default) * 4 / 5}
+	return fauna.NewClient(secret, timeouts, append(clientOptions(c), fauna.URL(endpoint), fauna.WithLogger(silent{}))...)
 }
 
 // silent keeps what the driver would log out of logs: requests hold tokens.

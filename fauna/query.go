@@ -3,6 +3,7 @@ package fauna
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/fauna/fauna-go/v3"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/attempt"
 )
 
 // args are the arguments of a query.
@@ -19,8 +21,10 @@ type args map[string]any
 type reply map[string]any
 
 const (
-	// patience is how long a transaction is repeated that others get in the way of.
+	// patience is how long a transaction is repeated that others get in the way of, and
+	// hurry how long one that can be done in another way.
 	patience = 30 * time.Second
+	hurry    = 300 * time.Millisecond
 	// firstPause is the most that is waited before the first repetition; each later one
 	// may wait twice as long, up to lastPause.
 	firstPause = 10 * time.Millisecond
@@ -34,6 +38,11 @@ var errNoAnswer = errors.New("fauna: the response is not the answer to a query")
 // query runs a query, one of the constants in queries.go, as one transaction. Nothing is
 // repeated but a transaction of which the server says that it was not applied.
 func (s *store) query(ctx context.Context, fql string, a args) (reply, error) {
+	return s.repeat(ctx, patience, fql, a)
+}
+
+// repeat is query with another patience.
+func (s *store) repeat(ctx context.Context, patience time.Duration, fql string, a args) (reply, error) {
 	if s.closed.Load() {
 		return nil, adapter.ErrClosed
 	}
@@ -41,14 +50,54 @@ func (s *store) query(ctx context.Context, fql string, a args) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	request := s.write
+	if reads[fql] {
+		request = s.read
+	}
 	pause, end := firstPause, time.Now().Add(patience)
 	for {
-		answer, err := s.send(ctx, q)
+		answer, err := request(ctx, q)
 		if !contended(err) || time.Now().After(end) || sleep(ctx, rand.N(pause)) != nil {
 			return answer, failure(err)
 		}
 		pause = min(2*pause, lastPause)
 	}
+}
+
+// read sends a query that changes nothing, once more over a connection of its own if it
+// has no answer in time.
+func (s *store) read(ctx context.Context, q *fauna.Query) (reply, error) {
+	first := true
+	return attempt.Read(ctx, s.limited(ctx), func(ctx context.Context) (reply, error) {
+		if !first {
+			s.suspect.Store(true)
+		}
+		first = false
+		return s.send(ctx, q)
+	})
+}
+
+// write sends a query once. Where it has no answer, the next one does not trust the
+// connections.
+func (s *store) write(ctx context.Context, q *fauna.Query) (reply, error) {
+	return attempt.Write(ctx, s.limited(ctx), func(bounded context.Context) (reply, error) {
+		answer, err := s.send(bounded, q)
+		if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+			s.suspect.Store(true)
+		}
+		return answer, err
+	})
+}
+
+// limited returns how long a query may take beside its context.
+func (s *store) limited(ctx context.Context) time.Duration {
+	if s.limit > 0 {
+		return s.limit
+	}
+	if _, bounded := ctx.Deadline(); bounded {
+		return math.MaxInt64
+	}
+	return attempt.Default
 }
 
 // send sends a query once. On a response that is JSON but no answer, such as one without
@@ -63,6 +112,9 @@ func (s *store) send(ctx context.Context, q *fauna.Query) (answer reply, err err
 			panic(p)
 		}
 	}()
+	if s.suspect.Load() && s.suspect.CompareAndSwap(true, false) {
+		ctx = afresh(ctx)
+	}
 	r, err := s.client.Query(q, fauna.QueryContext(ctx))
 	if err != nil {
 		return nil, err
@@ -100,11 +152,12 @@ func sleep(ctx context.Context, d time.Duration) error {
 const pageSize = 500
 
 // sweep runs a query that deletes n documents at a time until none is left. If a
-// transaction of so many is too large or takes too long, it has fewer.
+// transaction of so many is too large or takes too long, it has fewer. Somebody who adds
+// documents all the time gets in its way, which soon is an error: see contended.
 func (s *store) sweep(ctx context.Context, fql string, a args) error {
 	for n := pageSize; ; {
 		a["n"] = n
-		r, err := s.query(ctx, fql, a)
+		r, err := s.repeat(ctx, hurry, fql, a)
 		switch {
 		case tooMuch(err) && n > 1:
 			n = max(n/4, 1)
@@ -116,8 +169,36 @@ func (s *store) sweep(ctx context.Context, fql string, a args) error {
 	}
 }
 
-// list returns the records of a query's page, and of those that follow it.
-func list[T any](ctx context.Context, s *store, fql string, a args, decode func(doc) T) ([]T, error) {
+// clear deletes the documents of a collection that a query lists now. Nobody gets in its
+// way who adds more.
+func (s *store) clear(ctx context.Context, collection, fql string, a args, wanted func(doc) bool) error {
+	documents, err := list(ctx, s, fql, a, func(d doc) (string, bool) { return d.takeText(fieldID), wanted(d) })
+	if err != nil {
+		return err
+	}
+	return s.delete(ctx, collection, documents)
+}
+
+// delete deletes documents of a collection, as many at a time as the server can.
+func (s *store) delete(ctx context.Context, collection string, documents []string) error {
+	for n := pageSize; len(documents) > 0; {
+		n = min(n, len(documents))
+		_, err := s.query(ctx, deleteDocuments, args{"name": collection, "documents": documents[:n]})
+		switch {
+		case tooMuch(err) && n > 1:
+			n = max(n/4, 1)
+		case err != nil:
+			return err
+		default:
+			documents = documents[n:]
+		}
+	}
+	return nil
+}
+
+// list returns the records of a query's page, and of those that follow it, without those
+// that cannot be decoded: one record hides no other.
+func list[T any](ctx context.Context, s *store, fql string, a args, decode func(doc) (T, bool)) ([]T, error) {
 	a["n"] = pageSize
 	r, err := s.query(ctx, fql, a)
 	if err != nil {
@@ -127,7 +208,9 @@ func list[T any](ctx context.Context, s *store, fql string, a args, decode func(
 	for {
 		records, after := page(r)
 		for _, d := range records {
-			all = append(all, decode(d))
+			if record, ok := decode(d); ok {
+				all = append(all, record)
+			}
 		}
 		if after == "" {
 			return all, nil

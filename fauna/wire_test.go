@@ -63,8 +63,8 @@ func TestStatuses(t *testing.T) {
 	for name, test := range map[string]struct {
 		status int
 		body   string
-		kind   error // nil: none of the contract's
-		driver any   // what errors.As finds
+		kind   error
+		driver any // what errors.As finds
 	}{
 		"not found, as the driver has it":       {404, `{"error": {"code": "not_found"}}`, adapter.ErrUnavailable, nil},
 		"a body without anything":               {404, `{}`, adapter.ErrUnavailable, nil},
@@ -84,16 +84,17 @@ func TestStatuses(t *testing.T) {
 		"unavailable":                           {503, failing("time_out"), adapter.ErrUnavailable, new(*driver.ErrServiceTimeout)},
 		"unavailable, without a reason":         {503, `{}`, adapter.ErrUnavailable, nil},
 		"a conflict that is no contention":      {409, failing("conflict"), adapter.ErrUnavailable, new(*driver.ErrContendedTransaction)},
-		"a secret that is refused":              {401, failing("unauthorized"), nil, new(*driver.ErrAuthentication)},
-		"a role that may not":                   {403, failing("forbidden"), nil, new(*driver.ErrAuthorization)},
-		"a database that is gone":               {410, failing("forbidden"), nil, new(*driver.ErrAuthorization)},
-		"a query that is refused":               {400, failing("invalid_query"), nil, new(*driver.ErrQueryCheck)},
-		"a collection that is not there":        {400, failing("invalid_argument"), nil, new(*driver.ErrQueryRuntime)},
-		"a constraint that is not unique":       {400, `{"error": {"code": "constraint_failure", "constraint_failures": [{"paths": [["email"]], "message": "Expected String"}]}}`, nil, new(*driver.ErrQueryRuntime)},
-		"a unique field of somebody else's":     {400, `{"error": {"code": "constraint_failure", "constraint_failures": [{"paths": [["phone"]], "message": "Failed unique constraint"}]}}`, nil, new(*driver.ErrQueryRuntime)},
-		"an index that is not there":            {400, failing("invalid_function_invocation"), nil, new(*driver.ErrInvalidRequest)},
-		"a bad request without an error in it":  {400, `{}`, nil, new(*driver.ErrQueryRuntime)},
-		"an abort, which no query of ours does": {400, failing("abort"), nil, new(*driver.ErrAbort)},
+		"a secret that is refused":              {401, failing("unauthorized"), adapter.ErrSetup, new(*driver.ErrAuthentication)},
+		"a role that may not":                   {403, failing("forbidden"), adapter.ErrSetup, new(*driver.ErrAuthorization)},
+		"a database that is gone":               {410, failing("forbidden"), adapter.ErrSetup, new(*driver.ErrAuthorization)},
+		"a query that is refused":               {400, failing("invalid_query"), adapter.ErrSetup, new(*driver.ErrQueryCheck)},
+		"a collection that is not there":        {400, failing("invalid_argument"), adapter.ErrSetup, new(*driver.ErrQueryRuntime)},
+		"a constraint that is not unique":       {400, `{"error": {"code": "constraint_failure", "constraint_failures": [{"paths": [["email"]], "message": "Expected String"}]}}`, adapter.ErrSetup, new(*driver.ErrQueryRuntime)},
+		"a document that is too large":          {400, failing("invalid_request"), adapter.ErrSetup, new(*driver.ErrInvalidRequest)},
+		"a unique field of somebody else's":     {400, `{"error": {"code": "constraint_failure", "constraint_failures": [{"paths": [["phone"]], "message": "Failed unique constraint"}]}}`, adapter.ErrSetup, new(*driver.ErrQueryRuntime)},
+		"an index that is not there":            {400, failing("invalid_function_invocation"), adapter.ErrSetup, new(*driver.ErrInvalidRequest)},
+		"a bad request without an error in it":  {400, `{}`, adapter.ErrSetup, new(*driver.ErrQueryRuntime)},
+		"an abort, which no query of ours does": {400, failing("abort"), adapter.ErrSetup, new(*driver.ErrAbort)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, _ := scripted(scriptedAnswer{status: test.status, body: test.body})
@@ -101,8 +102,10 @@ func TestStatuses(t *testing.T) {
 			if err == nil || errors.Is(err, adapter.ErrNotFound) || errors.Is(err, adapter.ErrConflict) {
 				t.Fatalf("got %v, want an error that says nothing of the record", err)
 			}
-			if errors.Is(err, adapter.ErrUnavailable) != (test.kind != nil) {
-				t.Errorf("got %v, want ErrUnavailable: %t", err, test.kind != nil)
+			for _, kind := range []error{adapter.ErrUnavailable, adapter.ErrSetup} {
+				if errors.Is(err, kind) != (kind == test.kind) {
+					t.Errorf("got %v, want %v", err, test.kind)
+				}
 			}
 			if test.driver != nil && !errors.As(err, test.driver) {
 				t.Errorf("got %v, in which there is no %T", err, test.driver)
