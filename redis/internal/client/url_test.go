@@ -35,7 +35,7 @@ func TestURLsOfOneServer(t *testing.T) {
 		"redis://ada:secret@host":          {Network: "tcp", Addr: "host:6379", Username: "ada", Password: "secret"},
 		"redis://:s%40%2F%23%3F%25@host/1": {Network: "tcp", Addr: "host:6379", Password: "s@/#?%", DB: 1},
 		"redis+upstash://ada:a:b;c@host":   {Network: "tcp", Addr: "host:6379", Username: "ada", Password: "a:b;c"},
-		"redis://ada:secret@%2Ftmp%2Fredis.sock/4?pool_size=5": {Network: "unix", Addr: "/tmp/redis.sock", Username: "ada", Password: "secret", DB: 4, PoolSize: 5},
+		"redis://ada:secret@%2Frun%2Fredis.sock/4?pool_size=5": {Network: "unix", Addr: "/run/redis.sock", Username: "ada", Password: "secret", DB: 4, PoolSize: 5},
 		"redis://host?pool_size=7&":                            {Network: "tcp", Addr: "host:6379", PoolSize: 7},
 		"rediss://host:6380?skip_verify=true":                  {Network: "tcp", Addr: "host:6380"},
 	} {
