@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/tinylib/msgp/msgp"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/redis/internal/client"
@@ -175,13 +174,4 @@ func found(cmd *redis.Cmd) ([]string, error) {
 		return nil, adapter.ErrNotFound
 	}
 	return reply, err
-}
-
-// packed returns strings as a MessagePack list.
-func packed(v ...string) []byte {
-	b := msgp.AppendArrayHeader(nil, uint32(len(v)))
-	for _, e := range v {
-		b = msgp.AppendString(b, e)
-	}
-	return b
 }
