@@ -6,7 +6,7 @@
 // of docs/contract.md gives the same answers (linearizability, Herlihy and Wing 1990).
 // github.com/anishathalye/porcupine looks for such an order.
 //
-//	go test ./internal/robust -run 'TestHistories/redis' -robust.time 60s
+//	go test ./internal/robust -run 'TestHistories/redis$' -robust.time 60s
 //	make robust TIME=1h
 //
 // Keys are used in worlds: a world is a few users, addresses, accounts, sessions, tokens
