@@ -188,7 +188,7 @@ func (s *scene) updates(ctx context.Context) steps {
 // removals are the calls that remove every record.
 func (s *scene) removals(ctx context.Context) steps {
 	return steps{
-		{"UseVerificationToken", func() error { return failed(s.UseVerificationToken(ctx, "ada@example.com", "link")) }},
+		{"UseVerificationToken", func() error { return failed(s.UseVerificationToken(ctx, "ada@example.com", adapter.HashVerificationToken("link", ""))) }},
 		{"UnlinkAccount", func() error { return s.UnlinkAccount(ctx, theirKey) }},
 		{"DeleteAuthenticator", func() error { return s.DeleteAuthenticator(ctx, "c") }},
 		{"DeleteSession", func() error { return s.DeleteSession(ctx, "token") }},
@@ -270,7 +270,7 @@ func TestUnreadableRecords(t *testing.T) {
 			{"DeleteUser", func() error { return s.DeleteUser(ctx, s.id) }},
 		}},
 		{"verification_tokens", "expires", "", steps{
-			{"UseVerificationToken", func() error { return failed(s.UseVerificationToken(ctx, "ada@example.com", "link")) }},
+			{"UseVerificationToken", func() error { return failed(s.UseVerificationToken(ctx, "ada@example.com", adapter.HashVerificationToken("link", ""))) }},
 		}, steps{
 			{"DeleteVerificationTokens", func() error { return s.DeleteVerificationTokens(ctx, "ada@example.com") }},
 		}},
@@ -369,7 +369,7 @@ func TestOddValuesThatMeanSomething(t *testing.T) {
 			t.Errorf("UpdateSession of the expiry with %s: %v", name, err)
 		}
 		s.set(t, "verification_tokens", "expires", v)
-		link, err := s.UseVerificationToken(ctx, "ada@example.com", "link")
+		link, err := s.UseVerificationToken(ctx, "ada@example.com", adapter.HashVerificationToken("link", ""))
 		check(t, err)
 		means(name, link.Expires)
 	}
@@ -388,7 +388,7 @@ func TestOddValuesThatMeanSomething(t *testing.T) {
 			t.Errorf("ListSessions, expired as %s: %v, %v", name, all, err)
 		}
 		s.set(t, "verification_tokens", "expires", past)
-		if _, err := s.UseVerificationToken(ctx, "ada@example.com", "link"); !errors.Is(err, adapter.ErrExpired) {
+		if _, err := s.UseVerificationToken(ctx, "ada@example.com", adapter.HashVerificationToken("link", "")); !errors.Is(err, adapter.ErrExpired) {
 			t.Errorf("UseVerificationToken, expired as %s: %v", name, err)
 		}
 		if n, err := s.db.Collection("verification_tokens").CountDocuments(ctx, bson.D{}); err != nil || n != 0 {

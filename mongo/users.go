@@ -62,7 +62,8 @@ func (s *store) signUp(ctx context.Context, c *collections, id any, user bson.D,
 }
 
 // hasSignedUp reports whether a user is there by this sign-up. An ID that was made for
-// it is of no other; one that the application gave may be, unless its account is there.
+// it is of no other; one that the application gave may be, unless its account is there. If
+// that is not, it may have been unlinked already, and nobody knows: ErrUnavailable.
 func (s *store) hasSignedUp(ctx context.Context, c *collections, id any, account bson.Raw) (bool, error) {
 	_, err := s.user(ctx, c, byID(id))
 	switch {
@@ -71,7 +72,11 @@ func (s *store) hasSignedUp(ctx context.Context, c *collections, id any, account
 	case err != nil || adapter.IsNewID(ctx):
 		return err == nil, err
 	}
-	return has(ctx, c.accounts, byID(account.Lookup("_id")))
+	there, err := has(ctx, c.accounts, byID(account.Lookup("_id")))
+	if err == nil && !there {
+		err = raced()
+	}
+	return there, err
 }
 
 // trySignUp takes the steps of a sign-up, and reports whether it took the last one.
