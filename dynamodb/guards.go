@@ -18,13 +18,14 @@ type claim struct {
 	record item // nil: it is there
 	field  string
 	// leads reports whether the guard that holds the value leads to a user who has it, and
-	// if not, where a record is that was left behind. A guard can be left alone: by the
+	// if not, where a record is that was left behind, or is missing. A guard can be left alone: by the
 	// Auth.js adapter, which deletes records and knows no guards, and by what was written
 	// for a user while it was deleted.
-	leads func(ctx context.Context, guard item) (leads bool, left key, err error)
+	leads func(ctx context.Context, guard item) (leads bool, left, none key, err error)
 
 	stale item // the guard that leads nowhere, whose place is taken
 	left  key  // the record of a user who is gone that goes with it
+	none  key  // the record that it leads to, which has to be missing still
 	old   item // what such a user has in the record's place
 }
 
@@ -39,6 +40,14 @@ func (c *claim) steps(s *store) []step {
 		}
 		steps = append(steps, gone, s.remove(c.left))
 	}
+	if c.none != (key{}) {
+		missing := s.absent(c.none)
+		missing.failed = func(context.Context, item) error { // it was being written: look once more
+			c.stale, c.none = nil, key{}
+			return nil
+		}
+		steps = append(steps, missing)
+	}
 	if c.record != nil {
 		steps = append(steps, s.create(c.record, c.old, func(ctx context.Context, there item) error {
 			var err error
@@ -52,14 +61,14 @@ func (c *claim) steps(s *store) []step {
 // evict takes note that the place of a guard can be had. ErrConflict if it cannot.
 func (c *claim) evict(ctx context.Context, held item) error {
 	if len(held) == 0 { // it is gone since
-		c.stale, c.left = nil, key{}
+		c.stale, c.left, c.none = nil, key{}, key{}
 		return nil
 	}
-	leads, left, err := c.leads(ctx, held)
+	leads, left, none, err := c.leads(ctx, held)
 	if err == nil && leads {
 		err = adapter.Conflict(c.field)
 	}
-	c.stale, c.left = held, left
+	c.stale, c.left, c.none = held, left, none
 	return err
 }
 
@@ -91,16 +100,16 @@ func (s *store) claimEmail(email, userID, stamp string) *claim {
 	return &claim{
 		guard: s.guardOf(emailGuard(email), userID, stamp),
 		field: adapter.FieldUserEmail,
-		leads: func(ctx context.Context, guard item) (bool, key, error) {
+		leads: func(ctx context.Context, guard item) (bool, key, key, error) {
 			owner := text(guard[fieldUserID])
 			if owner == userID {
-				return false, key{}, nil
+				return false, key{}, key{}, nil
 			}
 			u, err := s.get(ctx, userKey(owner))
 			if err != nil {
-				return false, key{}, absence(err)
+				return false, key{}, key{}, absence(err)
 			}
-			return text(u[userEmail]) == email, key{}, nil
+			return text(u[userEmail]) == email, key{}, key{}, nil
 		},
 	}
 }
@@ -112,18 +121,18 @@ func (s *store) claimRecord(record item, field string) *claim {
 		guard:  s.guardOf(recordGuard(at.sort), inPartitionOf(at), stampOf(record)),
 		record: record,
 		field:  field,
-		leads: func(ctx context.Context, guard item) (bool, key, error) {
+		leads: func(ctx context.Context, guard item) (bool, key, key, error) {
 			held := key{userPartition(text(guard[fieldUserID])), at.sort}
 			record, user, err := s.getTwo(ctx, held, userKey(inPartitionOf(held)), true)
 			switch {
-			case err != nil, record == nil:
-				return false, key{}, err
+			case err != nil, held == at && (record == nil || user == nil): // see claim.old
+				return false, key{}, key{}, err
+			case record == nil: // or is about to be there: two items are not read at one time
+				return false, key{}, held, nil
 			case user != nil:
-				return true, key{}, nil
-			case held == at: // see claim.old
-				return false, key{}, nil
+				return true, key{}, key{}, nil
 			}
-			return false, held, nil
+			return false, held, key{}, nil
 		},
 	}
 }

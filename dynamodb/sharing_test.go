@@ -179,7 +179,7 @@ func TestTheirExpiries(t *testing.T) {
 				t.Errorf("GetSessionAndUser at its expiry: got %v, want ErrExpired", err)
 			}
 			s.put(item{"pk": "VT#ada", "sk": "VT#" + theirHash, "type": "VT", "identifier": "ada", "token": theirHash, "expires": expires})
-			if _, err := s.UseVerificationToken(t.Context(), "ada", "t"); !errors.Is(err, adapter.ErrExpired) {
+			if _, err := s.UseVerificationToken(t.Context(), "ada", theirHash); !errors.Is(err, adapter.ErrExpired) {
 				t.Errorf("UseVerificationToken at its expiry: got %v, want ErrExpired", err)
 			}
 		})
@@ -271,7 +271,7 @@ func TestUnreadableRecords(t *testing.T) {
 	link["sk"] = "VT#" + adapter.HashVerificationToken("9", "")
 	s.put(link)
 	for range 2 { // it is not used up
-		isUnreadable(t, errOf(s.UseVerificationToken(ctx, "ada@example.com", "9")), want)
+		isUnreadable(t, errOf(s.UseVerificationToken(ctx, "ada@example.com", adapter.HashVerificationToken("9", ""))), want)
 	}
 	check(t, s.DeleteSessions(ctx, "u"))
 	check(t, s.DeleteUser(ctx, "u"))
@@ -301,7 +301,7 @@ func TestOurRecordsHaveTheirLayout(t *testing.T) {
 	check(t, err)
 	_, err = s.CreateSession(ctx, adapter.Session{UserID: "u", SessionToken: theirToken, Expires: time.UnixMilli(4102444800250)})
 	check(t, err)
-	_, err = s.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada", Token: "t", Expires: time.UnixMilli(4102444800250)})
+	_, err = s.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada", Token: theirHash, Expires: time.UnixMilli(4102444800250)})
 	check(t, err)
 	user := theirUser("u", "ada@example.com")
 	user["emailVerified"] = "1970-01-01T00:00:00.000Z"

@@ -13,7 +13,7 @@ reports=$PWD/build/reports
 # Without -count=1 go could answer from its cache, which knows neither the
 # browser nor the packages that internal/layers looks at.
 go_test() {
-  go test -race -count=1 -timeout 25m "$@"
+  go test -race -count=1 -timeout 40m "$@"
 }
 
 module=$(go list -m)
