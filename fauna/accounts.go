@@ -2,31 +2,49 @@ package fauna
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/authstore/authstore/adapter"
 )
 
 // keyed returns the arguments that name an account.
 func keyed(key adapter.AccountKey) args {
-	return args{"provider": key.Provider, "providerAccountId": key.ProviderAccountID}
+	return args{"provider": key.Provider, "providerAccountId": key.ProviderAccountID, "numbers": numbers(key.ProviderAccountID)}
+}
+
+// numbers returns the numbers that are written like an account's ID: other programs store
+// them as such, and the server takes one with a fraction for another one without.
+func numbers(id string) []any {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil || strconv.FormatInt(n, 10) != id {
+		return []any{}
+	}
+	return []any{n, float64(n)}
 }
 
 func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
-	return a, s.own(ctx, linkAccount, a.UserID, "Account", args{"account": encodeAccount(a)})
+	of := keyed(a.Key())
+	of["account"] = encodeAccount(a)
+	return a, s.own(ctx, linkAccount, a.UserID, "Account", adapter.FieldAccount, of)
 }
 
-// own runs a query that gives a user a record.
-func (s *store) own(ctx context.Context, fql, userID, record string, a args) error {
+// own runs a query that gives a user a record, whose key is a field.
+func (s *store) own(ctx context.Context, fql, userID, record, field string, a args) error {
 	unknown := adapter.Invalid(record+".UserID", "must be the ID of a user")
 	if !isID(userID) {
 		return unknown
 	}
 	a["id"] = userID
 	r, err := s.query(ctx, fql, a)
-	if err == nil && r["owner"] != true {
+	switch {
+	case err != nil:
+		return err
+	case r["owner"] != true:
 		return unknown
+	case r["taken"] == true:
+		return adapter.Conflict(field)
 	}
-	return err
+	return nil
 }
 
 func (s *store) GetAccount(ctx context.Context, key adapter.AccountKey) (adapter.Account, error) {
@@ -37,7 +55,9 @@ func (s *store) ListAccounts(ctx context.Context, userID string) ([]adapter.Acco
 	if !isID(userID) {
 		return nil, nil
 	}
-	return list(ctx, s, listAccounts, args{"id": userID}, decodeAccount)
+	return list(ctx, s, listAccounts, args{"id": userID}, func(d doc) (adapter.Account, bool) {
+		return decodeAccount(d), true
+	})
 }
 
 func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {

@@ -7,7 +7,8 @@ import (
 )
 
 func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
-	return a, s.own(ctx, createAuthenticator, a.UserID, "Authenticator", args{"authenticator": encodeAuthenticator(a)})
+	of := args{"authenticator": encodeAuthenticator(a), "credentialID": a.CredentialID}
+	return a, s.own(ctx, createAuthenticator, a.UserID, "Authenticator", adapter.FieldCredentialID, of)
 }
 
 func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
@@ -15,14 +16,17 @@ func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adap
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
-	return decodeAuthenticator(d), nil
+	return decodeAuthenticator(d, s.names.Authenticators)
 }
 
 func (s *store) ListAuthenticators(ctx context.Context, userID string) ([]adapter.Authenticator, error) {
 	if !isID(userID) {
 		return nil, nil
 	}
-	return list(ctx, s, listAuthenticators, args{"id": userID}, decodeAuthenticator)
+	return list(ctx, s, listAuthenticators, args{"id": userID}, func(d doc) (adapter.Authenticator, bool) {
+		a, err := decodeAuthenticator(d, s.names.Authenticators)
+		return a, err == nil
+	})
 }
 
 func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
@@ -31,13 +35,17 @@ func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID str
 		return adapter.Authenticator{}, err
 	}
 	d := fields(r["authenticator"])
-	switch {
-	case d == nil:
+	if d == nil {
 		return adapter.Authenticator{}, adapter.ErrNotFound
-	case r["grows"] != true:
-		return adapter.Authenticator{}, adapter.Conflict(adapter.FieldCounter)
 	}
-	return decodeAuthenticator(d), nil
+	a, err := decodeAuthenticator(d, s.names.Authenticators)
+	if err == nil && r["grows"] != true {
+		err = adapter.Conflict(adapter.FieldCounter)
+	}
+	if err != nil {
+		return adapter.Authenticator{}, err
+	}
+	return a, nil
 }
 
 func (s *store) DeleteAuthenticator(ctx context.Context, credentialID string) error {

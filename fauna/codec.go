@@ -1,12 +1,19 @@
 package fauna
 
 import (
+	"cmp"
 	"maps"
+	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/fauna/fauna-go/v3"
+
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/attribute"
+	"github.com/authstore/authstore/internal/lenient"
 )
 
 // doc is the fields of a document, or changes to them. A field that is null is not
@@ -90,14 +97,39 @@ func (d doc) expires(t time.Time) {
 // attributes sets attributes and removes others.
 func (d doc) attributes(set adapter.Attributes, removed []string) {
 	for _, name := range removed {
+		name = attribute.Stored(name)
 		d[name], d[nulls+name] = nil, nil
 	}
 	for name, v := range set {
+		name, v = attribute.Stored(name), renamed(v, attribute.Stored)
 		d[name], d[nulls+name] = v, nil
 		if paths := nullPaths(v, nil, nil); paths != nil {
 			d[nulls+name] = paths
 		}
 	}
+}
+
+// renamed returns a value in whose objects the names are changed. Of two that become the
+// same the one that was changed stays: the other one is another program's.
+func renamed(v any, name func(string) string) any {
+	switch v := v.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = renamed(v[i], name)
+		}
+		return list
+	case map[string]any:
+		object := make(map[string]any, len(v))
+		for n := range v {
+			to := name(n)
+			if _, there := object[to]; !there || to != n {
+				object[to] = renamed(v[n], name)
+			}
+		}
+		return object
+	}
+	return v
 }
 
 // new returns the fields of a new document.
@@ -155,27 +187,16 @@ func restore(v any, path []any) {
 func fields(v any) doc {
 	projected, _ := v.(map[string]any)
 	data, _ := projected["data"].(map[string]any)
-	if id, ok := projected[fieldID]; ok && data != nil {
-		data[fieldID] = id
+	for _, name := range []string{fieldID, fieldTTL} {
+		if v, ok := projected[name]; ok && data != nil {
+			data[name] = v
+		}
 	}
 	return data
 }
 
-// takeText returns a field, and takes it out, so that attributes are left.
-func (d doc) takeText(name string) string {
-	v, _ := d.take(name).(string)
-	return v
-}
-
-func (d doc) takeNumber(name string) int64 {
-	v, _ := d.take(name).(int64)
-	return v
-}
-
-func (d doc) takeTime(name string) time.Time {
-	v, _ := normal(d.take(name)).(time.Time)
-	return v
-}
+// The functions that take a field out of a document, so that attributes are left. What
+// another program stored there in another form is read as package lenient says.
 
 func (d doc) take(name string) any {
 	v := d[name]
@@ -183,49 +204,152 @@ func (d doc) take(name string) any {
 	return v
 }
 
-// takeAttributes returns what is left.
-func (d doc) takeAttributes() adapter.Attributes {
-	a := adapter.Attributes{}
+func (d doc) takeText(name string) string {
+	v := d.take(name)
+	text, ok := v.(string)
+	if !ok {
+		text, _ = lenient.Text(v)
+	}
+	return text
+}
+
+// takeID returns the ID of a document, also from a reference to one.
+func (d doc) takeID(name string) string {
+	switch v := d[name].(type) {
+	case *fauna.Ref:
+		d[name] = v.ID
+	case *fauna.NullDocument:
+		d[name] = v.Ref.ID
+	case *fauna.Document:
+		d[name] = v.ID
+	}
+	return d.takeText(name)
+}
+
+func (d doc) takeSeconds(name string) int64 {
+	v := d.take(name)
+	if at, ok := v.(*time.Time); ok {
+		v = *at
+	}
+	n, _ := lenient.Seconds(v)
+	return n
+}
+
+func (d doc) takeTime(name string) time.Time {
+	t, _ := date(d.take(name))
+	return t
+}
+
+// date reads a date. The driver has the server's dates and times alike.
+func date(v any) (time.Time, bool) {
+	if at, ok := v.(*time.Time); ok {
+		v = *at
+	}
+	return lenient.Time(v)
+}
+
+func (d doc) takeVerified(created time.Time) time.Time {
+	v := d.take(userVerified)
+	if at, ok := v.(*time.Time); ok {
+		v = *at
+	}
+	return lenient.Verified(v, created)
+}
+
+// takeWords returns words with a separator between them.
+func (d doc) takeWords(name, separator string) string {
+	v := d.take(name)
+	if list, ok := v.([]any); ok {
+		words, _ := lenient.Words(list, separator)
+		return strings.Join(words, separator)
+	}
+	text, _ := lenient.Text(v)
+	return text
+}
+
+// takeExpiry returns when a document of a collection ends. The contract cannot do without
+// that.
+func (d doc) takeExpiry(collection, id, userID string) (time.Time, error) {
+	v := d.take(fieldExpires)
+	at, ok := date(v)
+	if !ok {
+		return at, &adapter.RecordError{Place: collection + " " + id, UserID: userID, Field: fieldExpires, Want: "a Time of the years 1 to 9999", Got: typeName(v)}
+	}
+	return at, nil
+}
+
+// typeName returns what a value is, in FQL's words.
+func typeName(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case string:
+		return "String"
+	case bool:
+		return "Boolean"
+	case int64, float64:
+		return "Number"
+	case *time.Time:
+		return "a time that is out of range"
+	case []any:
+		return "Array"
+	case map[string]any:
+		return "Object"
+	}
+	return "a value of another type"
+}
+
+// takeAttributes returns what is left, as far as it can be written back.
+func (d doc) takeAttributes(of adapter.Record) adapter.Attributes {
+	if len(d) == 0 {
+		return nil
+	}
+	a := map[string]any{}
 	for name, v := range d {
-		if !strings.HasPrefix(name, nulls) {
-			a[name] = normal(v)
+		if v, ok := normal(v); ok && !strings.HasPrefix(name, nulls) {
+			a[name] = v
 		}
 	}
 	for name, v := range d {
-		of, ok := strings.CutPrefix(name, nulls)
+		of, marks := strings.CutPrefix(name, nulls)
 		paths, _ := v.([]any)
 		for _, path := range paths {
-			if steps, is := path.([]any); ok && is {
-				restore(map[string]any(a), append([]any{of}, steps...))
+			if steps, is := path.([]any); marks && is {
+				restore(a, append([]any{of}, steps...))
 			}
 		}
 	}
-	if len(a) == 0 {
-		return nil
-	}
-	return a
+	return adapter.Attributes(renamed(a, attribute.Name).(map[string]any)).Writable(of)
 }
 
-// normal brings a decoded value into the types of adapter.Attributes. Values of types
-// that only the server has, such as references, are nulls.
-func normal(v any) any {
+// normal brings a decoded value into the types of adapter.Attributes. It is false for one
+// that holds something of a type that only the server has, such as a reference.
+func normal(v any) (any, bool) {
 	switch v := v.(type) {
+	case nil, string, bool, int64, float64:
+		return v, true
 	case *time.Time:
-		return adapter.Milliseconds(*v)
+		return adapter.Milliseconds(*v), true
 	case []any:
 		for i := range v {
-			v[i] = normal(v[i])
+			e, ok := normal(v[i])
+			if !ok {
+				return nil, false
+			}
+			v[i] = e
 		}
-		return v
+		return v, true
 	case map[string]any:
 		for name := range v {
-			v[name] = normal(v[name])
+			e, ok := normal(v[name])
+			if !ok {
+				return nil, false
+			}
+			v[name] = e
 		}
-		return v
-	case string, bool, int64, float64:
-		return v
+		return v, true
 	}
-	return nil
+	return nil, false
 }
 
 func encodeUser(u adapter.User) doc {
@@ -264,16 +388,17 @@ func set[T any](add func(string, T), name string, v *T) {
 }
 
 func decodeUser(d doc) adapter.User {
-	return adapter.User{
-		ID:            d.takeText(fieldID),
-		Name:          d.takeText(userName),
-		Email:         d.takeText(userEmail),
-		EmailVerified: d.takeTime(userVerified),
-		Image:         d.takeText(userImage),
-		CreatedAt:     d.takeTime(fieldCreated),
-		UpdatedAt:     d.takeTime(fieldUpdated),
-		Attributes:    d.takeAttributes(), // the last: what the others leave
+	u := adapter.User{
+		ID:        d.takeText(fieldID),
+		Name:      d.takeText(userName),
+		Email:     d.takeText(userEmail),
+		Image:     d.takeText(userImage),
+		CreatedAt: d.takeTime(fieldCreated),
+		UpdatedAt: d.takeTime(fieldUpdated),
 	}
+	u.EmailVerified = d.takeVerified(u.CreatedAt)
+	u.Attributes = d.takeAttributes(adapter.UserRecord) // the last: what the others leave
+	return u
 }
 
 func encodeAccount(a adapter.Account) doc {
@@ -306,20 +431,20 @@ func encodeAccountUpdate(up adapter.AccountUpdate, now time.Time) doc {
 
 func decodeAccount(d doc) adapter.Account {
 	return adapter.Account{
-		UserID:            d.takeText(fieldUserID),
+		UserID:            d.takeID(fieldUserID),
 		Type:              adapter.AccountType(d.takeText(accountType)),
 		Provider:          d.takeText(accountProvider),
 		ProviderAccountID: d.takeText(accountID),
 		RefreshToken:      d.takeText(accountRefreshToken),
 		AccessToken:       d.takeText(accountAccessToken),
-		ExpiresAt:         d.takeNumber(accountExpiresAt),
+		ExpiresAt:         d.takeSeconds(accountExpiresAt),
 		TokenType:         d.takeText(accountTokenType),
-		Scope:             d.takeText(accountScope),
+		Scope:             d.takeWords(accountScope, " "),
 		IDToken:           d.takeText(accountIDToken),
 		SessionState:      d.takeText(accountSessionState),
 		CreatedAt:         d.takeTime(fieldCreated),
 		UpdatedAt:         d.takeTime(fieldUpdated),
-		Attributes:        d.takeAttributes(), // the last: what the others leave
+		Attributes:        d.takeAttributes(adapter.AccountRecord), // the last: what the others leave
 	}
 }
 
@@ -340,17 +465,36 @@ func encodeSessionUpdate(up adapter.SessionUpdate, now time.Time) doc {
 	return d
 }
 
-// decodeSession decodes a session without its token, of which it returns what is stored.
-func decodeSession(d doc) (s adapter.Session, stored string) {
-	stored = d.takeText(sessionToken)
-	return adapter.Session{
-		UserID:     d.takeText(fieldUserID),
-		Expires:    d.takeTime(fieldExpires),
-		CreatedAt:  d.takeTime(fieldCreated),
-		UpdatedAt:  d.takeTime(fieldUpdated),
-		Attributes: d.takeAttributes(), // the last: what the others leave
-	}, stored
+// decodeSession decodes a session without its token. Its error is an
+// *adapter.RecordError, with which everything but the expiry is known.
+func decodeSession(d doc, collection string) (session adapter.Session, err error) {
+	id := d.takeText(fieldID)
+	delete(d, sessionToken)
+	delete(d, fieldTTL)
+	session.UserID = d.takeID(fieldUserID)
+	session.Expires, err = d.takeExpiry(collection, id, session.UserID)
+	session.CreatedAt = d.takeTime(fieldCreated)
+	session.UpdatedAt = d.takeTime(fieldUpdated)
+	session.Attributes = d.takeAttributes(adapter.SessionRecord) // the last: what the others leave
+	return session, err
 }
+
+// storedSessionID returns the ID of a session by its document. What is stored of its
+// token is a digest, which is the ID, if it has the form and the fields that this adapter
+// gives such a session; anything else may be a token that another program stored as it
+// is, of which the ID is the digest.
+func (d doc) storedSessionID(plain bool) string {
+	token, _ := lenient.Text(d[sessionToken])
+	_, hasTTL := d[fieldTTL].(*time.Time)
+	_, hasCreated := d[fieldCreated].(*time.Time)
+	if !plain && hasTTL && hasCreated && digest.MatchString(token) {
+		return token
+	}
+	return adapter.SessionID(token)
+}
+
+// digest is the form of adapter.SessionID.
+var digest = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
 func encodeLink(t adapter.VerificationToken) doc {
 	d := doc{linkIdentifier: t.Identifier, linkToken: t.Token}
@@ -359,13 +503,12 @@ func encodeLink(t adapter.VerificationToken) doc {
 	return d.new()
 }
 
-func decodeLink(d doc) adapter.VerificationToken {
-	return adapter.VerificationToken{
-		Identifier: d.takeText(linkIdentifier),
-		Token:      d.takeText(linkToken),
-		Expires:    d.takeTime(fieldExpires),
-		CreatedAt:  d.takeTime(fieldCreated),
-	}
+func decodeLink(d doc, collection string) (t adapter.VerificationToken, err error) {
+	t.Identifier = d.takeText(linkIdentifier)
+	t.Token = d.takeText(linkToken)
+	t.Expires, err = d.takeExpiry(collection, d.takeText(fieldID), "")
+	t.CreatedAt = d.takeTime(fieldCreated)
+	return t, err
 }
 
 func encodeAuthenticator(a adapter.Authenticator) doc {
@@ -379,18 +522,23 @@ func encodeAuthenticator(a adapter.Authenticator) doc {
 	return d.new()
 }
 
-func decodeAuthenticator(d doc) adapter.Authenticator {
-	a := adapter.Authenticator{
+// decodeAuthenticator's error is an *adapter.RecordError.
+func decodeAuthenticator(d doc, collection string) (a adapter.Authenticator, err error) {
+	id := d.takeText(fieldID)
+	a = adapter.Authenticator{
 		CredentialID:         d.takeText(authenticatorID),
-		UserID:               d.takeText(fieldUserID),
+		UserID:               d.takeID(fieldUserID),
 		ProviderAccountID:    d.takeText(authenticatorAccount),
 		CredentialPublicKey:  d.takeText(authenticatorKey),
-		Counter:              uint32(d.takeNumber(authenticatorCounter)),
 		CredentialDeviceType: d.takeText(authenticatorDeviceType),
 	}
 	a.CredentialBackedUp, _ = d[authenticatorBackedUp].(bool)
-	if transports := d.takeText(authenticatorTransports); transports != "" {
-		a.Transports = strings.Split(transports, ",")
+	a.Transports, _ = lenient.Words(d.take(authenticatorTransports), ",")
+	stored := d.take(authenticatorCounter)
+	counter, ok := lenient.Seconds(cmp.Or(stored, any(int64(0))))
+	if !ok || counter > math.MaxUint32 {
+		return a, &adapter.RecordError{Place: collection + " " + id, UserID: a.UserID, Field: authenticatorCounter, Want: "a Number below 2^32", Got: typeName(stored)}
 	}
-	return a
+	a.Counter = uint32(counter)
+	return a, nil
 }

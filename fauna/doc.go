@@ -36,8 +36,38 @@
 // sessionToken is the token's digest unless [adapter.Options] PlainSessionTokens is set, with
 // which an Auth.js application shares its sessions.
 //
+// __proto__, which JavaScript takes for the prototype of an object, is stored as
+// authstore__proto__, at every depth.
+//
 // IDs of users are Fauna's, decimal numbers below 2^63. They are made here, at random
 // from 10^18 upwards; another form is adapter.ErrInvalid.
+//
+// # Documents of other programs
+//
+// What another program has written is read as follows, and stays as it is when something
+// else is updated.
+//
+//   - userId may be a reference to the document of a user instead of its ID.
+//   - providerAccountId may be a number; it is the same account as the number's text.
+//   - Dates (a user's, an account's, the expiry) may be a Time, a Date, text in the forms
+//     that JavaScript takes, or milliseconds; expires_at may be any of these or text of a
+//     number. emailVerified may be true: since the user's createdAt, or 1970.
+//   - Numbers and bools are text where text is due; scope may be a list, transports too.
+//     Anything else in a field for display is absent.
+//   - Attributes are what an update would take. Left out are references, sets and bytes,
+//     NaN and infinities, and names that are reserved or that no attribute has.
+//   - An expires that cannot be read, as if it were not there, is an
+//     *adapter.RecordError from GetSessionAndUser, UpdateSession and
+//     UseVerificationToken, which change nothing then; so is the counter of an
+//     authenticator. Lists leave the document out, deletes delete it, and CheckSchema lists
+//     the first of them.
+//   - The ID of a session whose token is stored as it is, is the token's digest.
+//   - An account or an authenticator of a user who is not there, or of nobody, holds no key:
+//     who links, signs up or registers with it takes its place.
+//   - Fields that are named like those of the server's own (data, ttl, ts, coll) stay too.
+//
+// An update of a session, or the use of a token, whose expiry is no Time takes two
+// queries; so does DeleteSessionByID of a session whose token is stored as it is.
 //
 // # Promises
 //
@@ -47,6 +77,8 @@
 //
 // Of a transaction that others got in the way of (409) the server says that it was not
 // applied; it is repeated with random pauses within the context, for at most 30 seconds.
+// A deletion that others get in the way of all the time, by signing in over and over, lists
+// what there is and deletes that by its documents, after 300 ms.
 // Nothing else is repeated here but deletes that were too large or too slow, in smaller
 // parts, by the driver what was throttled (429), and a query that changes nothing and has
 // no answer after a second, once, over a connection of its own.
@@ -71,34 +103,34 @@
 // on records of little more than their keys:
 //
 //	                            queries   compute   read   write
-//	CreateUser                        1         1      1       1
-//	CreateUserWithAccount             1         1      1       2
+//	CreateUser                        1         1      2       1
+//	CreateUserWithAccount             1         1      5       2
 //	GetUser                           1         1      1       0
 //	GetUserByEmail                    1         1      2       0
 //	GetUserByAccount                  1         1      3       0
 //	UpdateUser                        1         1      1       1
 //	UpdateUser (e-mail)               1         1      1       1
-//	LinkAccount                       1         1      1       1
+//	LinkAccount                       1         1      4       1
 //	GetAccount                        1         1      2       0
-//	ListAccounts                      1         1      2       0
+//	ListAccounts                      1         1      3       0
 //	UpdateAccount                     1         1      2       1
-//	UnlinkAccount                     1         1      1       1
+//	UnlinkAccount                     1         1      3       1
 //	CreateSession                     1         1      1       1
 //	GetSessionAndUser                 1         1      3       0
 //	UpdateSession                     1         1      3       1
-//	ListSessions                      1         1      6       0
+//	ListSessions                      1         1      7       0
 //	DeleteSession                     1         1      1       1
 //	DeleteSessionByID                 1         1      2       1
-//	DeleteSessions                    1         1      3       2
+//	DeleteSessions                    1         1      4       2
 //	CreateVerificationToken           1         1      0       1
 //	UseVerificationToken              1         1      2       1
 //	DeleteVerificationTokens          1         1      1       1
-//	CreateAuthenticator               1         1      1       1
+//	CreateAuthenticator               1         1      2       1
 //	GetAuthenticator                  1         1      2       0
-//	ListAuthenticators                1         1      2       0
+//	ListAuthenticators                1         1      3       0
 //	UpdateAuthenticatorCounter        1         1      2       1
 //	DeleteAuthenticator               1         1      1       1
-//	DeleteUser                        1         1      4       1
+//	DeleteUser                        1         1      7       1
 //
 // DeleteUser, DeleteSessions and DeleteVerificationTokens delete 500 documents a query,
 // the user with the first of them, from where on nothing of it can be reached: a user
@@ -119,7 +151,8 @@
 // A collection that defines the types of its fields must allow others too, and have
 // document_ttls true.
 //
-// DeleteSessionByID with PlainSessionTokens lists the sessions first.
+// DeleteSessionByID with PlainSessionTokens lists the sessions first. CheckSchema looks at
+// the first 10,000 sessions and tokens, 500 a query.
 //
 // # Set-up
 //

@@ -9,7 +9,7 @@ var Queries = map[string]string{
 	"getUserByAccount": getUserByAccount, "updateUser": updateUser, "deleteUser": deleteUser,
 	"linkAccount": linkAccount, "getAccount": getAccount, "listAccounts": listAccounts, "updateAccount": updateAccount, "unlinkAccount": unlinkAccount,
 	"createSession": createSession, "getSessionAndUser": getSessionAndUser, "updateSession": updateSession, "deleteSession": deleteSession,
-	"deleteOwnSession": deleteOwnSession, "listSessions": listSessions, "deleteSessions": deleteSessions,
+	"deleteOwnSession": deleteOwnSession, "dropUser": dropUser, "ownDocuments": ownDocuments, "linkDocuments": linkDocuments, "deleteDocuments": deleteDocuments, "checkExpiries": checkExpiries, "listSessions": listSessions, "deleteSessions": deleteSessions,
 	"createVerificationToken": createVerificationToken, "useVerificationToken": useVerificationToken, "deleteVerificationTokens": deleteVerificationTokens,
 	"createAuthenticator": createAuthenticator, "getAuthenticator": getAuthenticator, "listAuthenticators": listAuthenticators,
 	"updateCounter": updateCounter, "deleteAuthenticator": deleteAuthenticator, "nextPage": nextPage, "ping": ping,

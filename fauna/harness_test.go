@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -159,8 +162,9 @@ func (b *bed) harness() conformance.Harness {
 		Engine:  "Fauna, open source of 2025",
 		NewID:   newID,
 		LeftOut: map[conformance.Feature]string{
-			conformance.Purge: "Fauna removes what has expired by itself",
-			conformance.Mend:  "its unique constraints bind every program that writes to it",
+			conformance.Purge:   "Fauna removes what has expired by itself",
+			conformance.Foreign: "Fauna stores no null in an object",
+			conformance.Mend:    "its unique constraints bind every program that writes to it",
 		},
 		Namespace: b.namespace,
 	}
@@ -189,6 +193,7 @@ func (b *bed) namespace(ctx context.Context) (conformance.Namespace, error) {
 			return fauna.New(b.client(steps{faults, wire}), fauna.Options{Options: o}), nil
 		},
 		Dump:       func(ctx context.Context) ([]string, error) { return dump(ctx, b.client(wire)) },
+		Foreign:    foreign(b.client(wire)),
 		Faults:     faults,
 		RoundTrips: faults.Count,
 		Close:      done,
@@ -211,6 +216,95 @@ func (s steps) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 		return nil, injected
 	}
 	return resp, answer
+}
+
+// keyFields are the fields by which another program finds its documents, but for a user.
+var keyFields = map[string][]string{
+	"User":              {},
+	"Account":           {"provider", "providerAccountId"},
+	"Session":           {"sessionToken"},
+	"VerificationToken": {"identifier", "token"},
+	"Authenticator":     {"credentialID"},
+}
+
+const (
+	foreignPut = `
+		let found: Any = if (${id} != null) [Collection(${name}).byId(${id})] else Collection(${name}).all().where(d => ${key}.every(field => Object.select(d.data, [field[0]]) == field[1])).toArray()
+		found.filter(d => d.exists()).forEach(d => d.delete())
+		let d: Any = if (${id} != null) Collection(${name}).create({ id: ${id} }) else Collection(${name}).create({})
+		d.replaceData(Object.fromEntries(${document}))
+		{ done: true }`
+
+	foreignHas = `
+		let found: Any = if (${id} != null) [Collection(${name}).byId(${id})] else Collection(${name}).all().where(d => ${key}.every(field => Object.select(d.data, [field[0]]) == field[1])).toArray()
+		found.filter(d => d.exists()).length > 0`
+)
+
+// foreign returns another program on the store, which writes as the Auth.js adapter does.
+func foreign(client *driver.Client) *conformance.ForeignWriter {
+	return &conformance.ForeignWriter{
+		Put: func(ctx context.Context, r conformance.ForeignRecord) error {
+			args, err := located(r)
+			if err != nil {
+				return err
+			}
+			document := []any{} // the driver takes some names of fields for tags
+			for _, name := range slices.Sorted(maps.Keys(r.Members)) {
+				if name == "id" {
+					continue
+				}
+				if !storable(name, r.Members[name]) {
+					return fmt.Errorf("Fauna has no %s of this kind: %w", name, errors.ErrUnsupported)
+				}
+				document = append(document, []any{name, r.Members[name]})
+			}
+			args["document"] = document
+			_, err = run(ctx, client, foreignPut, args)
+			return err
+		},
+		Has: func(ctx context.Context, r conformance.ForeignRecord) (bool, error) {
+			args, err := located(r)
+			if err != nil {
+				return false, err
+			}
+			has, err := run(ctx, client, foreignHas, args)
+			return has == true, err
+		},
+	}
+}
+
+// storable reports whether a document can have a field. In an object Fauna drops what is
+// null; what has a name of Auth.js's is then as if it were.
+func storable(name string, v any) bool {
+	object, _ := v.(map[string]any)
+	for _, e := range object {
+		if e == nil {
+			return false
+		}
+	}
+	return v != nil || slices.Contains(authJS, name)
+}
+
+// authJS are the names of fields that Auth.js knows.
+var authJS = []string{
+	"userId", "name", "email", "emailVerified", "image", "type", "provider", "providerAccountId", "refresh_token", "access_token", "expires_at",
+	"token_type", "scope", "id_token", "session_state", "sessionToken", "expires", "identifier", "token", "createdAt", "updatedAt",
+	"credentialID", "credentialPublicKey", "counter", "credentialDeviceType", "credentialBackedUp", "transports",
+}
+
+// located returns the arguments that find a record: its ID, or its key.
+func located(r conformance.ForeignRecord) (map[string]any, error) {
+	key := []any{}
+	for _, name := range keyFields[r.Kind] {
+		key = append(key, []any{name, r.Members[name]})
+	}
+	id := r.Members["id"]
+	if id != nil {
+		if n, err := strconv.ParseInt(fmt.Sprint(id), 10, 64); err != nil || n < 0 {
+			return nil, fmt.Errorf("a document has no such ID: %w", errors.ErrUnsupported)
+		}
+	}
+	return map[string]any{"name": r.Kind, "id": id, "key": key}, nil
 }
 
 const dumpQuery = `Collection(${name}).all().pageSize(500) { id, data }`

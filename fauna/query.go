@@ -21,8 +21,10 @@ type args map[string]any
 type reply map[string]any
 
 const (
-	// patience is how long a transaction is repeated that others get in the way of.
+	// patience is how long a transaction is repeated that others get in the way of, and
+	// hurry how long one that can be done in another way.
 	patience = 30 * time.Second
+	hurry    = 300 * time.Millisecond
 	// firstPause is the most that is waited before the first repetition; each later one
 	// may wait twice as long, up to lastPause.
 	firstPause = 10 * time.Millisecond
@@ -36,6 +38,11 @@ var errNoAnswer = errors.New("fauna: the response is not the answer to a query")
 // query runs a query, one of the constants in queries.go, as one transaction. Nothing is
 // repeated but a transaction of which the server says that it was not applied.
 func (s *store) query(ctx context.Context, fql string, a args) (reply, error) {
+	return s.repeat(ctx, patience, fql, a)
+}
+
+// repeat is query with another patience.
+func (s *store) repeat(ctx context.Context, patience time.Duration, fql string, a args) (reply, error) {
 	if s.closed.Load() {
 		return nil, adapter.ErrClosed
 	}
@@ -145,11 +152,12 @@ func sleep(ctx context.Context, d time.Duration) error {
 const pageSize = 500
 
 // sweep runs a query that deletes n documents at a time until none is left. If a
-// transaction of so many is too large or takes too long, it has fewer.
+// transaction of so many is too large or takes too long, it has fewer. Somebody who adds
+// documents all the time gets in its way, which soon is an error: see contended.
 func (s *store) sweep(ctx context.Context, fql string, a args) error {
 	for n := pageSize; ; {
 		a["n"] = n
-		r, err := s.query(ctx, fql, a)
+		r, err := s.repeat(ctx, hurry, fql, a)
 		switch {
 		case tooMuch(err) && n > 1:
 			n = max(n/4, 1)
@@ -161,8 +169,36 @@ func (s *store) sweep(ctx context.Context, fql string, a args) error {
 	}
 }
 
-// list returns the records of a query's page, and of those that follow it.
-func list[T any](ctx context.Context, s *store, fql string, a args, decode func(doc) T) ([]T, error) {
+// clear deletes the documents of a collection that a query lists now. Nobody gets in its
+// way who adds more.
+func (s *store) clear(ctx context.Context, collection, fql string, a args, wanted func(doc) bool) error {
+	documents, err := list(ctx, s, fql, a, func(d doc) (string, bool) { return d.takeText(fieldID), wanted(d) })
+	if err != nil {
+		return err
+	}
+	return s.delete(ctx, collection, documents)
+}
+
+// delete deletes documents of a collection, as many at a time as the server can.
+func (s *store) delete(ctx context.Context, collection string, documents []string) error {
+	for n := pageSize; len(documents) > 0; {
+		n = min(n, len(documents))
+		_, err := s.query(ctx, deleteDocuments, args{"name": collection, "documents": documents[:n]})
+		switch {
+		case tooMuch(err) && n > 1:
+			n = max(n/4, 1)
+		case err != nil:
+			return err
+		default:
+			documents = documents[n:]
+		}
+	}
+	return nil
+}
+
+// list returns the records of a query's page, and of those that follow it, without those
+// that cannot be decoded: one record hides no other.
+func list[T any](ctx context.Context, s *store, fql string, a args, decode func(doc) (T, bool)) ([]T, error) {
 	a["n"] = pageSize
 	r, err := s.query(ctx, fql, a)
 	if err != nil {
@@ -172,7 +208,9 @@ func list[T any](ctx context.Context, s *store, fql string, a args, decode func(
 	for {
 		records, after := page(r)
 		for _, d := range records {
-			all = append(all, decode(d))
+			if record, ok := decode(d); ok {
+				all = append(all, record)
+			}
 		}
 		if after == "" {
 			return all, nil

@@ -36,6 +36,15 @@ const (
 	checkCollections = `
 		{ collections: ${names}.map(n => Collection.byName(n) { indexes, constraints }) }`
 
+	// checkExpiries answers with documents that have nothing but what their expiry is
+	// known by. One that is a time needs not be looked at.
+	checkExpiries = `
+		{ page: Collection(${name}).all().map(d => {
+			let d: Any = d
+			let expires: Any = if (d.expires isa Time) Time.epoch(0, "seconds") else d.expires
+			{ id: d.id, data: { userId: d.userId, expires: expires } }
+		}).pageSize(${n}) }`
+
 	createCollection = `
 		if (!Collection.byName(${name}).exists()) Collection.create({ name: ${name}, indexes: ${indexes}, constraints: ${constraints} })
 		{ done: true }`
@@ -67,7 +76,50 @@ func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error
 	for _, l := range lacks {
 		problems = append(problems, l.problems...)
 	}
+	if len(problems) == 0 {
+		problems, err = s.unreadable(ctx)
+	}
+	return problems, adapter.WrapError(ctx, backend, "CheckSchema", err)
+}
+
+// lookedAt is how many documents of a collection CheckSchema looks at.
+const lookedAt = 10_000
+
+// unreadable returns the documents that no read can use, and a sign-in fails on, among the
+// first of those that expire.
+func (s *store) unreadable(ctx context.Context) (problems []adapter.SchemaProblem, err error) {
+	for _, collection := range []string{s.names.Sessions, s.names.VerificationTokens} {
+		a, looked := args{"name": collection, "n": pageSize}, 0
+		r, err := s.query(ctx, checkExpiries, a)
+		for ; err == nil; r, err = s.query(ctx, nextPage, a) {
+			records, after := page(r)
+			for _, d := range records {
+				if _, err := d.takeExpiry(collection, d.takeText(fieldID), d.takeID(fieldUserID)); err != nil {
+					problems = append(problems, unreadable(err))
+				}
+			}
+			if looked += len(records); after == "" || looked >= lookedAt {
+				break
+			}
+			a = args{"after": after}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	return problems, nil
+}
+
+// unreadable returns the problem of an *adapter.RecordError.
+func unreadable(err error) adapter.SchemaProblem {
+	var r *adapter.RecordError
+	if !errors.As(err, &r) {
+		return adapter.SchemaProblem{Detail: err.Error(), Blocking: true}
+	}
+	return adapter.SchemaProblem{
+		Object: r.Place, Blocking: true,
+		Detail: fmt.Sprintf("cannot be read, since its field %s should be %s, not %s: correct or delete it", r.Field, r.Want, r.Got),
+	}
 }
 
 // lacks compares the collections with what they should be.

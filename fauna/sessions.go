@@ -2,13 +2,15 @@ package fauna
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/authstore/authstore/adapter"
 )
 
 func (s *store) CreateSession(ctx context.Context, session adapter.Session) (adapter.Session, error) {
 	stored := s.options.SessionKey(session.SessionToken)
-	return session, s.own(ctx, createSession, session.UserID, "Session", args{"session": encodeSession(session, stored)})
+	return session, s.own(ctx, createSession, session.UserID, "Session", adapter.FieldSessionToken, args{"session": encodeSession(session, stored)})
 }
 
 // live returns the arguments that find the live session with a token.
@@ -17,35 +19,76 @@ func (s *store) live(token string) args {
 }
 
 func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
-	r, err := s.query(ctx, getSessionAndUser, s.live(token))
+	a := s.live(token)
+	r, err := s.query(ctx, getSessionAndUser, a)
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
 	}
-	session, user := fields(r["session"]), fields(r["user"])
-	if session == nil || user == nil {
+	d, user := fields(r["session"]), fields(r["user"])
+	if d == nil || user == nil {
 		return adapter.Session{}, adapter.User{}, adapter.ErrNotFound
 	}
-	return known(session, token), decodeUser(user), nil
+	session, err := s.known(d, token, a["now"].(time.Time))
+	if err != nil {
+		return adapter.Session{}, adapter.User{}, err
+	}
+	return session, decodeUser(user), nil
 }
 
-// known decodes a session whose token the caller knows.
-func known(d doc, token string) adapter.Session {
-	session, _ := decodeSession(d)
+// known decodes a session whose token the caller knows, and that must be live.
+func (s *store) known(d doc, token string, now time.Time) (adapter.Session, error) {
+	session, err := decodeSession(d, s.names.Sessions)
+	if err != nil {
+		return adapter.Session{}, err
+	}
+	if !now.Before(session.Expires) {
+		return adapter.Session{}, adapter.ErrNotFound
+	}
 	session.ID, session.SessionToken = adapter.SessionID(token), token
-	return session
+	return session, nil
 }
 
 func (s *store) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
 	a := s.live(token)
-	a["changes"], a["ttl"] = encodeSessionUpdate(up, s.options.Now()), nil
+	now := a["now"].(time.Time)
+	a["changes"], a["ttl"], a["seen"] = encodeSessionUpdate(up, now), nil, nil
 	if up.Expires != nil {
 		a["ttl"] = up.Expires.Add(grace)
 	}
-	d, err := s.one(ctx, updateSession, a, "session")
+	d, err := s.settled(ctx, updateSession, a, "session", func(d doc) error {
+		_, err := s.known(d, token, now)
+		return err
+	})
 	if err != nil {
 		return adapter.Session{}, err
 	}
-	return known(d, token), nil
+	session, err := decodeSession(d, s.names.Sessions)
+	session.ID, session.SessionToken = adapter.SessionID(token), token
+	return session, err
+}
+
+// settled runs a query that changes a document if its expiry is a Time that has not
+// passed. Of one whose expiry is something else judge says whether it is live; the query
+// then changes it if nobody else has meanwhile.
+func (s *store) settled(ctx context.Context, fql string, a args, name string, judge func(doc) error) (doc, error) {
+	for {
+		r, err := s.query(ctx, fql, a)
+		if err != nil {
+			return nil, err
+		}
+		d := fields(r[name])
+		switch {
+		case d == nil:
+			return nil, adapter.ErrNotFound
+		case r["odd"] != true:
+			return d, nil
+		}
+		object, _ := r[name].(map[string]any)
+		a["seen"] = object["ts"]
+		if err := judge(d); err != nil {
+			return nil, err
+		}
+	}
 }
 
 func (s *store) DeleteSession(ctx context.Context, token string) error {
@@ -54,58 +97,49 @@ func (s *store) DeleteSession(ctx context.Context, token string) error {
 }
 
 func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
-	sessions, _, err := s.sessionsOf(ctx, userID)
-	return sessions, err
-}
-
-// sessionsOf returns a user's live sessions, and what is stored of their tokens.
-func (s *store) sessionsOf(ctx context.Context, userID string) (sessions []adapter.Session, stored []string, err error) {
 	if !isID(userID) {
-		return nil, nil, nil
+		return nil, nil
 	}
-	sessions, err = list(ctx, s, listSessions, args{"id": userID, "now": s.options.Now()}, func(d doc) adapter.Session {
-		session, token := decodeSession(d)
-		session.ID = s.sessionID(token)
-		stored = append(stored, token)
-		return session
+	now := s.options.Now()
+	return list(ctx, s, listSessions, args{"id": userID, "now": now}, func(d doc) (adapter.Session, bool) {
+		id := d.storedSessionID(s.options.PlainSessionTokens)
+		session, err := decodeSession(d, s.names.Sessions)
+		session.ID = id
+		return session, err == nil && now.Before(session.Expires)
 	})
-	return sessions, stored, err
-}
-
-// sessionID returns the ID of a session by what is stored of its token.
-func (s *store) sessionID(stored string) string {
-	if s.options.PlainSessionTokens {
-		return adapter.SessionID(stored)
-	}
-	return stored
 }
 
 func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
-	if !s.options.PlainSessionTokens {
-		return s.deleteOwn(ctx, userID, sessionID)
+	if !isID(userID) {
+		return nil
 	}
-	_, stored, err := s.sessionsOf(ctx, userID)
+	digest := sessionID
+	if s.options.PlainSessionTokens {
+		digest = "" // what is stored is no digest
+	}
+	a := args{"id": userID, "digest": digest, "plain": s.options.PlainSessionTokens}
+	documents, err := list(ctx, s, deleteOwnSession, a, func(d doc) (string, bool) {
+		return d.takeText(fieldID), d.storedSessionID(s.options.PlainSessionTokens) == sessionID
+	})
 	if err != nil {
 		return err
 	}
-	for _, token := range stored {
-		if s.sessionID(token) == sessionID {
-			return s.deleteOwn(ctx, userID, token)
-		}
-	}
-	return nil
-}
-
-// deleteOwn deletes a session by what is stored of its token, if it is the user's.
-func (s *store) deleteOwn(ctx context.Context, userID, stored string) error {
-	_, err := s.query(ctx, deleteOwnSession, args{"id": userID, "token": stored})
-	return err
+	return s.delete(ctx, s.names.Sessions, documents)
 }
 
 func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
+	if !isID(userID) {
+		return nil
+	}
 	stored := make([]string, len(keep))
 	for i, token := range keep {
 		stored[i] = s.options.SessionKey(token)
 	}
-	return s.sweep(ctx, deleteSessions, args{"id": userID, "keep": stored})
+	err := s.sweep(ctx, deleteSessions, args{"id": userID, "keep": stored})
+	if !contended(err) {
+		return err
+	}
+	return s.clear(ctx, s.names.Sessions, ownDocuments, args{"id": userID, "name": s.names.Sessions}, func(d doc) bool {
+		return !slices.Contains(stored, d.takeText(sessionToken))
+	})
 }

@@ -26,16 +26,23 @@ func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a ada
 	if err := checkNewID(u.ID); err != nil {
 		return adapter.User{}, adapter.Account{}, err
 	}
-	r, err := s.query(ctx, createUserWithAccount, args{"id": u.ID, "user": encodeUser(u), "account": encodeAccount(a)})
+	of := keyed(a.Key())
+	of["id"], of["user"], of["account"] = u.ID, encodeUser(u), encodeAccount(a)
+	r, err := s.query(ctx, createUserWithAccount, of)
 	return u, a, created(r, err)
 }
 
 // created returns why a user was not created.
 func created(r reply, err error) error {
-	if err == nil && r["left"] == true {
+	switch {
+	case err != nil:
+		return err
+	case r["left"] == true:
 		return adapter.Conflict(adapter.FieldUserID)
+	case r["taken"] == true:
+		return adapter.Conflict(adapter.FieldAccount)
 	}
-	return err
+	return nil
 }
 
 func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
@@ -86,5 +93,18 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 	if !isID(id) {
 		return nil
 	}
-	return s.sweep(ctx, deleteUser, args{"id": id})
+	err := s.sweep(ctx, deleteUser, args{"id": id})
+	if !contended(err) {
+		return err
+	}
+	// Whoever goes on signing in is refused as soon as there is no user.
+	if _, err := s.query(ctx, dropUser, args{"id": id}); err != nil {
+		return err
+	}
+	for _, name := range []string{s.names.Accounts, s.names.Authenticators, s.names.Sessions} {
+		if err := s.clear(ctx, name, ownDocuments, args{"id": id, "name": name}, func(doc) bool { return true }); err != nil {
+			return err
+		}
+	}
+	return nil
 }

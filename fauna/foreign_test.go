@@ -1,0 +1,530 @@
+package fauna_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/conformance"
+	"github.com/authstore/authstore/fauna"
+)
+
+// Tests of documents that other programs have written, with values that only Fauna has.
+// What is the same on every store is in the suite.
+
+// ada is the ID of a user that another program has made.
+const ada = "412345678901234567"
+
+// plainStage returns a stage with session tokens as they are.
+func plainStage(t *testing.T, name string) stage {
+	o := fauna.Options{Options: new(bed).options()}
+	o.PlainSessionTokens = true
+	return newStage(t, name, o)
+}
+
+// Values of Fauna's own types keep nobody from signing in, and stay as they are.
+func TestValuesOfFaunasOwnTypes(t *testing.T) {
+	s := plainStage(t, "own-types")
+	ctx := t.Context()
+	s.fql(`
+		let gone = Collection("User").create({ id: "400000000000000001" })
+		gone.delete()
+		let team = Collection("User").create({ id: "400000000000000002", name: Bytes("AQID"), email: Date("2099-01-02"), image: gone, emailVerified: Date("2099-01-02"), createdAt: gone })
+		Collection("User").create({
+			id: ${id}, name: Date("2099-01-02"), image: team, email: "ada@example.com", emailVerified: Date("2099-01-02"), createdAt: Bytes("AQID"), updatedAt: gone,
+			birthday: Date("2001-02-03"), team: team, gone: gone, key: Bytes("AQID"), teams: [team], nested: { team: team }, precise: Time("2099-01-02T03:04:05.678901234Z"), role: "admin" })
+		Collection("Account").create({ userId: ${id}, type: team, provider: "github", providerAccountId: "1", access_token: Bytes("AQID"), expires_at: Date("2100-01-01"), scope: gone, refresh_token: team, id_token: Date("2099-01-02") })
+		Collection("Session").create({ userId: ${id}, sessionToken: "token", expires: Date("2101-01-01"), createdAt: team })
+		null`, map[string]any{"id": ada})
+	day := time.Date(2099, 1, 2, 0, 0, 0, 0, time.UTC)
+	want := adapter.User{
+		ID: ada, Email: "ada@example.com", EmailVerified: day,
+		Attributes: adapter.Attributes{"birthday": time.Date(2001, 2, 3, 0, 0, 0, 0, time.UTC), "precise": day.Add(3*time.Hour + 4*time.Minute + 5678*time.Millisecond), "role": "admin"},
+	}
+	session, u, err := s.GetSessionAndUser(ctx, "token")
+	check(t, err)
+	same(t, "the user", u, want)
+	same(t, "the expiry", session.Expires, time.Date(2101, 1, 1, 0, 0, 0, 0, time.UTC))
+	u, err = s.GetUserByAccount(ctx, adapter.AccountKey{Provider: "github", ProviderAccountID: "1"})
+	check(t, err)
+	same(t, "the account's user", u, want)
+	accounts, err := s.ListAccounts(ctx, ada)
+	check(t, err)
+	same(t, "the accounts", accounts, []adapter.Account{{UserID: ada, Provider: "github", ProviderAccountID: "1", ExpiresAt: 4102444800}})
+	_, err = s.GetUser(ctx, "400000000000000002")
+	check(t, err)
+
+	_, err = s.UpdateUser(ctx, ada, adapter.UserUpdate{Attributes: u.Attributes})
+	check(t, err)
+	_, err = s.UpdateSession(ctx, "token", adapter.SessionUpdate{Attributes: adapter.Attributes{"ip": "192.0.2.1"}})
+	check(t, err)
+	same(t, "what an update leaves", s.fql(`
+		let u: Any = Collection("User").byId(${id})
+		let s: Any = Collection("Session").all().first()
+		[u.team == Collection("User").byId("400000000000000002"), u.teams[0].id.toString(), u.nested.team.id.toString(), u.key == Bytes("AQID"), u.name == Date("2099-01-02"), s.expires == Date("2101-01-01")]`,
+		map[string]any{"id": ada}), []any{true, "400000000000000002", "400000000000000002", true, true, true})
+}
+
+// A userId may be a reference to the user, as applications model it that use Fauna for
+// more than their sign-in.
+func TestReferencesToUsers(t *testing.T) {
+	s := plainStage(t, "references")
+	ctx := t.Context()
+	make := func(id string) {
+		s.fql(`
+			let u: Any = Collection("User").create({ id: ${id}, email: ${id} + "@example.com" })
+			Collection("Account").create({ userId: u, type: "oauth", provider: "github", providerAccountId: ${id} })
+			Collection("Session").create({ userId: u, sessionToken: "a" + ${id}, expires: Time("2101-01-01T00:00:00Z") })
+			Collection("Session").create({ userId: u, sessionToken: "b" + ${id}, expires: Time("2101-01-01T00:00:00Z") })
+			Collection("Authenticator").create({ userId: u, credentialID: ${id}, credentialPublicKey: "k", counter: 1 })
+			null`, map[string]any{"id": id})
+	}
+	make(ada)
+	other := "412345678901234568"
+	make(other)
+	key := adapter.AccountKey{Provider: "github", ProviderAccountID: ada}
+	u, err := s.GetUserByAccount(ctx, key)
+	check(t, err)
+	same(t, "the account's user", u.ID, ada)
+	account, err := s.GetAccount(ctx, key)
+	check(t, err)
+	same(t, "the account's owner", account.UserID, ada)
+	session, u, err := s.GetSessionAndUser(ctx, "a"+ada)
+	check(t, err)
+	same(t, "the session's owners", []string{session.UserID, u.ID}, []string{ada, ada})
+	session, err = s.UpdateSession(ctx, "a"+ada, adapter.SessionUpdate{Expires: new(conformance.Start.Add(time.Hour))})
+	check(t, err)
+	same(t, "the updated session's owner", session.UserID, ada)
+	passkey, err := s.UpdateAuthenticatorCounter(ctx, ada, 2)
+	check(t, err)
+	same(t, "the passkey's owner", passkey.UserID, ada)
+
+	counts := func(id string) []int {
+		accounts, err := s.ListAccounts(ctx, id)
+		check(t, err)
+		sessions, err := s.ListSessions(ctx, id)
+		check(t, err)
+		passkeys, err := s.ListAuthenticators(ctx, id)
+		check(t, err)
+		return []int{len(accounts), len(sessions), len(passkeys)}
+	}
+	same(t, "what is listed", counts(ada), []int{1, 2, 1})
+	check(t, s.DeleteSessionByID(ctx, other, adapter.SessionID("a"+ada)))
+	same(t, "what is listed after another user's try", counts(ada), []int{1, 2, 1})
+	check(t, s.DeleteSessionByID(ctx, ada, adapter.SessionID("a"+ada)))
+	same(t, "what is listed after one session has ended", counts(ada), []int{1, 1, 1})
+	check(t, s.DeleteSessions(ctx, ada))
+	same(t, "what is listed after a sign-out everywhere", counts(ada), []int{1, 0, 1})
+	check(t, s.DeleteUser(ctx, other))
+	same(t, "what is left of a deleted user", s.fql(`
+		[Collection("Account").all().count(), Collection("Session").all().count(), Collection("Authenticator").all().count()]`, nil), []any{int64(1), int64(0), int64(1)})
+	_, err = s.CreateUser(ctx, adapter.User{ID: other})
+	check(t, err)
+}
+
+// A reference to a document that is no user leads nowhere, and neither does text that is
+// no ID.
+func TestOwnersThatAreNone(t *testing.T) {
+	s := plainStage(t, "no-owners")
+	ctx := t.Context()
+	s.fql(`
+		let session: Any = Collection("Session").create({ sessionToken: "nobody", expires: Time("2101-01-01T00:00:00Z") })
+		Set.single(session).toArray().concat([null, true, 7, 1.5, "", "ada", "99999999999999999999", "-1", Time("2101-01-01T00:00:00Z"), {}, []]).forEach(owner => {
+			let n = Collection("Session").all().count().toString()
+			Collection("Session").create({ userId: owner, sessionToken: "t" + n, expires: Time("2101-01-01T00:00:00Z") })
+			Collection("Account").create({ userId: owner, type: "oauth", provider: "github", providerAccountId: "a" + n })
+		})
+		null`, nil)
+	for _, n := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"} {
+		_, _, err := s.GetSessionAndUser(ctx, "t"+n)
+		absent(t, "GetSessionAndUser "+n, err)
+		_, err = s.UpdateSession(ctx, "t"+n, adapter.SessionUpdate{})
+		absent(t, "UpdateSession "+n, err)
+		key := adapter.AccountKey{Provider: "github", ProviderAccountID: "a" + n}
+		_, err = s.GetUserByAccount(ctx, key)
+		absent(t, "GetUserByAccount "+n, err)
+		_, err = s.GetAccount(ctx, key)
+		check(t, err)
+		check(t, s.UnlinkAccount(ctx, key))
+		check(t, s.DeleteSession(ctx, "t"+n))
+	}
+	same(t, "what is left", s.fql(`Collection("Account").all().count() + Collection("Session").all().count()`, nil), int64(1))
+}
+
+// An account that a deletion by another program has left locks nobody out: it leads
+// nowhere, and makes room.
+func TestAbandonedAccountsMakeRoom(t *testing.T) {
+	s := plainStage(t, "abandoned")
+	ctx := t.Context()
+	s.fql(`
+		let gone: Any = Collection("User").create({ id: "400000000000000001" })
+		Collection("User").create({ id: ${id} })
+		let make = (id, owner) => Collection("Account").create({ userId: owner, type: "oauth", provider: "github", providerAccountId: id })
+		make("text", "400000000000000001")
+		make("reference", gone)
+		make("nobody", null)
+		make(1, "400000000000000001")
+		make("held", ${id})
+		make(2, ${id})
+		make("held by reference", Collection("User").byId(${id}))
+		make("unknown", "ada")
+		gone.delete()
+		null`, map[string]any{"id": ada})
+	account := func(id string) adapter.Account {
+		return adapter.Account{UserID: ada, Type: adapter.AccountOAuth, Provider: "github", ProviderAccountID: id}
+	}
+	for _, id := range []string{"text", "reference", "nobody", "1"} {
+		_, err := s.LinkAccount(ctx, account(id))
+		check(t, err)
+		u, err := s.GetUserByAccount(ctx, account(id).Key())
+		check(t, err)
+		same(t, "the owner of "+id, u.ID, ada)
+	}
+	for _, id := range []string{"held", "2", "held by reference", "unknown"} {
+		_, err := s.LinkAccount(ctx, account(id))
+		taken(t, "LinkAccount "+id, err, adapter.FieldAccount)
+		_, _, err = s.CreateUserWithAccount(ctx, adapter.User{}, typicalAccount(id))
+		taken(t, "CreateUserWithAccount "+id, err, adapter.FieldAccount)
+	}
+	same(t, "the documents", s.fql(`[Collection("Account").all().count(), Collection("User").all().count()]`, nil), []any{int64(8), int64(1)})
+	s.fql(`
+		Collection("Account").all().forEach(a => a.update({ userId: "400000000000000001" }))
+		null`, nil)
+	s.fql(`
+		Collection("Authenticator").create({ userId: "400000000000000001", credentialID: "c" })
+		null`, nil)
+	_, err := s.CreateAuthenticator(ctx, passkey(ada, "c"))
+	check(t, err)
+	_, err = s.CreateAuthenticator(ctx, passkey(ada, "c"))
+	taken(t, "CreateAuthenticator", err, adapter.FieldCredentialID)
+	_, _, err = s.CreateUserWithAccount(ctx, adapter.User{}, typicalAccount("2"))
+	check(t, err)
+	_, err = s.LinkAccount(ctx, account("2"))
+	taken(t, "LinkAccount of what was signed up with", err, adapter.FieldAccount)
+}
+
+func taken(t *testing.T, op string, err error, field string) {
+	t.Helper()
+	var conflict *adapter.ConflictError
+	if !errors.As(err, &conflict) || conflict.Field != field {
+		t.Errorf("%s: got %v, want %s taken", op, err, field)
+	}
+}
+
+// A token of another program may look like a digest. The list has its digest all the same.
+func TestSessionIDsAreNeverTokens(t *testing.T) {
+	for name, plain := range map[string]bool{"digests": false, "plain": true} {
+		t.Run(name, func(t *testing.T) {
+			o := fauna.Options{Options: new(bed).options()}
+			o.PlainSessionTokens = plain
+			s := newStage(t, "ids-"+name, o)
+			ctx := t.Context()
+			u, err := s.CreateUser(ctx, adapter.User{ID: ada})
+			check(t, err)
+			tokens := []string{"4ce6a1f5-6b3c-4a3e-9f4e-7d0b1f1c2a3b", strings.Repeat("t", 43), strings.Repeat("-", 43), strings.Repeat("t", 44)}
+			want := map[string]bool{}
+			for _, token := range tokens {
+				s.fql(`
+					Collection("Session").create({ userId: ${id}, sessionToken: ${token}, expires: Time("2101-01-01T00:00:00Z") })
+					null`, map[string]any{"id": ada, "token": token})
+				want[adapter.SessionID(token)] = true
+			}
+			s.fql(`
+				Collection("Session").create({ userId: ${id}, sessionToken: 42, expires: Time("2101-01-01T00:00:00Z"), createdAt: Time("2025-01-01T00:00:00Z"), ttl: Time("2101-01-01T00:00:00Z") })
+				null`, map[string]any{"id": ada})
+			want[adapter.SessionID("42")] = true
+			own, err := s.CreateSession(ctx, adapter.Session{UserID: u.ID, Expires: conformance.Start.Add(time.Hour)})
+			check(t, err)
+			want[own.ID] = true
+			ids := func() map[string]bool {
+				all, err := s.ListSessions(ctx, ada)
+				check(t, err)
+				ids := map[string]bool{}
+				for _, session := range all {
+					ids[session.ID] = true
+				}
+				return ids
+			}
+			same(t, "the IDs", ids(), want)
+			for id := range want {
+				check(t, s.DeleteSessionByID(ctx, "412345678901234568", id))
+			}
+			same(t, "the IDs after another user's try", ids(), want)
+			for _, token := range append(tokens, "42", own.SessionToken) {
+				check(t, s.DeleteSessionByID(ctx, ada, adapter.SessionID(token)))
+				delete(want, adapter.SessionID(token))
+				same(t, "the IDs without that of "+token, ids(), want)
+			}
+		})
+	}
+}
+
+// An expiry in another form counts, for sessions and for one-time tokens.
+func TestExpiriesInOtherForms(t *testing.T) {
+	s := plainStage(t, "expiries")
+	ctx := t.Context()
+	s.fql(`
+		Collection("User").create({ id: ${id} })
+		null`, map[string]any{"id": ada})
+	at := time.Date(2101, 1, 2, 3, 4, 5, 678e6, time.UTC)
+	for n, test := range []struct {
+		expires any
+		want    time.Time // zero: it has passed
+	}{
+		{"2101-01-02T03:04:05.678Z", at}, {at.UnixMilli(), at}, {float64(at.UnixMilli()) + 0.5, at}, {"2101-01-02", at.Truncate(24 * time.Hour)},
+		{"Sun, 02 Jan 2101 03:04:05 GMT", at.Truncate(time.Second)}, {"1999-01-01", time.Time{}}, {0, time.Time{}},
+	} {
+		token := fmt.Sprint("token", n)
+		s.put(ada, token, test.expires)
+		session, _, err := s.GetSessionAndUser(ctx, token)
+		updated, updateErr := s.UpdateSession(ctx, token, adapter.SessionUpdate{Attributes: adapter.Attributes{"ip": "192.0.2.1"}})
+		used, useErr := s.UseVerificationToken(ctx, "ada", adapter.HashVerificationToken(token, ""))
+		if test.want.IsZero() {
+			absent(t, "GetSessionAndUser", err)
+			absent(t, "UpdateSession", updateErr)
+			if !errors.Is(useErr, adapter.ErrExpired) {
+				t.Errorf("UseVerificationToken: got %v, want ErrExpired", useErr)
+			}
+		} else {
+			check(t, errors.Join(err, updateErr, useErr))
+			same(t, fmt.Sprint("the expiries of ", test.expires), []time.Time{session.Expires, updated.Expires, used.Expires}, []time.Time{test.want, test.want, test.want})
+		}
+		_, err = s.UseVerificationToken(ctx, "ada", adapter.HashVerificationToken(token, ""))
+		if !errors.Is(err, adapter.ErrNotFound) || errors.Is(err, adapter.ErrExpired) {
+			t.Errorf("UseVerificationToken again: got %v, want ErrNotFound", err)
+		}
+	}
+	all, err := s.ListSessions(ctx, ada)
+	check(t, err)
+	same(t, "how many sessions are listed", len(all), 5)
+	moved, err := s.UpdateSession(ctx, "token0", adapter.SessionUpdate{Expires: new(conformance.Start.Add(time.Hour))})
+	check(t, err)
+	same(t, "the new expiry", moved.Expires, conformance.Start.Add(time.Hour))
+	same(t, "what is stored", s.fql(`Collection("Session").bySessionToken("token0").first()!.expires`, nil), new(conformance.Start.Add(time.Hour)))
+}
+
+// put stores a session and a one-time token that are alike.
+func (s stage) put(userID, token string, expires any) {
+	s.t.Helper()
+	s.fql(`
+		Collection("Session").create({ userId: ${id}, sessionToken: ${token}, expires: ${expires} })
+		Collection("VerificationToken").create({ identifier: "ada", token: ${hash}, expires: ${expires} })
+		null`, map[string]any{"id": userID, "token": token, "hash": adapter.HashVerificationToken(token, ""), "expires": expires})
+}
+
+// An expiry that cannot be read is an error that says where to look, and holds up nothing
+// else.
+func TestExpiriesThatCannotBeRead(t *testing.T) {
+	s := plainStage(t, "unreadable")
+	ctx := t.Context()
+	s.fql(`
+		Collection("User").create({ id: ${id} })
+		null`, map[string]any{"id": ada})
+	unreadable := func(op string, err error, userID string) {
+		t.Helper()
+		var r *adapter.RecordError
+		if !errors.As(err, &r) {
+			t.Errorf("%s: got %v, want an *adapter.RecordError", op, err)
+			return
+		}
+		id := strings.TrimPrefix(strings.TrimPrefix(r.Place, "Session "), "VerificationToken ")
+		if _, bad := strconv.ParseUint(id, 10, 63); bad != nil || r.UserID != userID || r.Field != "expires" || strings.Contains(err.Error(), "token") {
+			t.Errorf("%s: got %+v, want collection, document and user", op, *r)
+		}
+	}
+	values := []any{nil, "soon", "", true, map[string]any{}, []any{"2101-01-01"}, math.NaN(), 1e300, []byte{1}}
+	for n, expires := range values {
+		s.put(ada, fmt.Sprint("token", n), expires)
+	}
+	good, err := s.CreateSession(ctx, adapter.Session{UserID: ada, Expires: conformance.Start.Add(time.Hour)})
+	check(t, err)
+	for n := range values {
+		token := fmt.Sprint("token", n)
+		_, _, err := s.GetSessionAndUser(ctx, token)
+		unreadable("GetSessionAndUser", err, ada)
+		_, err = s.UpdateSession(ctx, token, adapter.SessionUpdate{Expires: new(conformance.Start.Add(time.Hour))})
+		unreadable("UpdateSession", err, ada)
+		_, err = s.UseVerificationToken(ctx, "ada", adapter.HashVerificationToken(token, ""))
+		unreadable("UseVerificationToken", err, "")
+	}
+	all, err := s.ListSessions(ctx, ada)
+	check(t, err)
+	if len(all) != 1 || all[0].ID != good.ID {
+		t.Errorf("got %+v, want the one session that can be read", all)
+	}
+	schema, _ := adapter.As[adapter.Schema](s.Adapter)
+	problems, err := schema.CheckSchema(ctx)
+	check(t, err)
+	same(t, "how many problems CheckSchema finds", len(problems), 2*len(values))
+	for _, p := range problems {
+		if !p.Blocking || !strings.Contains(p.Detail, "expires") || strings.Contains(p.Object+p.Detail, "token") {
+			t.Errorf("got %+v, want the field, and no token", p)
+		}
+	}
+	check(t, schema.ApplySchema(ctx))
+	check(t, s.DeleteSession(ctx, "token0"))
+	check(t, s.DeleteSessionByID(ctx, ada, adapter.SessionID("token1")))
+	same(t, "the sessions that are left", s.fql(`Collection("Session").all().count()`, nil), int64(len(values)-1))
+	check(t, s.DeleteSessions(ctx, ada))
+	check(t, s.DeleteVerificationTokens(ctx, "ada"))
+	same(t, "what is left", s.fql(`Collection("Session").all().count() + Collection("VerificationToken").all().count()`, nil), int64(0))
+}
+
+// meddler is a transport after whose first request somebody else does something.
+type meddler struct {
+	http.RoundTripper
+	do func()
+}
+
+func (m *meddler) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := whole(m.RoundTripper.RoundTrip(req))
+	if do := m.do; do != nil {
+		m.do = nil
+		do()
+	}
+	return resp, err
+}
+
+// The second query of a change of what has its expiry in another form minds what others
+// have done since the first: R13, R15.
+func TestOthersBetweenTwoQueries(t *testing.T) {
+	b := newBed(t)
+	wire, done, err := b.wire("between")
+	check(t, err)
+	t.Cleanup(func() { check(t, done()) })
+	o := b.options()
+	o.PlainSessionTokens = true
+	between := &meddler{RoundTripper: wire}
+	slow := fauna.New(b.client(between), fauna.Options{Options: o})
+	s := stage{fauna.New(b.client(wire), fauna.Options{Options: o}), b.client(wire), t}
+	ctx := t.Context()
+	s.fql(`
+		Collection("User").create({ id: ${id} })
+		null`, map[string]any{"id": ada})
+	const expires = "2101-01-02T03:04:05.678Z"
+	attributes := adapter.SessionUpdate{Attributes: adapter.Attributes{"a": "b"}}
+	for name, test := range map[string]struct {
+		meanwhile func(token string)
+		session   error // nil: the update is done
+		link      error
+	}{
+		"deleted": {func(token string) {
+			check(t, s.DeleteSession(ctx, token))
+			check(t, s.DeleteVerificationTokens(ctx, "ada"))
+		}, adapter.ErrNotFound, adapter.ErrNotFound},
+		"ended": {func(token string) {
+			s.fql(`
+				Collection("Session").bySessionToken(${token}).first()!.update({ expires: "1999-01-01" })
+				Collection("VerificationToken").byIdentifier("ada").first()!.update({ expires: "1999-01-01" })
+				null`, map[string]any{"token": token})
+		}, adapter.ErrNotFound, adapter.ErrExpired},
+		"spoilt": {func(token string) {
+			s.fql(`
+				Collection("Session").bySessionToken(${token}).first()!.update({ expires: "soon" })
+				Collection("VerificationToken").byIdentifier("ada").first()!.update({ expires: "soon" })
+				null`, map[string]any{"token": token})
+		}, adapter.ErrUnreadable, adapter.ErrUnreadable},
+		"changed": {func(token string) {
+			s.fql(`
+				Collection("Session").bySessionToken(${token}).first()!.update({ agent: "x" })
+				Collection("VerificationToken").byIdentifier("ada").first()!.update({ agent: "x" })
+				null`, map[string]any{"token": token})
+		}, nil, nil},
+		"used": {func(token string) {
+			_, err := s.UseVerificationToken(ctx, "ada", adapter.HashVerificationToken(token, ""))
+			check(t, err)
+		}, nil, adapter.ErrNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.put(ada, name+"-session", expires)
+			between.do = func() { test.meanwhile(name + "-session") }
+			session, err := slow.UpdateSession(ctx, name+"-session", attributes)
+			if !errors.Is(err, test.session) || err == nil && session.Attributes["a"] != "b" {
+				t.Errorf("UpdateSession: got %+v, %v, want %v", session, err, test.session)
+			}
+			if name == "changed" && session.Attributes["agent"] != "x" {
+				t.Errorf("the other change is lost: %+v", session)
+			}
+			check(t, s.DeleteVerificationTokens(ctx, "ada"))
+			s.put(ada, name+"-link", expires)
+			between.do = func() { test.meanwhile(name + "-link") }
+			if _, err := slow.UseVerificationToken(ctx, "ada", adapter.HashVerificationToken(name+"-link", "")); !errors.Is(err, test.link) {
+				t.Errorf("UseVerificationToken: got %v, want %v", err, test.link)
+			}
+			check(t, s.DeleteVerificationTokens(ctx, "ada"))
+		})
+	}
+}
+
+// Names that JavaScript takes for an object's prototype are stored as others, at every
+// depth, and what is read can be written back.
+func TestNamesOfPrototypes(t *testing.T) {
+	s := newStage(t, "prototypes", fauna.Options{})
+	ctx := t.Context()
+	attributes := adapter.Attributes{
+		"__proto__": map[string]any{"admin": true, "__proto__": nil}, "constructor": "x", "toString": int64(1), "nested": map[string]any{"__proto__": map[string]any{"__proto__": []any{map[string]any{"__proto__": "deep"}}}},
+	}
+	u, err := s.CreateUser(ctx, adapter.User{Attributes: attributes})
+	check(t, err)
+	got, err := s.GetUser(ctx, u.ID)
+	check(t, err)
+	same(t, "the attributes", got.Attributes, attributes)
+	got, err = s.UpdateUser(ctx, u.ID, adapter.UserUpdate{Attributes: adapter.Attributes{"__proto__": "y"}, RemoveAttributes: []string{"nested"}})
+	check(t, err)
+	same(t, "the attributes after an update", got.Attributes, adapter.Attributes{"__proto__": "y", "constructor": "x", "toString": int64(1)})
+	stored := s.fql(`Object.keys(Collection("User").all().first()!.data)`, nil)
+	if slices.Contains(stored.([]any), any("__proto__")) || !slices.Contains(stored.([]any), any("authstore__proto__")) {
+		t.Errorf("the stored names are %v", stored)
+	}
+	s.fql(`
+		let u: Any = Collection("User").all().first()
+		u.update({ __proto__: { admin: true } })
+		null`, nil)
+	got, err = s.GetUser(ctx, u.ID)
+	check(t, err)
+	same(t, "the attributes beside another program's", got.Attributes, adapter.Attributes{"__proto__": "y", "constructor": "x", "toString": int64(1)})
+	_, err = s.UpdateUser(ctx, u.ID, adapter.UserUpdate{Attributes: got.Attributes})
+	check(t, err)
+}
+
+// Whatever a read returns an update takes, and what it cannot take stays in the store.
+func TestAttributesCanBeWrittenBack(t *testing.T) {
+	s := plainStage(t, "written-back")
+	ctx := t.Context()
+	s.fql(`
+		let odd = {
+			type: "x", userId: "x", expires: "x", pk: "x", _id: "x", "a.b": 1, "$$ref": 1, "@at": 1, "": 1, nested: { "a.b": 1 }, list: [{ "$$ref": 1 }],
+			nan: Math.NaN, huge: 1e300, long: "x", fine: { a: [1, "x", null] }, authstoreX: 1, sessionToken: "x", provider: "x", emailVerified: null }
+		Collection("User").create(Object.assign({ id: ${id} }, odd))
+		Collection("Account").create(Object.assign(Object.assign({}, odd), { userId: ${id}, type: "oauth", provider: "github", providerAccountId: "1" }))
+		Collection("Session").create(Object.assign(Object.assign({}, odd), { userId: ${id}, sessionToken: "token", expires: Time("2101-01-01T00:00:00Z") }))
+		null`, map[string]any{"id": ada})
+	u, err := s.GetUser(ctx, ada)
+	check(t, err)
+	_, err = s.UpdateUser(ctx, ada, adapter.UserUpdate{Attributes: u.Attributes})
+	check(t, err)
+	key := adapter.AccountKey{Provider: "github", ProviderAccountID: "1"}
+	account, err := s.GetAccount(ctx, key)
+	check(t, err)
+	_, err = s.UpdateAccount(ctx, key, adapter.AccountUpdate{Attributes: account.Attributes})
+	check(t, err)
+	session, _, err := s.GetSessionAndUser(ctx, "token")
+	check(t, err)
+	_, err = s.UpdateSession(ctx, "token", adapter.SessionUpdate{Attributes: session.Attributes})
+	check(t, err)
+	for name, a := range map[string]adapter.Attributes{"user": u.Attributes, "account": account.Attributes, "session": session.Attributes} {
+		if a["fine"] == nil || a["long"] != "x" {
+			t.Errorf("%s: got %v, want what can be an attribute", name, a)
+		}
+	}
+	same(t, "what stays", s.fql(`
+		["User", "Account", "Session"].map(name => { let d: Any = Collection(name).all().first(); [d["a.b"], d["@at"], d.nested["a.b"], d.huge, d.pk] })`, nil),
+		[]any{[]any{int64(1), int64(1), int64(1), 1e300, "x"}, []any{int64(1), int64(1), int64(1), 1e300, "x"}, []any{int64(1), int64(1), int64(1), 1e300, "x"}})
+}
