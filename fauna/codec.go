@@ -109,7 +109,8 @@ func (d doc) attributes(set adapter.Attributes, removed []string) {
 	}
 }
 
-// renamed returns a value in whose objects the names are changed.
+// renamed returns a value in whose objects the names are changed. Of two that become the
+// same the one that was changed stays: the other one is another program's.
 func renamed(v any, name func(string) string) any {
 	switch v := v.(type) {
 	case []any:
@@ -121,7 +122,10 @@ func renamed(v any, name func(string) string) any {
 	case map[string]any:
 		object := make(map[string]any, len(v))
 		for n := range v {
-			object[name(n)] = renamed(v[n], name)
+			to := name(n)
+			if _, there := object[to]; !there || to != n {
+				object[to] = renamed(v[n], name)
+			}
 		}
 		return object
 	}

@@ -74,7 +74,6 @@ func TestErrorsSayTheCause(t *testing.T) {
 			_, _ = io.WriteString(w, body)
 		}).URL
 	}
-	nameless(t, func(answer []byte) []byte { return answer })
 	for name, test := range map[string]struct {
 		url   string
 		kind  error
@@ -83,7 +82,6 @@ func TestErrorsSayTheCause(t *testing.T) {
 		"TLS, where the server has none":    {"fauna://" + plain.Listener.Addr().String(), adapter.ErrSetup, "does not speak TLS"},
 		"no TLS, where the server wants it": {"fauna+http://" + withTLS.Listener.Addr().String(), adapter.ErrSetup, "wants TLS"},
 		"an unknown authority":              {"fauna://" + withTLS.Listener.Addr().String(), adapter.ErrSetup, "authority is unknown"},
-		"no such name":                      {"fauna+http://no-such-host.example.com", adapter.ErrSetup, "no such host name"},
 		"nothing listens":                   {"fauna+http://127.0.0.1:1", adapter.ErrUnavailable, "nothing listens"},
 		"a web site":                        {page(200, "text/html", "<html>"), adapter.ErrSetup, "no Fauna server"},
 		"another path":                      {page(404, "text/html", "<html>"), adapter.ErrSetup, "no Fauna server"},
@@ -101,17 +99,25 @@ func TestErrorsSayTheCause(t *testing.T) {
 		"a server that hangs up":            {"fauna+http://" + greeter(t, ""), adapter.ErrUnavailable, "try again"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := open(t, test.url)
-			pinger, _ := adapter.As[adapter.Pinger](a)
-			_, err := a.GetUserByEmail(t.Context(), "ada@example.com")
-			for op, err := range map[string]error{"GetUserByEmail": err, "Ping": pinger.Ping(t.Context())} {
-				if !errors.Is(err, test.kind) || errors.Is(err, adapter.ErrSetup) == errors.Is(err, adapter.ErrUnavailable) {
-					t.Errorf("%s: got %v, want %v", op, err, test.kind)
-				} else if !strings.Contains(err.Error(), test.words) || strings.Contains(err.Error(), "hunter2") {
-					t.Errorf("%s: got %v, want %q, and no secret", op, err, test.words)
-				}
-			}
+			says(t, open(t, test.url), test.kind, test.words)
 		})
+	}
+	t.Run("no such name", func(t *testing.T) {
+		says(t, lookingUp(t, func(answer []byte) []byte { return answer }), adapter.ErrSetup, "no such host name")
+	})
+}
+
+// says fails the test unless a read and Ping fail with a kind, in these words.
+func says(t *testing.T, a adapter.Adapter, kind error, words string) {
+	t.Helper()
+	pinger, _ := adapter.As[adapter.Pinger](a)
+	_, err := a.GetUserByEmail(t.Context(), "ada@example.com")
+	for op, err := range map[string]error{"GetUserByEmail": err, "Ping": pinger.Ping(t.Context())} {
+		if !errors.Is(err, kind) || errors.Is(err, adapter.ErrSetup) == errors.Is(err, adapter.ErrUnavailable) {
+			t.Errorf("%s: got %v, want %v", op, err, kind)
+		} else if !strings.Contains(err.Error(), words) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: got %v, want %q, and no secret", op, err, words)
+		}
 	}
 }
 
@@ -136,21 +142,19 @@ func greeter(t *testing.T, greeting string) string {
 	return l.Addr().String()
 }
 
-// nameless has every name looked up at a server that knows none. What it would answer
-// goes through a function, which may return nil to be silent.
-func nameless(t *testing.T, answers func([]byte) []byte) {
+// lookingUp returns a store whose server is looked up where no name is known. What would
+// be answered there goes through a function, which may return nil to be silent.
+func lookingUp(t *testing.T, answers func([]byte) []byte) adapter.Adapter {
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := net.DefaultResolver
-	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	t.Cleanup(func() { _ = server.Close() })
+	dialer := &net.Dialer{Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "udp", server.LocalAddr().String())
-	}}
-	t.Cleanup(func() {
-		net.DefaultResolver = before
-		_ = server.Close()
-	})
+	}}}
+	c := newConnections()
+	c.pool.DialContext, c.single.DialContext = dialer.DialContext, dialer.DialContext
 	go func() {
 		for {
 			packet := make([]byte, 512)
@@ -164,12 +168,12 @@ func nameless(t *testing.T, answers func([]byte) []byte) {
 			}
 		}
 	}()
+	return New(newClient("http://fauna.example.com", "hunter2", 0, c), Options{})
 }
 
 // The deadline of a call is kept while nobody says where the server is.
 func TestDeadlineWhileDNSIsSilent(t *testing.T) {
-	nameless(t, func([]byte) []byte { return nil })
-	a := open(t, "fauna+http://silent.example.com")
+	a := lookingUp(t, func([]byte) []byte { return nil })
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	start := time.Now()

@@ -24,8 +24,8 @@ const ada = "412345678901234567"
 
 // plainStage returns a stage with session tokens as they are.
 func plainStage(t *testing.T, name string) stage {
-	o := fauna.Options{}
-	o.PlainSessionTokens, o.Clock = true, func() time.Time { return conformance.Start }
+	o := fauna.Options{Options: new(bed).options()}
+	o.PlainSessionTokens = true
 	return newStage(t, name, o)
 }
 
@@ -222,8 +222,8 @@ func taken(t *testing.T, op string, err error, field string) {
 func TestSessionIDsAreNeverTokens(t *testing.T) {
 	for name, plain := range map[string]bool{"digests": false, "plain": true} {
 		t.Run(name, func(t *testing.T) {
-			o := fauna.Options{}
-			o.PlainSessionTokens, o.Clock = plain, func() time.Time { return conformance.Start }
+			o := fauna.Options{Options: new(bed).options()}
+			o.PlainSessionTokens = plain
 			s := newStage(t, "ids-"+name, o)
 			ctx := t.Context()
 			u, err := s.CreateUser(ctx, adapter.User{ID: ada})
@@ -489,6 +489,7 @@ func TestNamesOfPrototypes(t *testing.T) {
 		null`, nil)
 	got, err = s.GetUser(ctx, u.ID)
 	check(t, err)
+	same(t, "the attributes beside another program's", got.Attributes, adapter.Attributes{"__proto__": "y", "constructor": "x", "toString": int64(1)})
 	_, err = s.UpdateUser(ctx, u.ID, adapter.UserUpdate{Attributes: got.Attributes})
 	check(t, err)
 }

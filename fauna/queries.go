@@ -14,6 +14,9 @@ package fauna
 // reference to it, and an account by its ID as a number. Which text is a time is not for
 // FQL to say: a document whose expiry is no Time is answered as it is, and if that turns
 // out to be live, a second query changes it, unless it has changed meanwhile (ts).
+//
+// Sets are filtered before they are put together: the server finds nothing in a set that
+// was put together, and then filtered, if a page of it ends where one of its parts does.
 const (
 	// theOwner leads from what is owned to its user.
 	theOwner = `
@@ -186,19 +189,21 @@ const (
 		let user: Any = Collection(${users}).byId(${id})
 		let own = Collection(${sessions}).bySessionToken(${digest}).where(s => s.userId == ${id} || s.userId isa Collection(${users}) && s.userId.id == ${id}).toArray()
 		own.forEach(d => d.delete())
-		let others: Any = Collection(${sessions}).byUserId(${id}).concat(Collection(${sessions}).byUserId(user))
-		{ page: if (own.length > 0) null else others.where(s => ${plain} || s.ttl == null || s.createdAt == null || !(s.sessionToken isa String) || s.sessionToken.matches("^[A-Za-z0-9_-]{43}$$").length == 0).pageSize(${n}) { id, ttl, data } }`
+		let other: Any = (s) => ${plain} || s.ttl == null || s.createdAt == null || !(s.sessionToken isa String) || s.sessionToken.matches("^[A-Za-z0-9_-]{43}$$").length == 0
+		let others: Any = Collection(${sessions}).byUserId(${id}).where(other).concat(Collection(${sessions}).byUserId(user).where(other))
+		{ page: if (own.length > 0) null else others.pageSize(${n}) { id, ttl, data } }`
 
 	listSessions = `
 		let user: Any = Collection(${users}).byId(${id})
-		let own: Any = Collection(${sessions}).byUserId(${id}).concat(Collection(${sessions}).byUserId(user))
-		{ page: if (user.exists()) own.where(s => !(s.expires isa Time) || s.expires > ${now}).pageSize(${n}) { id, ttl, data } else null }`
+		let live: Any = (s) => !(s.expires isa Time) || s.expires > ${now}
+		let own: Any = Collection(${sessions}).byUserId(${id}).where(live).concat(Collection(${sessions}).byUserId(user).where(live))
+		{ page: if (user.exists()) own.pageSize(${n}) { id, ttl, data } else null }`
 
 	deleteSessions = `
 		let keep = ${keep}
 		let user: Any = Collection(${users}).byId(${id})
-		let own: Any = Collection(${sessions}).byUserId(${id}).concat(Collection(${sessions}).byUserId(user))
-		let sessions = own.where(s => !keep.includes(s.sessionToken)).take(${n}).toArray()
+		let ends: Any = (s) => !keep.includes(s.sessionToken)
+		let sessions = Collection(${sessions}).byUserId(${id}).where(ends).concat(Collection(${sessions}).byUserId(user).where(ends)).take(${n}).toArray()
 		sessions.forEach(d => d.delete())
 		{ more: sessions.length == ${n} }`
 

@@ -123,11 +123,9 @@ func called(f ast.Expr) string {
 func TestRecordings(t *testing.T) {
 	texts := map[string]bool{}
 	variable := regexp.MustCompile(`\$\{\w+\}`)
-	for _, q := range fauna.Queries {
-		texts[strings.Join(variable.Split(q, -1), "\x00")] = true
-	}
-	for _, q := range []string{dumpQuery, foreignPut, foreignHas} {
-		texts[strings.Join(variable.Split(q, -1), "\x00")] = true
+	for _, q := range slices.Concat(slices.Collect(maps.Values(fauna.Queries)), []string{dumpQuery, foreignPut, foreignHas}) {
+		text := strings.Join(variable.Split(q, -1), "\x00")
+		texts[strings.ReplaceAll(text, "$$", "$")] = true // as the driver takes it
 	}
 	secret := regexp.MustCompile(`"fnA[\w-]{37}"`)       // of the server's keys
 	ofTheSuite := regexp.MustCompile(`^[A-Z]{3}-\d{3}$`) // other tests have queries of their own
@@ -180,7 +178,11 @@ func literals(t *testing.T, body []byte) string {
 		if part[0] == '"' {
 			var text string
 			check(t, json.Unmarshal(part, &text))
-			parts, literal = append(parts, text), false
+			if literal {
+				parts = append(parts, "")
+			}
+			parts[len(parts)-1] += text // the driver splits text at a "$"
+			literal = false
 			continue
 		}
 		if literal {
