@@ -163,6 +163,9 @@ var userCases = []record{
 		s.ok(err)
 		s.call("updateUser", object{"id": u.ID, "name": "Countess"})
 		u.Name = "Countess"
+		if s.store.js == "unstorage" { // it parses JSON by destr, which drops a constructor that has a prototype
+			delete(u.Attributes, "constructor")
+		}
 		check()
 	}},
 	{goToJS, "a change of address is seen", nil, func(s *scene) {

@@ -188,7 +188,9 @@ func (s *scene) updates(ctx context.Context) steps {
 // removals are the calls that remove every record.
 func (s *scene) removals(ctx context.Context) steps {
 	return steps{
-		{"UseVerificationToken", func() error { return failed(s.UseVerificationToken(ctx, "ada@example.com", adapter.HashVerificationToken("link", ""))) }},
+		{"UseVerificationToken", func() error {
+			return failed(s.UseVerificationToken(ctx, "ada@example.com", adapter.HashVerificationToken("link", "")))
+		}},
 		{"UnlinkAccount", func() error { return s.UnlinkAccount(ctx, theirKey) }},
 		{"DeleteAuthenticator", func() error { return s.DeleteAuthenticator(ctx, "c") }},
 		{"DeleteSession", func() error { return s.DeleteSession(ctx, "token") }},
@@ -270,7 +272,9 @@ func TestUnreadableRecords(t *testing.T) {
 			{"DeleteUser", func() error { return s.DeleteUser(ctx, s.id) }},
 		}},
 		{"verification_tokens", "expires", "", steps{
-			{"UseVerificationToken", func() error { return failed(s.UseVerificationToken(ctx, "ada@example.com", adapter.HashVerificationToken("link", ""))) }},
+			{"UseVerificationToken", func() error {
+				return failed(s.UseVerificationToken(ctx, "ada@example.com", adapter.HashVerificationToken("link", "")))
+			}},
 		}, steps{
 			{"DeleteVerificationTokens", func() error { return s.DeleteVerificationTokens(ctx, "ada@example.com") }},
 		}},
