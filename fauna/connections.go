@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/fauna/fauna-go/v3"
 )
 
 // connections are those of a client: a pool, and for a query that is tried once more one
@@ -60,7 +62,19 @@ type afreshKey struct{}
 // afresh returns a context whose requests take a connection of their own.
 func afresh(ctx context.Context) context.Context { return context.WithValue(ctx, afreshKey{}, true) }
 
+type snapshotKey struct{}
+
+// atSnapshot returns a context for reads that are not linearized, whatever the client says:
+// the driver has no such option for one query.
+func atSnapshot(ctx context.Context) context.Context {
+	return context.WithValue(ctx, snapshotKey{}, true)
+}
+
 func (c *connections) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Context().Value(snapshotKey{}) != nil {
+		req = req.Clone(req.Context())
+		req.Header.Del(fauna.HeaderLinearized)
+	}
 	transport := c.pool
 	if req.Context().Value(afreshKey{}) != nil {
 		c.close()

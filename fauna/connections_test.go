@@ -356,6 +356,31 @@ func TestLeftCallsKeepConnections(t *testing.T) {
 	}
 }
 
+// A read that writers get in the way of all the time becomes one of a snapshot, which is
+// not older than the call.
+func TestReadsAmongWriters(t *testing.T) {
+	var asked []string
+	a := open(t, "fauna+"+newServer(t, func(w http.ResponseWriter, req *http.Request) {
+		body, _ := io.ReadAll(req.Body)
+		linearized := req.Header.Get("X-Linearized")
+		w.Header().Set("Content-Type", "application/json;charset=utf-8")
+		switch {
+		case strings.Contains(string(body), "byEmail") && linearized != "":
+			w.WriteHeader(http.StatusConflict)
+			_, _ = io.WriteString(w, `{"error": {"code": "contended_transaction", "message": ""}}`)
+			return
+		case linearized != "":
+			asked = append(asked, "ping")
+		default:
+			asked = append(asked, "snapshot since "+req.Header.Get("X-Last-Txn-Ts"))
+		}
+		_, _ = io.WriteString(w, `{"data": {"user": null, "done": true}, "stats": {}, "txn_ts": 1795752731409000}`)
+	}).URL)
+	if err := lookUp(t.Context(), a); err != nil || len(asked) != 2 || asked[0] != "ping" || asked[1] != "snapshot since 1795752731409000" {
+		t.Errorf("got %v after %q, want a ping and a snapshot since", err, asked)
+	}
+}
+
 // One time that the driver cannot read, such as the last that JavaScript has, does not make
 // the rest of an answer illegible.
 func TestTimesThatTheDriverCannotRead(t *testing.T) {

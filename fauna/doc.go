@@ -78,7 +78,8 @@
 // Of a transaction that others got in the way of (409) the server says that it was not
 // applied; it is repeated with random pauses within the context, for at most 30 seconds.
 // A deletion that others get in the way of all the time, by signing in over and over, lists
-// what there is and deletes that by its documents, after 300 ms.
+// what there is and deletes that by its documents, after 300 ms; and a read then sees the
+// store as it was at some moment since the call (X-Linearized is left out).
 // Nothing else is repeated here but deletes that were too large or too slow, in smaller
 // parts, by the driver what was throttled (429), and a query that changes nothing and has
 // no answer after a second, once, over a connection of its own.
@@ -89,7 +90,8 @@
 // may be a little behind what another process wrote. With the server's own repetitions a
 // 409 may hide a time-out, and a create that was applied after all be a conflict with
 // itself. With an HTTPClient of the application's a query that is tried once more may
-// meet another connection that has died; what is no Fauna server is adapter.ErrUnavailable;
+// meet another connection that has died; a read beside those who write without end may be
+// adapter.ErrUnavailable; what is no Fauna server is adapter.ErrUnavailable;
 // and a document that has a time beyond the year 9999 cannot be read. If the client has no
 // transport, that is http.DefaultTransport, whatever the program has put there. One opened
 // by URL never uses that.

@@ -1,5 +1,10 @@
 package fauna
 
+import "net/http"
+
+// NewConnections are those of ClientOptions.
+func NewConnections() http.RoundTripper { return newConnections() }
+
 // Reads are those that may be sent twice.
 var Reads = reads
 

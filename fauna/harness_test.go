@@ -57,7 +57,7 @@ func newBed(t testing.TB) *bed {
 // liveBed returns a bed on a server, or ends the test as engine.Fauna does.
 func liveBed(t testing.TB) *bed {
 	t.Helper()
-	b := &bed{url: engine.Fauna(t).URL, secret: "secret", transport: transport()}
+	b := &bed{url: engine.Fauna(t).URL, secret: "secret", transport: fauna.NewConnections()}
 	name := databaseName()
 	b.run(t, `Database.create({ name: ${name} }).name`, map[string]any{"name": name})
 	root := *b

@@ -54,14 +54,27 @@ func (s *store) repeat(ctx context.Context, patience time.Duration, fql string, 
 	if reads[fql] {
 		request = s.read
 	}
-	pause, end := firstPause, time.Now().Add(patience)
+	pause, start := firstPause, time.Now()
 	for {
 		answer, err := request(ctx, q)
-		if !contended(err) || time.Now().After(end) || sleep(ctx, rand.N(pause)) != nil {
+		if !contended(err) || time.Since(start) > patience || sleep(ctx, rand.N(pause)) != nil {
 			return answer, failure(err)
+		}
+		if reads[fql] && time.Since(start) > hurry {
+			ctx = s.unhindered(ctx)
 		}
 		pause = min(2*pause, lastPause)
 	}
+}
+
+// unhindered returns a context for a read that no writer gets in the way of: it sees the
+// store as it was at some moment after this call, instead of when it is answered. That
+// moment is after what the ping has seen, whose time the driver hands on.
+func (s *store) unhindered(ctx context.Context) context.Context {
+	if q, err := fauna.FQL(ping, nil); err == nil {
+		_, _ = s.read(ctx, q)
+	}
+	return atSnapshot(ctx)
 }
 
 // read sends a query that changes nothing, once more over a connection of its own if it
