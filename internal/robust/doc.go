@@ -1,6 +1,6 @@
 // Package robust looks for histories that break the contract. Client processes, each with
 // an adapter of its own, call the operations of the contract on few keys while something
-// breaks: servers are killed, stopped or replaced, replies are lost or late. What they
+// breaks: servers are stopped or replaced, replies are lost or late. What they
 // called, and what they were answered, is a history. It is legal if the calls can be put
 // in an order, in which each one lies between its beginning and its end, such that a model
 // of docs/contract.md gives the same answers (linearizability, Herlihy and Wing 1990).
