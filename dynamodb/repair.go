@@ -263,11 +263,7 @@ func (s *store) guard(ctx context.Context, at key) error {
 	}
 	claimed := s.claimAgain(at, newStamp(), of.field)
 	return unlessChanged(s.transact(ctx, func() ([]step, error) {
-		steps := append(claimed.steps(s), s.look(at, isThere, s.pkNames, nil))
-		if owner := claimed.owner(); owner != "" && owner != inPartitionOf(at) && claimed.left == (key{}) {
-			steps = append(steps, s.absent(key{userPartition(owner), at.sort}))
-		}
-		return steps, nil
+		return append(claimed.steps(s), s.look(at, isThere, s.pkNames, nil)), nil
 	}))
 }
 
