@@ -2,7 +2,6 @@ package dynamodb_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -94,29 +93,6 @@ func (p *pair) deletes(ctx context.Context, keys ...map[string]types.AttributeVa
 	return err
 }
 
-// updates changes one field of an account and of its guard, if both are as they were
-// read, which it tries until they are.
-func (p *pair) updates(ctx context.Context, name string, value any, guard, record map[string]types.AttributeValue) error {
-	for {
-		out, err := p.client.GetItem(ctx, &awsdynamodb.GetItemInput{TableName: &p.table, Key: guard, ConsistentRead: aws.Bool(true)})
-		if err != nil {
-			return err
-		}
-		values := item{":v": value, ":new": p.Name()}.attributes()
-		values[":old"] = out.Item["authstoreStamp"]
-		in := &awsdynamodb.TransactWriteItemsInput{}
-		for _, k := range []map[string]types.AttributeValue{guard, record} {
-			in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Update: &types.Update{
-				TableName: &p.table, Key: k, UpdateExpression: aws.String("SET #n=:v,authstoreStamp=:new"), ConditionExpression: aws.String("authstoreStamp=:old"),
-				ExpressionAttributeNames: map[string]string{"#n": name}, ExpressionAttributeValues: values,
-			}})
-		}
-		if _, err = p.client.TransactWriteItems(ctx, in); !errors.As(err, new(*types.TransactionCanceledException)) {
-			return err
-		}
-	}
-}
-
 func (p *pair) update(ctx context.Context, k map[string]types.AttributeValue, name string, value any) error {
 	_, err := p.client.UpdateItem(ctx, &awsdynamodb.UpdateItemInput{
 		TableName: &p.table, Key: k, UpdateExpression: aws.String("SET #n=:v,updatedAt=:u"), ConditionExpression: aws.String("attribute_exists(pk)"),
@@ -173,6 +149,7 @@ func guard(pk, userID string) item { return item{"pk": pk, "sk": "GUARD", "userI
 func (p *pair) bare() map[string]measure.Call {
 	session := p.key("USER#"+p.User.ID, "SESSION#"+p.Session.ID)
 	account, passkey := p.key("ACCOUNT#github#1", "GUARD"), p.key("AUTHENTICATOR#c", "GUARD")
+	owned, credential := p.key("USER#"+p.User.ID, "ACCOUNT#github#1"), p.key("USER#"+p.User.ID, "AUTHENTICATOR#c")
 	return map[string]measure.Call{
 		"GetSessionAndUser": func(ctx context.Context) error { return p.batchGet(ctx, session, p.userKey()) },
 		"GetUser":           func(ctx context.Context) error { return p.get(ctx, p.userKey()) },
@@ -207,10 +184,12 @@ func (p *pair) bare() map[string]measure.Call {
 				})
 			})
 		},
-		"GetAccount":   func(ctx context.Context) error { return p.get(ctx, account) },
+		"GetAccount": func(ctx context.Context) error {
+			return first(p.get(ctx, account), func() error { return p.get(ctx, owned) })
+		},
 		"ListAccounts": func(ctx context.Context) error { return p.query(ctx, p.User.ID, "ACCOUNT#") },
 		"UpdateAccount": func(ctx context.Context) error {
-			return p.updates(ctx, "access_token", p.Name(), account, p.key("USER#"+p.User.ID, "ACCOUNT#github#1"))
+			return first(p.get(ctx, account), func() error { return p.update(ctx, owned, "access_token", p.Name()) })
 		},
 		"CreateSession": func(ctx context.Context) error { return p.put(ctx, p.rawSession("raw-"+p.Name())) },
 		"UpdateSession": func(ctx context.Context) error { return p.prolong(ctx, session) },
@@ -224,9 +203,11 @@ func (p *pair) bare() map[string]measure.Call {
 			name := "raw-" + p.Name()
 			return first(p.put(ctx, rawToken(name)), func() error { return p.deleteOne(ctx, p.key("VT#"+name, "VT#t")) })
 		},
-		"GetAuthenticator": func(ctx context.Context) error { return p.get(ctx, passkey) },
+		"GetAuthenticator": func(ctx context.Context) error {
+			return first(p.get(ctx, passkey), func() error { return p.get(ctx, credential) })
+		},
 		"UpdateAuthenticatorCounter": func(ctx context.Context) error {
-			return p.updates(ctx, "counter", 1, passkey, p.key("USER#"+p.User.ID, "AUTHENTICATOR#c"))
+			return first(p.get(ctx, passkey), func() error { return p.update(ctx, credential, "counter", 1) })
 		},
 	}
 }

@@ -101,22 +101,22 @@ func beside[R any](ctx context.Context, s *store, do func(context.Context) (R, e
 		err error
 	}
 	done := make(chan outcome, 1)
-	left := make(chan struct{})
 	var none R
 	if !s.running.begin() {
 		return none, adapter.ErrClosed
 	}
+	inner, leave := context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer s.running.Done()
-		r, err := do(lingering{ctx, left})
+		r, err := do(lingering{inner, ctx})
 		done <- outcome{r, err}
 	}()
 	select {
 	case o := <-done:
-		close(left)
+		leave()
 		return o.r, o.err
 	case <-ctx.Done():
-		time.AfterFunc(linger, func() { close(left) })
+		time.AfterFunc(linger, leave)
 		return none, errLeft
 	}
 }
@@ -177,26 +177,19 @@ func (s *store) judge(err error) error {
 
 // lingering is the context of a call whose caller may leave before it. It says that it
 // has ended when the caller left, so that nothing more is begun, and ends what is on its
-// way some time later.
+// way some time later. It is one of package context, but for what it says, since a context
+// that is none costs a goroutine wherever the driver makes one of it.
 type lingering struct {
 	context.Context
-	left <-chan struct{}
+	caller context.Context
 }
-
-// Done implements context.Context.
-func (l lingering) Done() <-chan struct{} { return l.left }
-
-// Deadline implements context.Context.
-func (lingering) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 // Err implements context.Context.
 func (l lingering) Err() error {
-	select {
-	case <-l.left: // also after the call, whose contexts are ended then
+	if l.Context.Err() != nil || l.caller.Err() != nil { // also after the call, whose contexts are ended then
 		return context.Canceled
-	default:
-		return undated{l.Context}.Err()
 	}
+	return nil
 }
 
 // alone returns the context of a call for the driver: without its deadline, see undated,

@@ -2,7 +2,7 @@ package engine
 
 import (
 	"context"
-	_ "embed" // for images.txt
+	_ "embed" // for images.txt and the script
 	"errors"
 	"fmt"
 	"io"
@@ -54,6 +54,11 @@ func connect() (docker, error) {
 	defer cancel()
 	return docker{provider}, provider.Health(ctx)
 }
+
+// superviseScript is supervise.sh, for the scripts that run several servers too.
+//
+//go:embed supervise.sh
+var superviseScript string
 
 //go:embed images.txt
 var imagesText string
@@ -145,6 +150,8 @@ func (d docker) runAt(ctx context.Context, k *kind, image string, first, last in
 	}
 	var err error
 	c.DockerContainer, err = testcontainers.Run(ctx, image,
+		testcontainers.WithEntrypoint(k.entrypoint...),
+		testcontainers.WithEnv(map[string]string{"SUPERVISE": superviseScript}),
 		testcontainers.WithCmd(k.command(c.ports)...),
 		testcontainers.WithExposedPorts(c.ports+"/tcp"),
 		testcontainers.WithHostConfigModifier(func(h *dockercontainer.HostConfig) { h.PortBindings = bindings }),

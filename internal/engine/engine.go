@@ -22,6 +22,10 @@ type Server struct {
 // Redis returns a Redis server.
 func Redis(t testing.TB) Server { t.Helper(); return redisServer.get(t) }
 
+// RedisDurable returns a Redis server that runs again when it was killed, and has lost
+// nothing that it has answered.
+func RedisDurable(t testing.TB) Server { t.Helper(); return redisDurable.get(t) }
+
 // RedisCluster returns a Redis Cluster of three masters and three replicas.
 func RedisCluster(t testing.TB) Server { t.Helper(); return redisCluster.get(t) }
 
@@ -38,7 +42,7 @@ func Mongo(t testing.TB) Server { t.Helper(); return mongoReplicaSet.get(t) }
 func MongoThree(t testing.TB) Server { t.Helper(); return mongoThree.get(t) }
 
 // MongoStandalone returns a MongoDB server that is no replica set, and so has no
-// transactions.
+// transactions. It runs again when it was killed.
 func MongoStandalone(t testing.TB) Server { t.Helper(); return mongoStandalone.get(t) }
 
 // MongoAuth returns a MongoDB server that wants authentication. The user of its URL may do
@@ -48,6 +52,9 @@ func MongoAuth(t testing.TB) Server { t.Helper(); return mongoAuth.get(t) }
 // DynamoDB returns a DynamoDB Local. It takes any credentials and region, all of
 // which see the same tables.
 func DynamoDB(t testing.TB) Server { t.Helper(); return dynamoDB.get(t) }
+
+// DynamoDBDurable returns one that runs again when it was killed, with what it has stored.
+func DynamoDBDurable(t testing.TB) Server { t.Helper(); return dynamoDBDurable.get(t) }
 
 // Fauna returns a Fauna server, whose root key is "secret".
 func Fauna(t testing.TB) Server { t.Helper(); return fauna.get(t) }
@@ -74,6 +81,7 @@ type kind struct {
 
 	port    int // the port in the container, published as any free one; or
 	ports   int // how many ports it has, published under the numbers that they have there
+	entrypoint []string // nil: that of the image
 	command func(ports string) []string
 	healthy func(ports string) []string // fails, in the container, until the server is ready; nil if probe tells
 

@@ -4,7 +4,8 @@
 # start runs a MongoDB replica set with a member on each port of a container. The
 # container must publish them under the same numbers: then 127.0.0.1:PORT is the same
 # member to the others and to clients outside. healthy initiates the set if need be,
-# and fails until it has a primary which all others follow.
+# and fails until it has a primary which all others follow. With SUPERVISE, the text of
+# supervise.sh, members that are killed run again.
 set -eu
 
 ports=$(seq "${2%-*}" "${2#*-}")
@@ -14,7 +15,7 @@ start() {
   dir=$(mktemp -d)
   for port in $ports; do
     mkdir "$dir/$port"
-    mongod --port "$port" --dbpath "$dir/$port" --bind_ip_all --replSet rs0 --wiredTigerCacheSizeGB 0.5 &
+    ${SUPERVISE:+sh -c "$SUPERVISE" sh} mongod --port "$port" --dbpath "$dir/$port" --bind_ip_all --replSet rs0 --wiredTigerCacheSizeGB 0.5 &
   done
   wait
 }

@@ -45,7 +45,7 @@ var mongoStandalone = &kind{
 	address: "AUTHSTORE_MONGO_STANDALONE_URL",
 	image:   "mongo",
 	port:    27017,
-	command: func(string) []string { return mongod() },
+	command: func(string) []string { return shell(superviseScript, mongod()...) },
 	url:     mongoURL,
 	probe:   mongoVersion,
 }

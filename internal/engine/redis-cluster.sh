@@ -5,7 +5,8 @@
 # a container. The container must publish them under the same numbers: then
 # 127.0.0.1:PORT is the same node to the other nodes and to clients outside.
 # healthy fails until every node shows all slots and nodes to clients, and every
-# replica follows its master.
+# replica follows its master. With SUPERVISE, the text of supervise.sh, nodes that are
+# killed run again, with what they have answered.
 set -eu
 
 ports=$(seq "${2%-*}" "${2#*-}")
@@ -30,8 +31,8 @@ start() {
 
 node() {
   mkdir "$1"
-  redis-server --port "$1" --dir "$1" --protected-mode no --save '' \
-    --repl-diskless-sync-delay 0 --repl-ping-replica-period 1 \
+  ${SUPERVISE:+sh -c "$SUPERVISE" sh} redis-server --port "$1" --dir "$1" --protected-mode no --save '' \
+    --appendonly yes --appendfsync no --repl-diskless-sync-delay 0 --repl-ping-replica-period 1 \
     --cluster-enabled yes --cluster-announce-ip 127.0.0.1 --cluster-node-timeout 1000 &
 }
 

@@ -5,7 +5,8 @@
 # of a container. The container must publish them under the same numbers: then
 # 127.0.0.1:PORT is the same server to the Sentinels and to clients outside.
 # The Sentinels call the master "authstore".
-# healthy fails until every Sentinel knows the others and the replica.
+# healthy fails until every Sentinel knows the others and the replica. With SUPERVISE, the
+# text of supervise.sh, servers that are killed run again, with what they have answered.
 set -eu
 
 first=${2%-*}
@@ -28,7 +29,8 @@ server() {
   port=$1
   shift
   mkdir "$port"
-  redis-server --port "$port" --dir "$port" --protected-mode no --save '' --repl-diskless-sync-delay 0 "$@" &
+  ${SUPERVISE:+sh -c "$SUPERVISE" sh} redis-server --port "$port" --dir "$port" --protected-mode no --save '' \
+    --appendonly yes --appendfsync no --repl-diskless-sync-delay 0 "$@" &
 }
 
 sentinel() {

@@ -28,6 +28,19 @@ var redisServer = &kind{
 	probe: redisVersion,
 }
 
+// redisDurable writes to its file before it answers.
+var redisDurable = &kind{
+	name:    "Redis with a file",
+	address: "AUTHSTORE_REDIS_DURABLE_URL",
+	image:   "redis",
+	port:    6379,
+	command: func(string) []string {
+		return shell(superviseScript, "redis-server", "--protected-mode", "no", "--save", "", "--appendonly", "yes", "--appendfsync", "no", "--dir", "/tmp")
+	},
+	url:   func(hosts []string) string { return "redis://" + join(hosts) },
+	probe: redisVersion,
+}
+
 var redisCluster = &kind{
 	name:    "Redis Cluster",
 	address: "AUTHSTORE_REDIS_CLUSTER_URL",

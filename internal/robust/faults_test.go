@@ -51,6 +51,91 @@ func in(t testing.TB, s engine.Server, script string, args ...string) error {
 	return nil
 }
 
+// killed kills a server (kill -9), by the beginning of its command line, which is run again a
+// moment later, with what it has stored.
+func killed(command string) func(t testing.TB, s engine.Server) func(context.Context) (int, error) {
+	return func(t testing.TB, s engine.Server) func(context.Context) (int, error) {
+		return again(1500*time.Millisecond, func(int) error { return in(t, s, killScript+`kill_all "$1" 0.2`, "^"+command) })
+	}
+}
+
+// killScript has functions for scripts that kill: processes by a pattern of their command
+// lines, and all of them for some seconds.
+const killScript = `
+	processes() {
+		for p in /proc/[0-9]*; do
+			if tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -q "$1"; then echo "${p#/proc/}"; fi
+		done
+	}
+	kill_all() {
+		touch /tmp/down
+		kill -9 $(processes "$1")
+		sleep "$2"
+		rm /tmp/down
+	}
+`
+
+// killedNode kills a node of a Redis Cluster, or the master or the replica that Sentinels
+// watch, for too short a time for a failover.
+func killedNode(t testing.TB, s engine.Server) func(context.Context) (int, error) {
+	return again(2*time.Second, func(n int) error {
+		servers := s.Ports()
+		if len(servers) == 5 { // three are Sentinels
+			servers = servers[3:]
+		}
+		return in(t, s, killScript+`kill_all "^redis-server.*:$1" 0.2`, servers[n%len(servers)])
+	})
+}
+
+// killedMember kills the primary of a MongoDB replica set.
+func killedMember(t testing.TB, s engine.Server) func(context.Context) (int, error) {
+	return again(4*time.Second, func(int) error {
+		port, err := primary(t, s)
+		if err != nil {
+			return err
+		}
+		return in(t, s, killScript+`kill_all "^mongod --port $1 " 0.5`, port)
+	})
+}
+
+// laggingFailover cuts the replicas of a master off, and kills it a moment later, so that
+// the one that takes its place lacks what was written last. The master comes back as its
+// replica.
+func laggingFailover(t testing.TB, s engine.Server) func(context.Context) (int, error) {
+	return again(2*time.Second, func(n int) error {
+		return in(t, s, killScript+`set -e
+			masters=
+			for port in $1; do
+				if [ "$(redis-cli -p "$port" role | head -n 1)" = master ]; then masters="$masters $port"; fi
+			done
+			set -- $masters $masters $masters "$2"
+			while [ $# -gt 1 ] && [ "$n" != "$2" ]; do break; done
+			eval "n=\${$#}"
+			shift $((n % 3))
+			master=$1
+			for try in $(seq 100); do
+				replicas=$(redis-cli -p "$master" info replication | sed -n 's/^slave[0-9]*:.*port=\([0-9]*\),.*state=online.*/\1/p')
+				[ -z "$replicas" ] || break
+				sleep 0.2
+			done
+			[ -n "$replicas" ]
+			for port in $replicas; do redis-cli -p "$port" config set masterauth none; done
+			redis-cli -p "$master" client kill type replica
+			sleep 0.7
+			touch /tmp/down
+			kill -9 $(processes "^redis-server.*:$master")
+			for port in $replicas; do redis-cli -p "$port" config set masterauth ""; done
+			for try in $(seq 200); do
+				for port in $replicas; do
+					if [ "$(redis-cli -p "$port" role | head -n 1)" = master ]; then break 2; fi
+				done
+				sleep 0.1
+			done
+			rm /tmp/down
+			sleep 2`, ports(s), fmt.Sprint(n))
+	})
+}
+
 func scriptFlush(t testing.TB, s engine.Server) func(context.Context) (int, error) {
 	return again(200*time.Millisecond, func(int) error { return in(t, s, `redis-cli script flush`) })
 }
@@ -115,21 +200,25 @@ func stepDown(t testing.TB, s engine.Server) func(context.Context) (int, error) 
 // stoppedMember stops the primary for longer than an election takes, and lets it go on.
 func stoppedMember(t testing.TB, s engine.Server) func(context.Context) (int, error) {
 	return again(2*time.Second, func(int) error {
-		client, err := mongodriver.Connect(options.Client().ApplyURI(s.URL))
+		port, err := primary(t, s)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = client.Disconnect(context.Background()) }()
-		var hello struct{ Primary string }
-		if err := client.Database("admin").RunCommand(t.Context(), bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
-			return err
-		}
-		_, port, _ := strings.Cut(hello.Primary, ":")
-		return in(t, s, `
-			for p in /proc/[0-9]*; do
-				if tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -q "^mongod --port $1 "; then
-					kill -STOP "${p#/proc/}"; sleep 4; kill -CONT "${p#/proc/}"
-				fi
-			done`, port)
+		return in(t, s, killScript+`p=$(processes "^mongod --port $1 "); kill -STOP $p; sleep 4; kill -CONT $p`, port)
 	})
+}
+
+// primary returns the port of the primary of a MongoDB replica set.
+func primary(t testing.TB, s engine.Server) (port string, err error) {
+	client, err := mongodriver.Connect(options.Client().ApplyURI(s.URL))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = client.Disconnect(context.Background()) }()
+	var hello struct{ Primary string }
+	if err := client.Database("admin").RunCommand(t.Context(), bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
+		return "", err
+	}
+	_, port, _ = strings.Cut(hello.Primary, ":")
+	return port, nil
 }

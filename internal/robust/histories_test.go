@@ -50,6 +50,8 @@ type fault struct {
 	network *robust.Network
 	options map[string]int
 	vary    func(*robust.Config)
+	server  func(testing.TB) engine.Server // nil: that of the setting
+	least   time.Duration                  // that the run takes, if the fault takes its time
 	breaks  func(t testing.TB, s engine.Server) func(context.Context) (int, error)
 	// loses: answered writes may be lost, which the package comment says; the histories
 	// are counted and no failure.
@@ -73,32 +75,45 @@ func settings() []setting {
 			fault{name: "pause", breaks: pauses},
 			fault{name: "script flush", breaks: scriptFlush},
 			fault{name: "memory full", breaks: memoryFull},
+			fault{name: "kill", breaks: killed("redis-server"), server: engine.RedisDurable},
 			fault{name: "clocks", vary: clocks},
 		)},
 		{"redis-cluster", engine.RedisCluster, all(
 			fault{name: "reshard", breaks: reshard},
 			fault{name: "failover", breaks: clusterFailover},
 			fault{name: "failover, WaitReplicas", breaks: clusterFailover, options: map[string]int{"WaitReplicas": 1}},
+			fault{name: "kill", breaks: killedNode},
+			fault{name: "failover, lagging replicas", breaks: laggingFailover, least: failoverTime, loses: true},
+			fault{name: "failover, lagging replicas, WaitReplicas", breaks: laggingFailover, least: failoverTime, options: map[string]int{"WaitReplicas": 1}},
 		)},
 		{"redis-sentinel", engine.RedisSentinel, all(
 			fault{name: "failover", breaks: sentinelFailover, loses: true},
+			fault{name: "kill", breaks: killedNode},
+			fault{name: "failover, lagging replicas", breaks: laggingFailover, least: failoverTime, loses: true},
+			fault{name: "failover, lagging replicas, WaitReplicas", breaks: laggingFailover, least: failoverTime, options: map[string]int{"WaitReplicas": 1}},
 		)},
 		{"mongo", engine.MongoThree, all(
 			fault{name: "step down", breaks: stepDown},
 			fault{name: "stopped member", breaks: stoppedMember},
+			fault{name: "kill", breaks: killedMember},
 			fault{name: "clocks", vary: clocks},
 		)},
 		{"mongo-standalone", engine.MongoStandalone, all(
 			fault{name: "pause", breaks: pauses},
+			fault{name: "kill", breaks: killed("mongod")},
 		)},
 		{"dynamodb", engine.DynamoDB, all(
 			fault{name: "throttling", options: map[string]int{"Throttle": 25}},
 			fault{name: "throttling and lost replies", options: map[string]int{"Throttle": 25}, network: &robust.Network{LoseReply: 40}},
 			fault{name: "pause", breaks: pauses},
+			fault{name: "kill", breaks: killed("java"), server: engine.DynamoDBDurable},
 			fault{name: "clocks", vary: clocks},
 		)},
 	}
 }
+
+// failoverTime has room for one that nobody asked for: the servers have to notice.
+const failoverTime = 20 * time.Second
 
 // clocks has a third of the processes 5 seconds ahead, and a third 20 minutes.
 func clocks(c *robust.Config) {
@@ -111,9 +126,12 @@ func TestHistories(t *testing.T) {
 	}
 	for _, s := range settings() {
 		t.Run(s.engine, func(t *testing.T) {
-			server := s.server(t)
 			for _, f := range s.faults {
-				t.Run(f.name, func(t *testing.T) { s.check(t, server, f) })
+				server := s.server
+				if f.server != nil {
+					server = f.server
+				}
+				t.Run(f.name, func(t *testing.T) { s.check(t, server(t), f) })
 			}
 		})
 	}
@@ -128,7 +146,7 @@ func (s setting) check(t *testing.T, server engine.Server, f fault) {
 	run := robust.Run{
 		Config: robust.Config{
 			Engine: map[string]string{"mongo-standalone": "mongo"}[s.engine], URL: server.URL, Seed: n, Workers: 4, Calls: 10,
-			Every: 60 * time.Millisecond, For: *runTime / time.Duration(len(s.faults)), Timeout: 4 * time.Second, Network: f.network, Options: f.options,
+			Every: 60 * time.Millisecond, For: max(*runTime/time.Duration(len(s.faults)), f.least), Timeout: 4 * time.Second, Network: f.network, Options: f.options,
 		},
 		Command: func() *exec.Cmd {
 			cmd := exec.Command(os.Args[0])

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,6 +30,7 @@ type Config struct {
 	Timeout time.Duration // of a call
 	Ahead   time.Duration // of the adapter's clock before the machine's
 	Options map[string]int
+	Only    []string // what is called, such as "CreateUser"; empty: all
 	Network *Network // what breaks; nil is nothing
 }
 
@@ -144,6 +146,9 @@ func (w *worker) visit(world world) {
 
 // call makes a call and writes it down. A read without an answer says nothing.
 func (w *worker) call(world world, client int, c Call) {
+	if len(w.config.Only) > 0 && !slices.Contains(w.config.Only, c.Op) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), w.config.Timeout)
 	defer cancel()
 	o := Operation{World: world.n, Client: client, Call: c, Begun: time.Now().UnixNano()}

@@ -82,6 +82,7 @@ var mixes = []mix{
 	{createToken, createToken, useToken, useToken, useToken, deleteTokens},
 	{createCredential, createCredential, count, count, count, count, getCredential, deleteCredential, deleteUser},
 	{updateName, updateName, updateImage, updateImage, getUser, getUser, updateEmail},
+	{signUp, linkAccount, updateAccount, updateAccount, updateAccount, getAccount, getAccount, getAccount},
 	{signUp, signUp, signUp, getUser, getUserByEmail, getUserByAccount},
 	{createUser, signUp, updateName, updateEmail, linkAccount, unlinkAccount, createSession, openSession, deleteSessions, createToken, useToken,
 		createCredential, count, getUserByEmail, getUserByAccount, deleteUser, getUser},

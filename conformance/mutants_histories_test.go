@@ -1,0 +1,72 @@
+package conformance_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/conformance/fault"
+	"github.com/authstore/authstore/internal/robust"
+	"github.com/authstore/authstore/memory"
+)
+
+// unseen are race mutants whose bugs are not in a history of answers, with the reason.
+var unseen = map[string]string{
+	"CreateUser checks the ID, and then writes":                                       "each ID is given by one client, in one call after the other",
+	"CreateSession checks the user, and opens although the user is deleted meanwhile": "it is one of tokens that are generated, and clients have to know them beforehand",
+}
+
+// The checker of histories knows nothing of the suite, and finds its race mutants too.
+func TestRaceMutantsHaveIllegalHistories(t *testing.T) {
+	for _, m := range raceMutants {
+		t.Run(m.bug, func(t *testing.T) {
+			if reason := unseen[m.bug]; reason != "" {
+				t.Log("not looked for: " + reason)
+				return
+			}
+			t.Parallel()
+			for began := time.Now(); time.Since(began) < time.Minute; {
+				report := m.history(t)
+				if n := len(report.Illegal); n > 0 {
+					t.Logf("%d of %d histories are illegal, in %.1f s", n, report.Histories(), time.Since(began).Seconds())
+					return
+				}
+			}
+			t.Error("no illegal history within a minute")
+		})
+	}
+}
+
+// history has clients call the broken adapter, each by an adapter of its own on one store.
+func (m mutant) history(t *testing.T) *robust.Report {
+	e := env{store: memory.NewStore(), faults: &fault.Injector{}, shared: &shared{}}
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	if strings.HasPrefix(m.ids[0], "REP-") {
+		go loseReplies(ctx, e.faults)
+	}
+	report, err := robust.Run{
+		Config: robust.Config{
+			Engine: "memory", Seed: rand.Uint64N(1e6), Workers: 4, Calls: 12, Every: 10 * time.Millisecond, For: 2 * time.Second, Timeout: time.Second,
+		},
+		Openers: map[string]robust.Opener{"memory": func(context.Context, robust.Config) (adapter.Adapter, error) {
+			e := e
+			return m.make(e.inner(e.options), &e), nil
+		}},
+	}.Do(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// loseReplies loses one reply after the other, each a moment after the call was applied.
+func loseReplies(ctx context.Context, faults *fault.Injector) {
+	for ctx.Err() == nil {
+		faults.Arm(fault.Plan{Step: 1 + rand.IntN(8), Mode: fault.LoseReply, Once: true, Meanwhile: func() { time.Sleep(4 * time.Millisecond) }})
+		time.Sleep(5 * time.Millisecond)
+	}
+}
