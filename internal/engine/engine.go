@@ -79,11 +79,11 @@ type kind struct {
 	address string // the environment variable that may have the address of one
 	image   string // in images.txt
 
-	port    int // the port in the container, published as any free one; or
-	ports   int // how many ports it has, published under the numbers that they have there
+	port       int      // the port in the container, published as any free one; or
+	ports      int      // how many ports it has, published under the numbers that they have there
 	entrypoint []string // nil: that of the image
-	command func(ports string) []string
-	healthy func(ports string) []string // fails, in the container, until the server is ready; nil if probe tells
+	command    func(ports string) []string
+	healthy    func(ports string) []string // fails, in the container, until the server is ready; nil if probe tells
 
 	url   func(hosts []string) string
 	probe func(context.Context, Server) (version string, err error) // fails if the server doesn't answer

@@ -183,24 +183,26 @@ func (s setting) judge(t *testing.T, report *robust.Report, f fault) {
 	if n := len(report.Undecided); n*50 > report.Histories() {
 		t.Errorf("%d of %d histories took the checker too long", n, report.Histories())
 	}
-	folder, err := filepath.Abs("../../build/robust")
-	if err != nil {
-		t.Fatal(err)
+	if len(report.Illegal) == 0 || f.loses {
+		return
 	}
+	t.Errorf("%d of %d histories are illegal; the same calls again: go test ./internal/robust -run '%s' -robust.seed %d -robust.time %s",
+		len(report.Illegal), report.Histories(), "^"+t.Name()+"$", report.Seed, *runTime)
+	explain(t, report)
+}
+
+// explain shows some of the illegal histories.
+func explain(t *testing.T, report *robust.Report) {
+	folder, err := filepath.Abs("../../build/robust")
+	check(t, err)
 	for i, world := range report.Illegal {
 		if i == 3 {
 			t.Logf("and %d more", len(report.Illegal)-i)
-			break
+			return
 		}
 		text, err := report.Explain(world, folder)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		t.Logf("no order explains this history:\n%s", text)
-	}
-	if len(report.Illegal) > 0 && !f.loses {
-		t.Errorf("%d of %d histories are illegal; the same calls again: go test ./internal/robust -run '%s' -robust.seed %d -robust.time %s",
-			len(report.Illegal), report.Histories(), "^"+t.Name()+"$", report.Seed, *runTime)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/anishathalye/porcupine"
 )
@@ -80,10 +81,14 @@ func picture(history []porcupine.Operation) []porcupine.Operation {
 	return history
 }
 
+// shortening is how long a history is made shorter, at most.
+const shortening = time.Minute
+
 // shorten returns the shortest beginning of an illegal history that is illegal too,
 // without reads that it does not need. Nothing else can be left out: a write may be what
 // would explain the rest.
 func shorten(history []Operation) []Operation {
+	end := time.Now().Add(shortening)
 	byEnd := slices.SortedFunc(slices.Values(history), func(a, b Operation) int { return cmp.Compare(a.Ended, b.Ended) })
 	n, _ := slices.BinarySearchFunc(byEnd, true, func(o Operation, _ bool) int {
 		if judge(until(history, o.Ended)) == porcupine.Illegal {
@@ -94,7 +99,7 @@ func shorten(history []Operation) []Operation {
 	if n < len(byEnd) {
 		history = until(history, byEnd[n].Ended)
 	}
-	for i := len(history) - 1; i >= 0; i-- {
+	for i := len(history) - 1; i >= 0 && time.Now().Before(end); i-- {
 		if without := slices.Delete(slices.Clone(history), i, i+1); isRead(history[i].Call.Op) && judge(without) == porcupine.Illegal {
 			history = without
 		}
