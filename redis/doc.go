@@ -156,9 +156,10 @@
 // primary fails: a sign-up, a sign-out, the use of a one-time token, which could then
 // be used again. [Options.WaitReplicas] has each write wait for replicas; that makes
 // the loss unlikely, not impossible, since Redis may promote a replica that did not
-// have it. With appendonly yes and appendfsync always a restarted server has every
-// answered write; with everysec it may lack the last second, with snapshots (save)
-// alone all since the last one, and without persistence everything.
+// have it. WAIT holds back the answer, not the write: until then others may see it and act
+// on it, and a failover may still take it away. With appendonly yes and appendfsync always
+// a restarted server has every answered write; with everysec it may lack the last second,
+// with snapshots (save) alone all since the last one, and without persistence everything.
 //
 // Reads go to primaries: a client with ReadOnly, RouteByLatency or RouteRandomly would
 // break the rule that reads see writes.

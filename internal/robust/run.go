@@ -30,6 +30,10 @@ type Run struct {
 	// Break breaks something until its context ends, mends it all before it returns, and
 	// returns how often it did. Optional.
 	Break func(ctx context.Context) (int, error)
+	// Uncommitted is whether calls may see what a failover takes away afterwards, because
+	// nobody was told that it is done: only what was written is judged, and what is there
+	// in the end.
+	Uncommitted bool
 }
 
 // Do makes the run and checks its histories.
@@ -178,10 +182,15 @@ func (c *client) readAll(report *Report) error {
 func (r *Report) add(o Operation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.histories[o.World] = append(r.histories[o.World], o)
 	r.Operations++
 	if o.Answer.Kind == unknown {
 		r.Unknown++
+	}
+	if live := o.Client < r.Workers; live && r.Uncommitted && (o.Answer.Kind != ok || isRead(o.Call.Op)) {
+		o.Answer = Answer{Kind: unknown} // what it saw may be lost
+	}
+	if o.Answer.Kind != unknown || !isRead(o.Call.Op) {
+		r.histories[o.World] = append(r.histories[o.World], o)
 	}
 	if o.Error != "" {
 		r.Strange = append(r.Strange, o)
