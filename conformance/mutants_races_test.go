@@ -43,6 +43,9 @@ var raceMutants = []mutant{
 	{"a driver repeats the creation of a verification token", []string{"REP-005"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return repeatsLinks{base{inner}}
 	}},
+	{"an update that is repeated is answered with the user of now", []string{"REP-006"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return answersOfNow{base{inner}}
+	}},
 	{"CreateUser checks the e-mail address, and then writes", []string{"RAC-001", "RAC-002"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return checksEmail{base{inner}}
 	}},
@@ -566,6 +569,20 @@ type repeatsUsers struct{ base }
 
 func (m repeatsUsers) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
 	return again(func() (adapter.User, error) { return m.Adapter.UpdateUser(ctx, id, up) })
+}
+
+type answersOfNow struct{ base }
+
+func (m answersOfNow) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	u, err := m.Adapter.UpdateUser(ctx, id, up)
+	if !errors.Is(err, adapter.ErrUnavailable) {
+		return u, err
+	}
+	now, lost := m.GetUser(ctx, id)
+	if lost != nil || up.Name == nil || now.Name != *up.Name {
+		return u, err
+	}
+	return now, nil
 }
 
 type repeatsAccounts struct{ base }

@@ -105,6 +105,62 @@ var repetitionTests = []Test{
 			}
 		})
 	}},
+	{ID: "REP-006", Rule: "An update whose reply is lost is answered with the record as it made it, or not at all, whatever somebody wrote after it.", Source: "docs/contract.md R7", Needs: []Feature{Faults, Live}, Run: answersOfThen},
+}
+
+// answersOfThen has somebody write another field of a record after an update whose reply
+// was lost: what is answered must not have it.
+func answersOfThen(t *T) {
+	unmixed := func(op string, err error, field string) {
+		if err == nil {
+			t.equal("the other field in the answer to "+op, field, "")
+		}
+	}
+	t.stays("UpdateUser", func(name string) repetition {
+		u := t.user(name)
+		first, second := "first", "second"
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error {
+				got, err := a.UpdateUser(ctx, u.ID, adapter.UserUpdate{Name: &first})
+				unmixed("UpdateUser", err, got.Image)
+				return err
+			},
+			seen: func(a adapter.Adapter) bool { got, _ := a.GetUser(t.ctx, u.ID); return got.Name == first },
+			other: func(a adapter.Adapter) error {
+				_, err := a.UpdateUser(t.ctx, u.ID, adapter.UserUpdate{Image: &second})
+				return err
+			},
+			holds: func() {
+				got, err := t.Second().GetUser(t.ctx, u.ID)
+				t.among("GetUser", err)
+				t.equal("the user's name and image", []string{got.Name, got.Image}, []string{first, second})
+			},
+			universe: universe{users: []string{u.ID}, emails: []string{u.Email}},
+		}
+	})
+	t.stays("UpdateAccount", func(name string) repetition {
+		u := t.user(name)
+		key := t.account(u.ID, "github", name).Key()
+		first, second := "first", "second"
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error {
+				got, err := a.UpdateAccount(ctx, key, adapter.AccountUpdate{AccessToken: &first})
+				unmixed("UpdateAccount", err, got.Scope)
+				return err
+			},
+			seen: func(a adapter.Adapter) bool { got, _ := a.GetAccount(t.ctx, key); return got.AccessToken == first },
+			other: func(a adapter.Adapter) error {
+				_, err := a.UpdateAccount(t.ctx, key, adapter.AccountUpdate{Scope: &second})
+				return err
+			},
+			holds: func() {
+				got, err := t.Second().GetAccount(t.ctx, key)
+				t.among("GetAccount", err)
+				t.equal("the account's tokens and scope", []string{got.AccessToken, got.Scope}, []string{first, second})
+			},
+			universe: universe{users: []string{u.ID}, accounts: []adapter.AccountKey{key}},
+		}
+	})
 }
 
 func repeatUpdates(t *T) {

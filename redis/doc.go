@@ -79,11 +79,11 @@
 // A reply that was lost does not change an answer, although go-redis repeats commands
 // by itself, and although others write in between: each write keeps its answer for a
 // minute, and its repetition finds it and writes nothing. So does an attempt that arrives
-// after the client gave it up and made another. An update that is repeated answers with
-// the record as it is now and as the update changed it; if it is gone by now, the call is
-// adapter.ErrUnavailable, though it was applied. What arrives more than a minute late is
-// done again: the client's timeouts and retries have to be over by then, as they are by
-// default. UseVerificationToken is not repeated; without a reply it is
+// after the client gave it up and made another. An update that is repeated is answered
+// with the record, if it is still as the update left it; if others have changed it since
+// the call is adapter.ErrUnavailable, though it was applied. What arrives more than a
+// minute late is done again: the client's timeouts and retries have to be over by then, as
+// they are by default. UseVerificationToken is not repeated; without a reply it is
 // adapter.ErrUnavailable, and the token may be used up.
 //
 // Expiry is judged by the adapter's clock; the server removes what has expired an hour

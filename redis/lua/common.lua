@@ -16,10 +16,10 @@ local function escape(s)
 end
 
 -- answered returns what was answered when the client has sent the same call before. If
--- not, "OK" is kept for as long as the client may repeat the call, or a first attempt may
--- still be on its way. When memory is full nothing is, and what takes away goes on.
-local function answered()
-	local kept = redis.pcall('SET', KEYS[#KEYS], 'OK', 'NX', 'PX', 60000)
+-- not, the answer is kept for as long as the client may repeat the call, or a first attempt
+-- may still be on its way. When memory is full none is, and what takes away goes on.
+local function answered(reply)
+	local kept = redis.pcall('SET', KEYS[#KEYS], reply or 'OK', 'NX', 'PX', 60000)
 	return not (kept and kept.ok) and redis.call('GET', KEYS[#KEYS])
 end
 
@@ -30,14 +30,26 @@ local function answer(reply)
 	return reply
 end
 
+-- updated is answered() for a change of a record: packed is what the change makes of it,
+-- stored what is there. For a repetition it returns "SAME" if the change is still the last
+-- one, and "GONE" if others have changed the record since: what is there now was never the
+-- answer.
+local function updated(packed, stored)
+	local kept = answered(packed and redis.sha1hex(packed))
+	if not kept or #kept ~= 40 then return kept end
+	return stored and redis.sha1hex(stored) == kept and 'SAME' or 'GONE'
+end
+
 -- generation returns what the values of a user and of its sessions begin with: a session
 -- counts only if it has its user's.
 local function generation(value) return string.sub(value, 1, NONCE) end
 
--- fetch returns a user or a session, and its generation.
+-- fetch returns a user or a session, its generation, and it as it is stored.
 local function fetch(k)
 	local v = redis.call('GET', k)
-	if v then return cmsgpack.unpack(string.sub(v, NONCE + 1)), generation(v) end
+	if not v then return end
+	local stored = string.sub(v, NONCE + 1)
+	return cmsgpack.unpack(stored), generation(v), stored
 end
 
 local function now()

@@ -2,19 +2,20 @@
 -- KEYS: user, session, list; or, on a single server, the index entry of a token made
 -- elsewhere; answer. ARGV: 3 ID or "", 4 stored token, 5 the adapter's time, 6 changes, 7
 -- life where the expiry changes, or "".
-local again = answered()
-if again and again ~= 'OK' then return again end
 local id = resolve(ARGV[3])
 local k = id and key('s', id) .. ':' .. ARGV[4]
-local s, current
-if k then s, current = fetch(k) end
+local s, current, stored
+if k then s, current, stored = fetch(k) end
 if not s or redis.call('GETRANGE', key('u', id), 0, NONCE - 1) ~= current then
-	return again and 'GONE' or answer('ABSENT')
+	return updated() or answer('ABSENT')
 end
-if not again and tonumber(s.t) <= tonumber(ARGV[5]) then return answer('EXPIRED') end
+local expires = tonumber(s.t)
 patch(s, ARGV[6])
 local packed = cmsgpack.pack(s)
-if again then return {'OK', id, packed} end -- as it was changed, which others may have undone since
+local again = updated(packed, stored)
+if again == 'SAME' then return {'OK', id, stored} end
+if again then return again end
+if expires <= tonumber(ARGV[5]) then return answer('EXPIRED') end
 if ARGV[7] == '' then
 	redis.call('SET', k, current .. packed, 'KEEPTTL')
 else
