@@ -3,7 +3,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-# The packages that run the conformance suite, each with a report of its own.
+# The backends, whose internal/tests run the conformance suite, each with a report of its own.
 BACKENDS = memory mongo dynamodb fauna redis redis/upstash
 REPORTS  = $(BACKENDS:%=build/reports/%.json)
 
@@ -55,11 +55,11 @@ check-table: ## Check that README.md has the results of the last make test
 
 .PHONY: bench
 bench: setup ## Run the benchmarks: each store beside its bare client, and with many users
-	go test -run '^$$' -bench . -benchmem ./memory
-	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./mongo
-	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./redis
-	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./dynamodb
-	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./fauna
+	go test -run '^$$' -bench . -benchmem ./memory/internal/tests
+	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./mongo/internal/tests
+	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./redis/internal/tests
+	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./dynamodb/internal/tests
+	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./fauna/internal/tests
 
 .PHONY: interop
 interop: setup ## Run the tests with the published Auth.js adapters, and print how many cases passed

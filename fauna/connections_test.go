@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/fauna/internal/wire"
 )
 
 // knowsNobody answers as a Fauna server does that has no users.
@@ -153,8 +154,8 @@ func lookingUp(t *testing.T, answers func([]byte) []byte) adapter.Adapter {
 	dialer := &net.Dialer{Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "udp", server.LocalAddr().String())
 	}}}
-	c := newConnections()
-	c.pool.DialContext, c.single.DialContext = dialer.DialContext, dialer.DialContext
+	c := wire.New()
+	c.Pool.DialContext, c.Single.DialContext = dialer.DialContext, dialer.DialContext
 	go func() {
 		for {
 			packet := make([]byte, 512)
@@ -277,11 +278,11 @@ func TestConnectionsThatDiedSilently(t *testing.T) {
 			s.EnableHTTP2 = true
 			s.StartTLS()
 			t.Cleanup(s.Close)
-			f, c := newFreezer(t, s.Listener.Addr().String()), newConnections()
-			for _, transport := range []*http.Transport{c.pool, c.single} {
+			f, c := newFreezer(t, s.Listener.Addr().String()), wire.New()
+			for _, transport := range []*http.Transport{c.Pool, c.Single} {
 				transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // #nosec G402 -- the test's own server
 			}
-			t.Cleanup(c.close)
+			t.Cleanup(c.Close)
 			return f, New(newClient("https://"+f.listener.Addr().String(), "secret", 0, c), Options{})
 		},
 	} {

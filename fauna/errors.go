@@ -15,6 +15,7 @@ import (
 	"github.com/fauna/fauna-go/v3"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/fauna/internal/wire"
 )
 
 // unique is how the server says that a value is taken.
@@ -96,7 +97,7 @@ func constraintFailed(answer *fauna.ErrFauna) error {
 // unanswered returns the kind of an error in which the server has said nothing.
 func unanswered(err error) error {
 	var (
-		foreign   *foreignAnswer
+		foreign   *wire.ForeignAnswer
 		name      *net.DNSError
 		untrusted *tls.CertificateVerificationError
 		plain     tls.RecordHeaderError
@@ -106,7 +107,7 @@ func unanswered(err error) error {
 	)
 	switch {
 	case errors.As(err, &foreign):
-		return adapter.Setup(fmt.Sprintf("this is no Fauna server (it answers with status %d, %q)", foreign.status, foreign.contentType),
+		return adapter.Setup(fmt.Sprintf("this is no Fauna server (it answers with status %d, %q)", foreign.Status, foreign.ContentType),
 			"check host, port and path, and whether it wants TLS: fauna:// has it, fauna+http:// has not")
 	case errors.As(err, &name) && name.IsNotFound:
 		return adapter.Setup("there is no such host name", "check the host")

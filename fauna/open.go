@@ -17,6 +17,7 @@ import (
 	"github.com/fauna/fauna-go/v3"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/fauna/internal/wire"
 	"github.com/authstore/authstore/internal/attempt"
 )
 
@@ -67,10 +68,10 @@ func (c Collections) withDefaults() Collections {
 // that then timed out, and was applied after all. Connections are the adapter's (HTTPClient):
 // one that has died is left for another, and what is no Fauna server is named. An
 // HTTPClient of the application's, such as one for tracing, goes after them.
-func ClientOptions() []fauna.ClientConfigFn { return clientOptions(newConnections()) }
+func ClientOptions() []fauna.ClientConfigFn { return clientOptions(wire.New()) }
 
-func clientOptions(c *connections) []fauna.ClientConfigFn {
-	return []fauna.ClientConfigFn{fauna.Linearized(true), fauna.MaxContentionRetries(0), fauna.HTTPClient(c.client())}
+func clientOptions(c *wire.Connections) []fauna.ClientConfigFn {
+	return []fauna.ClientConfigFn{fauna.Linearized(true), fauna.MaxContentionRetries(0), fauna.HTTPClient(c.Client())}
 }
 
 // New returns an adapter on a client of the application's, made with [ClientOptions].
@@ -137,9 +138,9 @@ func openURL(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapt
 		scheme = "http"
 	}
 	endpoint := url.URL{Scheme: scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
-	c := newConnections()
+	c := wire.New()
 	s := newStore(newClient(endpoint.String(), secret, p.RequestTimeout, c), Options{Options: o, Collections: p.Collections, RequestTimeout: p.RequestTimeout})
-	s.idle = c.close
+	s.idle = c.Close
 	return adapter.Guard(s, backend, s.options), nil
 }
 
@@ -190,7 +191,7 @@ const minTimeout = 10 * time.Millisecond
 
 // newClient returns the client of a store that was opened by URL. The server has a little
 // less time for a query than the adapter waits, so that it has the time to say so.
-func newClient(endpoint, secret string, limit time.Duration, c *connections) *fauna.Client {
+func newClient(endpoint, secret string, limit time.Duration, c *wire.Connections) *fauna.Client {
 	timeouts := fauna.Timeouts{QueryTimeout: cmp.Or(limit, attempt.Default) * 4 / 5}
 	return fauna.NewClient(secret, timeouts, append(clientOptions(c), fauna.URL(endpoint), fauna.WithLogger(silent{}))...)
 }

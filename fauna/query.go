@@ -11,6 +11,7 @@ import (
 	"github.com/fauna/fauna-go/v3"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/fauna/internal/wire"
 	"github.com/authstore/authstore/internal/attempt"
 )
 
@@ -74,7 +75,7 @@ func (s *store) unhindered(ctx context.Context) context.Context {
 	if q, err := fauna.FQL(ping, nil); err == nil {
 		_, _ = s.read(ctx, q)
 	}
-	return atSnapshot(ctx)
+	return wire.AtSnapshot(ctx)
 }
 
 // read sends a query that changes nothing, once more over a connection of its own if it
@@ -126,7 +127,7 @@ func (s *store) send(ctx context.Context, q *fauna.Query) (answer reply, err err
 		}
 	}()
 	if s.suspect.Load() && s.suspect.CompareAndSwap(true, false) {
-		ctx = afresh(ctx)
+		ctx = wire.Afresh(ctx)
 	}
 	r, err := s.client.Query(q, fauna.QueryContext(ctx))
 	if err != nil {

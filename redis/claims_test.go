@@ -42,20 +42,3 @@ func TestThePauseEndsWithTheContext(t *testing.T) {
 		}
 	})
 }
-
-// Every slot has a hash tag of its own, by the server's reckoning.
-func TestSlotTags(t *testing.T) {
-	if got := slot("123456789"); got != 0x31C3%slots {
-		t.Errorf("slot: got %d", got)
-	}
-	for i, n := range slotTags() {
-		if n == 0 {
-			t.Fatalf("slot %d has no tag", i)
-		}
-	}
-	for _, tag := range []string{"u", "", "ada%3Alovelace", "zürich"} {
-		if slot(slotTag(tag)) != slot(tag) {
-			t.Errorf("%q and %q lie in different slots", tag, slotTag(tag))
-		}
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/hashslot"
 )
 
 // The kinds of keys, and of index entries. The same letters are in lua/.
@@ -75,7 +76,7 @@ func (s *store) besideKey(kind, tag string) string {
 	if s.isSingle() {
 		return s.prefix + kind
 	}
-	return s.key(kind, slotTag(tag))
+	return s.key(kind, hashslot.Tag(tag))
 }
 
 // answerKey returns the key of the answer to a new write, in the slot of its user or

@@ -61,6 +61,13 @@ func layering(packages []pkg) []rule {
 			allows: func(_, imp string) bool { return !inModule(imp, "internal/engine") },
 		},
 		{
+			says:   "tests beside what applications link need no engine: those that do are in the backend's internal/tests",
+			why:    "go mod tidy downloads for an application what the tests of all packages need that it links",
+			covers: linked(packages),
+			tests:  true,
+			allows: func(_, imp string) bool { return !inModule(imp, "internal/engine") },
+		},
+		{
 			says:   "only internal/engine imports testcontainers and Docker's client",
 			why:    "a container that somebody else starts has no label by which it is removed",
 			covers: func(place string) bool { return !under(place, "internal/engine") },
@@ -81,13 +88,19 @@ func layering(packages []pkg) []rule {
 	}
 }
 
-// testingOnly returns whether a package is for tests: a known one, or one in
-// internal that imports one.
-func testingOnly(packages []pkg) func(path string) bool {
+// importsOf returns what each package imports outside its tests.
+func importsOf(packages []pkg) map[string][]string {
 	imports := map[string][]string{}
 	for _, p := range packages {
 		imports[p.ImportPath] = p.Imports
 	}
+	return imports
+}
+
+// testingOnly returns whether a package is for tests: a known one, or one in
+// internal that imports one.
+func testingOnly(packages []pkg) func(path string) bool {
+	imports := importsOf(packages)
 	var forTests func(path string) bool
 	forTests = func(path string) bool {
 		return under(path, "testing", "net/http/httptest", "github.com/google/go-cmp", "pgregory.net/rapid",
@@ -132,6 +145,34 @@ func (r rule) imports(p pkg) []string {
 func inModule(path string, places ...string) bool {
 	place, ok := local(path)
 	return ok && under(place, places...)
+}
+
+// linked returns whether applications can link a package of the module: one that they can
+// import, or an internal one behind it.
+func linked(packages []pkg) func(place string) bool {
+	imports := importsOf(packages)
+	found := map[string]bool{}
+	var link func(path string)
+	link = func(path string) {
+		place, ok := local(path)
+		if !ok || found[place] {
+			return
+		}
+		found[place] = true
+		for _, imp := range imports[path] {
+			link(imp)
+		}
+	}
+	for _, p := range packages {
+		if place, _ := local(p.ImportPath); importable(place) {
+			link(p.ImportPath)
+		}
+	}
+	return func(place string) bool { return found[place] }
+}
+
+func importable(place string) bool {
+	return !under(place, "cmd", "examples", "interop") && !slices.Contains(strings.Split(place, "/"), "internal")
 }
 
 func isBackend(place string) bool { return slices.Contains(backends, first(place)) }
@@ -256,11 +297,25 @@ func TestViolations(t *testing.T) {
 			},
 		},
 		{
-			name: "engine: in tests",
+			name: "engine: in internal tests",
 			packages: []pkg{
 				{ImportPath: own + "internal/engine", Imports: []string{"testing", testcontainers}},
-				{ImportPath: own + "redis", Imports: []string{own + "adapter"}, XTestImports: []string{own + "internal/engine"}},
+				{ImportPath: own + "redis", Imports: []string{own + "adapter"}},
+				{ImportPath: own + "redis/internal/tests", XTestImports: []string{own + "internal/engine"}},
 			},
+		},
+		{
+			name:     "engine: in tests beside a backend",
+			packages: []pkg{{ImportPath: own + "redis", XTestImports: []string{own + "internal/engine"}}},
+			want:     "redis imports " + own + "internal/engine, but tests beside what applications link need no engine",
+		},
+		{
+			name: "engine: in tests beside what a backend imports",
+			packages: []pkg{
+				{ImportPath: own + "redis", Imports: []string{own + "redis/internal/client"}},
+				{ImportPath: own + "redis/internal/client", TestImports: []string{own + "internal/engine"}},
+			},
+			want: "redis/internal/client imports " + own + "internal/engine, but tests beside what",
 		},
 		{
 			name:     "engine: outside tests",
@@ -269,8 +324,8 @@ func TestViolations(t *testing.T) {
 		},
 		{
 			name:     "testcontainers elsewhere, in tests",
-			packages: []pkg{{ImportPath: own + "redis", XTestImports: []string{testcontainers + "/wait"}}},
-			want:     "redis imports " + testcontainers + "/wait, but only internal/engine imports testcontainers",
+			packages: []pkg{{ImportPath: own + "redis/internal/tests", XTestImports: []string{testcontainers + "/wait"}}},
+			want:     "redis/internal/tests imports " + testcontainers + "/wait, but only internal/engine imports testcontainers",
 		},
 		{
 			name:     "cmd: the suite",

@@ -22,11 +22,11 @@ func check(t testing.TB, err error) {
 // row is a line of a table in a package comment: an operation and its figures.
 var row = regexp.MustCompile(`(?m)^//\t(\w+(?: \([\w -]+\))?)((?: +[\d.]+)+)$`)
 
-// Documented returns the table in a section of the package comment in doc.go: the
-// figures of each operation.
+// Documented returns the table in a section of the package comment of the backend whose
+// internal/tests runs: the figures of each operation.
 func Documented(t testing.TB, section string) map[string][]float64 {
 	t.Helper()
-	source, err := os.ReadFile("doc.go")
+	source, err := os.ReadFile("../../doc.go")
 	check(t, err)
 	_, text, _ := strings.Cut(string(source), "\n// # "+section+"\n")
 	text, _, _ = strings.Cut(text, "\n// # ")

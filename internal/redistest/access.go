@@ -13,11 +13,12 @@ import (
 // accessRule finds the least rights of a user in a package comment.
 var accessRule = regexp.MustCompile(`(?m)^//\tACL SETUSER authstore on >password (.*(?:\n//\t  .*)*)`)
 
-// Restricted gives a user of a server the rights that the package comment in doc.go lists,
-// on keys with a prefix before the ones that it has there, and returns its password.
+// Restricted gives a user of a server the rights that the package comment of the layout
+// whose internal/tests runs lists, on keys with a prefix before the ones that it has there,
+// and returns its password.
 func Restricted(t testing.TB, client goredis.UniversalClient, user, prefix string) (password string) {
 	t.Helper()
-	doc, err := os.ReadFile("doc.go")
+	doc, err := os.ReadFile("../../doc.go")
 	if err != nil {
 		t.Fatal(err)
 	}

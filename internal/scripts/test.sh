@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # test.sh all|backends BACKEND...
 #
-# Runs the tests of each backend, with a report in build/reports/BACKEND.json,
-# and after them, with "all", those of every other package. Nothing runs twice,
-# and a failure doesn't keep the rest from running.
+# Runs the tests in each backend's internal/tests, with a report in
+# build/reports/BACKEND.json, and after them, with "all", those of every other package.
+# Nothing runs twice, and a failure doesn't keep the rest from running.
 set -euo pipefail
 
 what=$1
@@ -17,7 +17,7 @@ go_test() {
 }
 
 module=$(go list -m)
-packages=$(go list ./... | grep -vxF "$(printf "$module/%s\n" "${backends[@]}")")
+packages=$(go list ./... | grep -vxF "$(printf "$module/%s/internal/tests\n" "${backends[@]}")")
 mapfile -t others <<<"$packages"
 
 rm -rf "$reports" # so that a crash leaves no report, rather than an old one
@@ -26,7 +26,7 @@ mkdir -p "$reports"
 status=0
 for backend in "${backends[@]}"; do
   mkdir -p "$(dirname "$reports/$backend")"
-  go_test "./$backend" -conformance.report="$reports/$backend.json" -conformance.timeout=5m || status=1
+  go_test "./$backend/internal/tests" -conformance.report="$reports/$backend.json" -conformance.timeout=5m || status=1
 done
 if [[ $what == all ]]; then
   go_test "${others[@]}" || status=1

@@ -18,6 +18,7 @@ import (
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/internal/engine"
 	"github.com/authstore/authstore/redis"
+	"github.com/authstore/authstore/redis/internal/hashslot"
 )
 
 // move is a slot that is on its way from one server to another.
@@ -118,7 +119,7 @@ func (m *move) end() {
 func inSlot(slot, n int) []string {
 	ids := make([]string, 0, n)
 	for i := 0; len(ids) < n; i++ {
-		if id := fmt.Sprint("m", i); redis.Slot(id) == slot {
+		if id := fmt.Sprint("m", i); hashslot.Of(id) == slot {
 			ids = append(ids, id)
 		}
 	}
@@ -437,7 +438,7 @@ func company(t *testing.T, client goredis.UniversalClient, prefix, tag string) {
 	t.Helper()
 	_, err := client.Pipelined(t.Context(), func(p goredis.Pipeliner) error {
 		for i := range 150 {
-			p.Set(t.Context(), fmt.Sprintf("%s:company:{%s}:%d", prefix, redis.SlotTag(tag), i), "x", time.Hour)
+			p.Set(t.Context(), fmt.Sprintf("%s:company:{%s}:%d", prefix, hashslot.Tag(tag), i), "x", time.Hour)
 		}
 		return nil
 	})

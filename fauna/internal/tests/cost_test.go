@@ -104,7 +104,7 @@ func (b *bed) options() adapter.Options {
 
 // documented returns the table of the package comment.
 func documented(t *testing.T) map[string]cost {
-	source, err := os.ReadFile("doc.go")
+	source, err := os.ReadFile("../../doc.go")
 	check(t, err)
 	_, text, _ := strings.Cut(string(source), "# Round trips and cost")
 	text, _, _ = strings.Cut(text, "\n// # ")

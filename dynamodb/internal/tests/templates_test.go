@@ -184,7 +184,7 @@ func TestCloudFormationLint(t *testing.T) {
 
 // cfnLint returns how cfn-lint is run, and ends the test where it is not there.
 func cfnLint(t *testing.T) func(file string) *exec.Cmd {
-	installed, err := filepath.Abs("../build/cfn-lint")
+	installed, err := filepath.Abs("../../../build/cfn-lint")
 	check(t, err)
 	run := func(args ...string) *exec.Cmd {
 		main := "import sys; from cfnlint.runner import main; sys.exit(main())"

@@ -20,6 +20,7 @@ import (
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/conformance/fault"
 	"github.com/authstore/authstore/fauna"
+	"github.com/authstore/authstore/fauna/internal/wire"
 	"github.com/authstore/authstore/internal/engine"
 )
 
@@ -57,7 +58,7 @@ func newBed(t testing.TB) *bed {
 // liveBed returns a bed on a server, or ends the test as engine.Fauna does.
 func liveBed(t testing.TB) *bed {
 	t.Helper()
-	b := &bed{url: engine.Fauna(t).URL, secret: "secret", transport: fauna.NewConnections()}
+	b := &bed{url: engine.Fauna(t).URL, secret: "secret", transport: wire.New()}
 	name := databaseName()
 	b.run(t, `Database.create({ name: ${name} }).name`, map[string]any{"name": name})
 	root := *b

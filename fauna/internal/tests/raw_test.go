@@ -31,6 +31,7 @@ func BenchmarkRaw(b *testing.B) {
 // pair is a store with one user, and the client that it is on.
 type pair struct {
 	client  *driver.Client
+	queries map[string]string // the package's
 	store   adapter.Adapter
 	user    adapter.User // with one account, session and passkey
 	busy    adapter.User // who gets more
@@ -44,7 +45,7 @@ type pair struct {
 func newPair(b *testing.B) *pair {
 	bed := liveBed(b)
 	now := adapter.Milliseconds(time.Now())
-	e := &pair{client: bed.client(transport()), now: now, expires: now.Add(24 * time.Hour)}
+	e := &pair{client: bed.client(transport()), queries: readSource(b).queries(), now: now, expires: now.Add(24 * time.Hour)}
 	e.store = fauna.New(e.client, fauna.Options{})
 	var err error
 	e.user, e.account, err = e.store.CreateUserWithAccount(b.Context(), typicalUser("ada"), typicalAccount("1"))
@@ -102,7 +103,7 @@ func (e *pair) send(b *testing.B, query string, args map[string]any) {
 	} {
 		args[name] = collection
 	}
-	q, err := driver.FQL(fauna.Queries[query], args)
+	q, err := driver.FQL(e.queries[query], args)
 	check(b, err)
 	r, err := e.client.Query(q, driver.QueryContext(b.Context()))
 	check(b, err)

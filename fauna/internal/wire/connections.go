@@ -1,4 +1,6 @@
-package fauna
+// Package wire has the connections to a Fauna server: one that has died is left for another,
+// and what no Fauna server answers is named.
+package wire
 
 import (
 	"bytes"
@@ -15,11 +17,11 @@ import (
 	"github.com/fauna/fauna-go/v3"
 )
 
-// connections are those of a client: a pool, and for a query that is tried once more one
+// Connections are those of a client: a pool, and for a query that is tried once more one
 // of its own, since what forgot one idle connection, such as a load balancer or a pause of
 // the process, forgot all of them.
-type connections struct {
-	pool, single *http.Transport
+type Connections struct {
+	Pool, Single *http.Transport
 }
 
 const (
@@ -32,9 +34,9 @@ const (
 	pingTime  = 2 * time.Second
 )
 
-// newConnections makes transports of its own: http.DefaultTransport is whatever the
+// New makes transports of its own: http.DefaultTransport is whatever the
 // program has put there.
-func newConnections() *connections {
+func New() *Connections {
 	dialer := &net.Dialer{Timeout: dialTime}
 	pool := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, TLSHandshakeTimeout: dialTime,
@@ -43,42 +45,43 @@ func newConnections() *connections {
 	}
 	single := pool.Clone()
 	single.DisableKeepAlives = true
-	return &connections{pool, single}
+	return &Connections{pool, single}
 }
 
-// client returns an HTTP client that follows no redirection: the secret is for one host.
-func (c *connections) client() *http.Client {
+// Client returns an HTTP client that follows no redirection: the secret is for one host.
+func (c *Connections) Client() *http.Client {
 	return &http.Client{
 		Transport:     c,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// close closes what is idle.
-func (c *connections) close() { c.pool.CloseIdleConnections() }
+// Close closes what is idle.
+func (c *Connections) Close() { c.Pool.CloseIdleConnections() }
 
 type afreshKey struct{}
 
-// afresh returns a context whose requests take a connection of their own.
-func afresh(ctx context.Context) context.Context { return context.WithValue(ctx, afreshKey{}, true) }
+// Afresh returns a context whose requests take a connection of their own.
+func Afresh(ctx context.Context) context.Context { return context.WithValue(ctx, afreshKey{}, true) }
 
 type snapshotKey struct{}
 
-// atSnapshot returns a context for reads that are not linearized, whatever the client says:
+// AtSnapshot returns a context for reads that are not linearized, whatever the client says:
 // the driver has no such option for one query.
-func atSnapshot(ctx context.Context) context.Context {
+func AtSnapshot(ctx context.Context) context.Context {
 	return context.WithValue(ctx, snapshotKey{}, true)
 }
 
-func (c *connections) RoundTrip(req *http.Request) (*http.Response, error) {
+// RoundTrip implements http.RoundTripper.
+func (c *Connections) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Context().Value(snapshotKey{}) != nil {
 		req = req.Clone(req.Context())
 		req.Header.Del(fauna.HeaderLinearized)
 	}
-	transport := c.pool
+	transport := c.Pool
 	if req.Context().Value(afreshKey{}) != nil {
-		c.close()
-		transport = c.single
+		c.Close()
+		transport = c.Single
 	}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
@@ -86,7 +89,7 @@ func (c *connections) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if !isFauna(resp) {
 		_ = resp.Body.Close()
-		return nil, &foreignAnswer{resp.StatusCode, resp.Header.Get("Content-Type")}
+		return nil, &ForeignAnswer{resp.StatusCode, resp.Header.Get("Content-Type")}
 	}
 	return legible(resp)
 }
@@ -118,12 +121,13 @@ func isFauna(resp *http.Response) bool {
 	return strings.Contains(resp.Header.Get("Content-Type"), "json")
 }
 
-// foreignAnswer is a response that no Fauna server gives.
-type foreignAnswer struct {
-	status      int
-	contentType string
+// ForeignAnswer is a response that no Fauna server gives.
+type ForeignAnswer struct {
+	Status      int
+	ContentType string
 }
 
-func (a *foreignAnswer) Error() string {
-	return fmt.Sprintf("fauna: an answer of status %d and type %q is not a Fauna server's", a.status, a.contentType)
+// Error says what came instead.
+func (a *ForeignAnswer) Error() string {
+	return fmt.Sprintf("fauna: an answer of status %d and type %q is not a Fauna server's", a.Status, a.ContentType)
 }

@@ -1,0 +1,118 @@
+package layers
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// cost is what a package costs an application that imports it and nothing else.
+type cost struct {
+	modules  int     // that go mod tidy downloads, those that the package's tests need included
+	size     float64 // of their zips, in MB
+	sums     int     // lines of go.sum
+	packages int     // that are linked, beside the standard library's
+}
+
+// limits are what each package may cost, with room for a few more packages of the module's
+// own. What it costs is in docs/adr/0014.
+var limits = map[string]cost{
+	"adapter":              {0, 0, 0, 1},
+	"memory":               {0, 0, 0, 5},
+	"mongo":                {10, 53, 44, 85},
+	"dynamodb":             {16, 3, 32, 115},
+	"fauna":                {6, 0.7, 12, 15},
+	"redis":                {13, 6, 26, 30},
+	"redis/upstash":        {11, 5.6, 22, 30},
+	"conformance":          {3, 0.4, 6, 10},
+	"conformance/sequence": {3, 0.4, 6, 15},
+}
+
+// An application that imports a backend gets its driver, and no more than that.
+func TestImporters(t *testing.T) {
+	env := offline(t)
+	for place, limit := range limits {
+		t.Run(place, func(t *testing.T) {
+			got := measured(t, place, env)
+			t.Logf("%d modules, %.1f MB, %d lines of go.sum, %d packages linked", got.modules, got.size, got.sums, got.packages)
+			if got.modules > limit.modules || got.size > limit.size || got.sums > limit.sums || got.packages > limit.packages {
+				t.Errorf("the limits are %d modules, %.1f MB, %d lines and %d packages: what is new may be needed by a test only, which then belongs in internal/tests",
+					limit.modules, limit.size, limit.sums, limit.packages)
+			}
+		})
+	}
+}
+
+// measured tidies an importer of a package, in a module of its own.
+func measured(t *testing.T, place string, env []string) cost {
+	t.Helper()
+	here, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	run := func(args ...string) string {
+		cmd := exec.CommandContext(t.Context(), "go", args...)
+		cmd.Dir, cmd.Env = dir, env
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", cmd, err, stderr.String())
+		}
+		return string(out)
+	}
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("go.mod", fmt.Sprintf("module importer\n\ngo 1.26.0\n\nrequire %s v0.0.0\n\nreplace %[1]s => %q\n", module, here))
+	write("main.go", fmt.Sprintf("package main\n\nimport _ %q\n\nfunc main() {}\n", module+"/"+place))
+	run("mod", "tidy")
+
+	sums, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+	if err != nil && !os.IsNotExist(err) { // there is none without modules
+		t.Fatal(err)
+	}
+	c := cost{sums: strings.Count(string(sums), "\n")}
+	for line := range strings.Lines(string(sums)) {
+		f := strings.Fields(line)
+		if strings.HasSuffix(f[1], "/go.mod") {
+			continue // of a module whose code is not needed
+		}
+		var zip struct{ Zip string }
+		if err := json.Unmarshal([]byte(run("mod", "download", "-json", f[0]+"@"+f[1])), &zip); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(zip.Zip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.modules++
+		c.size += float64(info.Size()) / 1e6
+	}
+	for path := range strings.Lines(run("list", "-deps", ".")) {
+		if path = strings.TrimSpace(path); !standard(path) && path != "importer" {
+			c.packages++
+		}
+	}
+	return c
+}
+
+// offline returns the environment of commands that take modules from the cache, and ask
+// only for what is not there.
+func offline(t *testing.T) []string {
+	t.Helper()
+	var env struct{ GOMODCACHE, GOPROXY string }
+	if err := json.Unmarshal([]byte(command(t, "go", "env", "-json", "GOMODCACHE", "GOPROXY")), &env); err != nil {
+		t.Fatal(err)
+	}
+	cache := "file://" + filepath.ToSlash(filepath.Join(env.GOMODCACHE, "cache", "download"))
+	return slices.Concat(os.Environ(), []string{"GOPROXY=" + cache + "," + env.GOPROXY, "GOSUMDB=off", "GOFLAGS=-mod=mod", "GOWORK=off"})
+}
