@@ -184,7 +184,7 @@ func (s *store) enter(ctx context.Context, claims []claim) (others []string, unt
 }
 
 // each runs a script for each claim on its entry, in one pipeline.
-func (s *store) each(ctx context.Context, script *redis.Script, claims []claim, args func(claim) []any) ([]string, error) {
+func (s *store) each(ctx context.Context, script *client.Script, claims []claim, args func(claim) []any) ([]string, error) {
 	if len(claims) == 1 {
 		reply, err := text(s.run(ctx, script, []string{claims[0].index}, args(claims[0])...))
 		return []string{reply}, err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/redis/internal/client"
 )
@@ -74,7 +72,7 @@ func (s *store) disown(ctx context.Context, kind, hash, field string) error {
 
 // change runs a script that changes the record under a field. It returns the script's
 // status, the user's ID and the record.
-func (s *store) change(ctx context.Context, script *redis.Script, kind, hash, field string, args ...any) (result, id, record string, err error) {
+func (s *store) change(ctx context.Context, script *client.Script, kind, hash, field string, args ...any) (result, id, record string, err error) {
 	index := s.key(kind, field)
 	tag, err := s.lookUp(ctx, index)
 	if err != nil {

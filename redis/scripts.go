@@ -44,17 +44,16 @@ var (
 	linksDelete     = load("links_delete")
 )
 
-func load(name string) *redis.Script { return client.Script(lua, name) }
+func load(name string) *client.Script { return &client.Script{Lua: &lua, Name: name} }
 
 // write runs a script that keeps its answer in the slot of a user or an identifier: the
 // client repeats commands by itself, and their first attempt may arrive last.
-func (s *store) write(ctx context.Context, script *redis.Script, tag string, keys []string, args ...any) *redis.Cmd {
+func (s *store) write(ctx context.Context, script *client.Script, tag string, keys []string, args ...any) *redis.Cmd {
 	return s.run(ctx, script, append(keys, s.answerKey(tag)), args...)
 }
 
-// run runs a script on the slot of its keys. EVALSHA comes first; the text is sent only to
-// a server that does not have it.
-func (s *store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
+// run runs a script on the slot of its keys.
+func (s *store) run(ctx context.Context, script *client.Script, keys []string, args ...any) *redis.Cmd {
 	all := s.arguments(args)
 	return client.Prompt(ctx, &s.calls, func() *redis.Cmd {
 		return together(ctx, func() *redis.Cmd { return s.send(ctx, script, keys, all) })
@@ -62,7 +61,7 @@ func (s *store) run(ctx context.Context, script *redis.Script, keys []string, ar
 }
 
 // query runs a script that changes nothing.
-func (s *store) query(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
+func (s *store) query(ctx context.Context, script *client.Script, keys []string, args ...any) *redis.Cmd {
 	all := s.arguments(args)
 	return client.Read(ctx, &s.calls, func(c redis.UniversalClient) *redis.Cmd {
 		return together(ctx, func() *redis.Cmd { return script.Run(ctx, c, keys, all...) })
@@ -70,7 +69,7 @@ func (s *store) query(ctx context.Context, script *redis.Script, keys []string, 
 }
 
 // send sends a script, by the client's own way of doing it where that serves.
-func (s *store) send(ctx context.Context, script *redis.Script, keys []string, args []any) *redis.Cmd {
+func (s *store) send(ctx context.Context, script *client.Script, keys []string, args []any) *redis.Cmd {
 	if s.replicas == 0 {
 		return script.Run(ctx, s.client, keys, args...)
 	}
@@ -79,7 +78,7 @@ func (s *store) send(ctx context.Context, script *redis.Script, keys []string, a
 
 // runOnce runs a script that the client must not repeat by itself: the second attempt of
 // one that takes something away would find nothing.
-func (s *store) runOnce(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
+func (s *store) runOnce(ctx context.Context, script *client.Script, keys []string, args ...any) *redis.Cmd {
 	all := s.arguments(args)
 	return client.Prompt(ctx, &s.calls, func() *redis.Cmd {
 		return script.Run(ctx, sender{store: s, once: true}, keys, all...)

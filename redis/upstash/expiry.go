@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/redis/internal/client"
 )
@@ -40,7 +38,7 @@ func (s *store) expired(key, value string, now time.Time) bool {
 
 // applied runs a script that makes a change only if something is as it was, and reports
 // whether it was.
-func (s *store) applied(ctx context.Context, script *redis.Script, keys []string, args ...any) (bool, error) {
+func (s *store) applied(ctx context.Context, script *client.Script, keys []string, args ...any) (bool, error) {
 	n, err := s.run(ctx, script, keys, args...).Int()
 	return n == 1, client.Failure(err)
 }

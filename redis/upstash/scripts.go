@@ -39,21 +39,20 @@ var (
 	listMend     = load("list_mend")
 )
 
-func load(name string) *redis.Script { return client.Script(lua, name) }
+func load(name string) *client.Script { return &client.Script{Lua: &lua, Name: name} }
 
-// run runs a script. EVALSHA comes first; the text is sent only to a server that does
-// not have it.
-func (s *store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
+// run runs a script.
+func (s *store) run(ctx context.Context, script *client.Script, keys []string, args ...any) *redis.Cmd {
 	return client.Prompt(ctx, &s.calls, func() *redis.Cmd { return script.Run(ctx, s.client, keys, args...) }, redis.NewCmd)
 }
 
 // query runs a script that changes nothing.
-func (s *store) query(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
+func (s *store) query(ctx context.Context, script *client.Script, keys []string, args ...any) *redis.Cmd {
 	return client.Read(ctx, &s.calls, func(c redis.UniversalClient) *redis.Cmd { return script.Run(ctx, c, keys, args...) }, redis.NewCmd)
 }
 
 // runOnce runs a script that the client does not repeat by itself.
-func (s *store) runOnce(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
+func (s *store) runOnce(ctx context.Context, script *client.Script, keys []string, args ...any) *redis.Cmd {
 	return client.Prompt(ctx, &s.calls, func() *redis.Cmd {
 		return script.Run(ctx, client.ScriptsOnce{UniversalClient: s.client}, keys, args...)
 	}, redis.NewCmd)
