@@ -4,7 +4,9 @@
 //	cfg, err := config.LoadDefaultConfig(ctx) // github.com/aws/aws-sdk-go-v2/config
 //	store := authdynamodb.New(dynamodb.NewFromConfig(cfg), authdynamodb.Options{})
 //
-// or by URL, with the SDK's default chain of credentials:
+// or by URL, with the SDK's default chain of credentials, where dynamodb/open is imported:
+//
+//	import _ "github.com/authstore/authstore/dynamodb/open"
 //
 //	dynamodb://next-auth?region=eu-central-1
 //	dynamodb://next-auth?region=local&endpoint=http://127.0.0.1:8000

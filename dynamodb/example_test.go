@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/authstore/authstore/adapter"
@@ -16,10 +16,7 @@ import (
 
 func ExampleNew() {
 	ctx := context.Background()
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		log.Fatal(err)
-	}
+	var cfg aws.Config // config.LoadDefaultConfig(ctx), of github.com/aws/aws-sdk-go-v2/config
 	store := dynamodb.New(awsdynamodb.NewFromConfig(cfg), dynamodb.Options{NoIndex: true})
 	if schema, ok := adapter.As[adapter.Schema](store); ok { // once, not at every start
 		if err := schema.ApplySchema(ctx); err != nil {

@@ -2,14 +2,13 @@ package dynamodb
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/dynamodb/internal/awsconfig"
 )
 
 // backend is the name in errors.
@@ -133,9 +132,12 @@ func openURL(ctx context.Context, raw string, o adapter.Options) (adapter.Adapte
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, l.load()...)
+	if awsconfig.Load == nil {
+		return nil, errNoOpener
+	}
+	cfg, err := awsconfig.Load(ctx, l.region, l.profile)
 	if err != nil {
-		return nil, unconfigured(ctx, err, l)
+		return nil, err
 	}
 	if cfg.Region == "" {
 		return nil, errNoRegion
@@ -150,22 +152,11 @@ func openURL(ctx context.Context, raw string, o adapter.Options) (adapter.Adapte
 	return adapter.Guard(s, backend, s.options.Options), nil
 }
 
+// errNoOpener is a program that has no loader of the SDK's configuration.
+var errNoOpener = invalidURL(`needs a package that opens it: import _ "github.com/authstore/authstore/dynamodb/open"`)
+
 // errNoRegion is a client that does not know where the table is.
 var errNoRegion = adapter.Setup("no region is set", "name the table's region by region=… in the URL, AWS_REGION, or the AWS SDK's configuration")
-
-// unconfigured returns why the SDK's configuration cannot be loaded.
-func unconfigured(ctx context.Context, err error, l location) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if errors.As(err, new(config.SharedConfigProfileNotExistError)) {
-		if l.profile != "" {
-			return adapter.Caused(invalidURL("must have a profile that the AWS SDK's shared configuration has"), err)
-		}
-		return adapter.Caused(adapter.Setup("the AWS SDK's shared configuration does not have the profile", "correct AWS_PROFILE or the configuration"), err)
-	}
-	return adapter.Caused(adapter.Setup("the AWS SDK's configuration cannot be read", "correct the shared configuration (~/.aws) and the environment's AWS variables"), err)
-}
 
 // Close closes the idle connections of a client that was opened by URL.
 func (s *store) Close() error {

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/authstore/authstore/adapter"
@@ -163,25 +162,17 @@ func (l *location) client(o *dynamodb.Options) {
 	}
 }
 
-// load returns what the SDK's configuration is loaded with.
-func (l *location) load() []func(*config.LoadOptions) error {
-	var all []func(*config.LoadOptions) error
-	if l.region != "" {
-		all = append(all, config.WithRegion(l.region))
-	}
-	if l.profile != "" {
-		all = append(all, config.WithSharedConfigProfile(l.profile))
-	}
-	return all
-}
-
-// The forms of [Options.Table].
+// The forms of [Options.Table], apart from how long a name may be: counting is dear for a
+// regular expression.
 var (
-	tableName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
-	tableARN  = regexp.MustCompile(`^arn:[\w-]+:dynamodb:([\w-]+):\d{12}:table/([a-zA-Z0-9_.-]{3,255})$`)
+	tableName = regexp.MustCompile(`^[a-zA-Z0-9_.-]+$`)
+	tableARN  = regexp.MustCompile(`^arn:[\w-]+:dynamodb:([\w-]+):\d{12}:table/([a-zA-Z0-9_.-]+)$`)
 )
 
-func isTable(table string) bool { return tableName.MatchString(table) || tableARN.MatchString(table) }
+func isTable(table string) bool {
+	name := nameOf(table)
+	return 3 <= len(name) && len(name) <= 255 && tableName.MatchString(name)
+}
 
 // nameOf returns the name of a table that may be given by its ARN.
 func nameOf(table string) string {

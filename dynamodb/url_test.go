@@ -97,3 +97,11 @@ func TestURLsThatAreNotUnderstood(t *testing.T) {
 		}
 	}
 }
+
+// Who only imports this package does not link what URLs need, and is told so.
+func TestURLsNeedTheirOpener(t *testing.T) {
+	_, err := adapter.Open(t.Context(), "dynamodb://users?region=eu-central-1")
+	if !errors.Is(err, adapter.ErrInvalid) || !strings.Contains(err.Error(), `import _ "github.com/authstore/authstore/dynamodb/open"`) {
+		t.Errorf("got %v, want which package to import", err)
+	}
+}

@@ -42,7 +42,7 @@ import (
 	"github.com/authstore/authstore/adapter"
 
 	// Each import makes the URLs of one backend known to adapter.Open.
-	_ "github.com/authstore/authstore/dynamodb"
+	_ "github.com/authstore/authstore/dynamodb/open"
 	_ "github.com/authstore/authstore/fauna"
 	_ "github.com/authstore/authstore/memory"
 	_ "github.com/authstore/authstore/mongo"

@@ -26,6 +26,7 @@ import (
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/conformance/fault"
 	"github.com/authstore/authstore/dynamodb"
+	_ "github.com/authstore/authstore/dynamodb/open"
 	"github.com/authstore/authstore/internal/engine"
 )
 
