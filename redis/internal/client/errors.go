@@ -18,9 +18,6 @@ import (
 	"github.com/authstore/authstore/internal/attempt"
 )
 
-// ErrRecord is a stored value that the layout does not know.
-var ErrRecord = errors.New("a stored record is not of the form that this package writes")
-
 // Failure returns an error of the client as one of the contract's kinds: what a person has
 // to mend is adapter.ErrSetup, and says what it is; what a retry may mend is
 // adapter.ErrUnavailable.
@@ -43,7 +40,7 @@ func Failure(err error) error {
 
 // kinds are those of the contract.
 var kinds = []error{
-	adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrSetup, adapter.ErrUnreadable, adapter.ErrClosed, ErrRecord,
+	adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrSetup, adapter.ErrUnreadable, adapter.ErrClosed,
 }
 
 // known reports whether an error has a kind already.
