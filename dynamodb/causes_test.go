@@ -200,7 +200,7 @@ func TestTheNetworkSaysTheCause(t *testing.T) {
 		says   string
 	}{
 		"refused":                   {clientOf("http://127.0.0.1:1"), adapter.ErrUnavailable, "connection refused by 127.0.0.1:1"},
-		"cut":                       {clientOf("http://" + resetting), adapter.ErrUnavailable, "the connection broke"},
+		"cut":                       {clientOf("http://" + resetting), adapter.ErrUnavailable, "the connection was closed"},
 		"TLS against plain":         {clientOf(strings.Replace(plain, "http:", "https:", 1)), adapter.ErrSetup, "does not speak TLS"},
 		"plain against TLS":         {clientOf(strings.Replace(secure.URL, "https:", "http:", 1)), adapter.ErrSetup, "speaks TLS"},
 		"plain against TLS alone":   {clientOf("http://" + alerting), adapter.ErrSetup, "speaks TLS"},

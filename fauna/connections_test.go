@@ -81,8 +81,8 @@ func TestErrorsSayTheCause(t *testing.T) {
 	}{
 		"TLS, where the server has none":    {"fauna://" + plain.Listener.Addr().String(), adapter.ErrSetup, "does not speak TLS"},
 		"no TLS, where the server wants it": {"fauna+http://" + withTLS.Listener.Addr().String(), adapter.ErrSetup, "wants TLS"},
-		"an unknown authority":              {"fauna://" + withTLS.Listener.Addr().String(), adapter.ErrSetup, "authority is unknown"},
-		"nothing listens":                   {"fauna+http://127.0.0.1:1", adapter.ErrUnavailable, "nothing listens"},
+		"an unknown authority":              {"fauna://" + withTLS.Listener.Addr().String(), adapter.ErrSetup, "unknown authority"},
+		"nothing listens":                   {"fauna+http://127.0.0.1:1", adapter.ErrUnavailable, "connection refused"},
 		"a web site":                        {page(200, "text/html", "<html>"), adapter.ErrSetup, "no Fauna server"},
 		"another path":                      {page(404, "text/html", "<html>"), adapter.ErrSetup, "no Fauna server"},
 		"another API":                       {page(404, "application/json", `{"error": "not found"}`), adapter.ErrSetup, "no Fauna server"},
@@ -103,7 +103,7 @@ func TestErrorsSayTheCause(t *testing.T) {
 		})
 	}
 	t.Run("no such name", func(t *testing.T) {
-		says(t, lookingUp(t, func(answer []byte) []byte { return answer }), adapter.ErrSetup, "no such host name")
+		says(t, lookingUp(t, func(answer []byte) []byte { return answer }), adapter.ErrSetup, "no host fauna.example.com")
 	})
 }
 

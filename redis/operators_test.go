@@ -85,7 +85,7 @@ func operators(t *testing.T) []operator {
 		{name: "refused", url: "redis://" + refused, says: "connection refused", kind: later},
 		{name: "refused, a Cluster", url: "redis+cluster://" + refused, says: "connection refused", kind: later},
 		{name: "refused, Sentinels", url: "redis+sentinel://" + refused + "?master_name=m", says: "connection refused", kind: later},
-		{name: "a name that is not there", url: "redis://no-such-host.invalid", says: "host name is not found", kind: setup},
+		{name: "a name that is not there", url: "redis://no-such-host.invalid", says: "no host no-such-host.invalid", kind: setup},
 		{name: "TLS against plain", url: "rediss://" + plain.Listener.Addr().String(), says: "does not speak TLS", kind: setup},
 		{name: "plain against TLS", url: "redis://" + secured.Listener.Addr().String(), says: "speaks TLS", kind: setup},
 		{name: "an unknown authority", url: "rediss://" + secured.Listener.Addr().String(), says: "unknown authority", kind: setup},
