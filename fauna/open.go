@@ -192,13 +192,13 @@ const minTimeout = 10 * time.Millisecond
 // less time for a query than the adapter waits, so that it has the time to say so.
 func newClient(endpoint, secret string, limit time.Duration, c *connections) *fauna.Client {
 	timeouts := fauna.Timeouts{QueryTimeout: cmp.Or(limit, attempt.Default) * 4 / 5}
-	return fauna.NewClient(secret, timeouts, append(clientOptions(c), fauna.URL(endpoint), fauna.WithLogger(silent{}))...)
+	return fauna.NewClient(secret, timeouts, append(clientOptions(c), fauna.URL(endpoint), fauna.WithLogger(discard{}))...)
 }
 
-// silent keeps what the driver would log out of logs: requests hold tokens.
-type silent struct{ fauna.Logger }
+// discard keeps what the driver would log out of logs: requests hold tokens.
+type discard struct{ fauna.Logger }
 
-func (silent) LogResponse(context.Context, []byte, *http.Response) {}
+func (discard) LogResponse(context.Context, []byte, *http.Response) {}
 
 // Close ends the adapter, and closes the connections of a client that was opened by
 // URL.

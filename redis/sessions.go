@@ -257,7 +257,7 @@ func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Sess
 func (s *store) sessions(ctx context.Context, id, now, last, expires string) ([]string, error) {
 	keys := s.at("", id, kindUser, kindSessions)
 	for _, settle := range []string{"", "", "", "1"} {
-		result, reply, err := s.status(s.run(ctx, sessionsList, keys, id, now, last, expires, piece, settle))
+		result, reply, err := s.status(s.query(ctx, sessionsList, keys, id, now, last, expires, piece, settle))
 		if err != nil {
 			return nil, err
 		}
