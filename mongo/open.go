@@ -50,7 +50,8 @@ type Options struct {
 	WriteConcern *writeconcern.WriteConcern
 
 	// RequestTimeout is how long a call takes at most if its context has no deadline, and
-	// one that deletes all of a user, sixfold. 0 is ten seconds.
+	// one that deletes all of a user, sixfold; so does each request of CheckSchema, Repair
+	// and PurgeExpired. 0 is ten seconds.
 	RequestTimeout time.Duration
 
 	// LinearizableReads has a read confirmed by the majority: a primary that was replaced,

@@ -285,13 +285,13 @@ func problem(of *mongo.Collection, detail string) adapter.SchemaProblem {
 }
 
 func listIndexes(ctx context.Context, of *mongo.Collection) ([]specification, error) {
-	cursor, err := of.Indexes().List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var all []specification
-	err = cursor.All(ctx, &all)
-	return all, err
+	return request(ctx, func(ctx context.Context) (all []specification, err error) {
+		cursor, err := of.Indexes().List(ctx)
+		if err == nil {
+			err = cursor.All(ctx, &all)
+		}
+		return all, err
+	})
 }
 
 // lack returns what is missing if no index serves: nil if one does.
@@ -386,12 +386,12 @@ func (s *store) checkIndexes(ctx context.Context, c *collections) error {
 // documents that break a rule: see findings. It reads all collections but the verification
 // tokens, and these too if their index is missing.
 func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
-	problems, err := s.problems(alone(ctx))
+	problems, err := s.problems(s.walk(ctx))
 	return problems, adapter.WrapError(ctx, backend, "CheckSchema", failure(err))
 }
 
 func (s *store) problems(ctx context.Context) ([]adapter.SchemaProblem, error) {
-	c, err := s.open(ctx)
+	c, err := request(ctx, s.open)
 	if err != nil {
 		return nil, err
 	}
