@@ -192,6 +192,14 @@ func (t *T) is(doing string, err, kind error) {
 	}
 }
 
+// absent fails the test unless err is that of what is not there, whether it has ever been.
+func (t *T) absent(doing string, err error) {
+	t.Helper()
+	if !errors.Is(err, adapter.ErrNotFound) || errors.Is(err, adapter.ErrExpired) {
+		t.Errorf("%s\n  got:  %v\n  want: ErrNotFound, and not ErrExpired", doing, err)
+	}
+}
+
 // conflict fails the test unless err is a conflict on a field.
 func (t *T) conflict(doing string, err error, field string) {
 	t.Helper()

@@ -78,7 +78,7 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 		return adapter.Session{}, adapter.User{}, err
 	}
 	if !s.options.Now().Before(se.Expires) {
-		return adapter.Session{}, adapter.User{}, adapter.ErrExpired
+		return adapter.Session{}, adapter.User{}, adapter.ErrNotFound
 	}
 	se.SessionToken = token
 	u, err := decodeUser(id, user)
@@ -154,8 +154,6 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 	switch {
 	case err != nil:
 		return adapter.Session{}, client.Failure(err)
-	case result == "EXPIRED":
-		return adapter.Session{}, adapter.ErrExpired
 	case result == "ABSENT":
 		return adapter.Session{}, adapter.ErrNotFound
 	case result == "GONE":
