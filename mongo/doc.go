@@ -76,8 +76,8 @@
 // # Indexes
 //
 // [adapter.Schema] makes and checks them. Without them nothing is unique and nothing
-// expires, so the first call looks for them (five round trips) and every call is a
-// [*SchemaError] until they are there; see [Options.SkipSchemaCheck]. An index that does as
+// expires, so the first call looks for them (five round trips) and every call is an
+// [adapter.ErrSetup] until they are there; see [Options.SkipSchemaCheck]. An index that does as
 // much serves, whatever its name and whoever made it: unique and sparse, or unique without a
 // condition as long as no document lacks the field. ApplySchema makes all that it can,
 // and its error lists the rest with what to do about it.
