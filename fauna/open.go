@@ -92,12 +92,20 @@ type store struct {
 	suspect atomic.Bool // a query had no answer, so the connections may be dead
 }
 
-func newStore(client *fauna.Client, o Options) *store {
+// WithDefaults returns the options with nothing empty that has a default.
+func (o Options) WithDefaults() Options {
 	if o.NewID == nil {
 		o.NewID = newID
 	}
+	o.Options = o.Options.WithDefaults()
+	o.Collections = o.Collections.withDefaults()
+	return o
+}
+
+func newStore(client *fauna.Client, o Options) *store {
+	o = o.WithDefaults()
 	settle(client)
-	return &store{client: client, options: o.WithDefaults(), names: o.Collections.withDefaults(), limit: o.RequestTimeout}
+	return &store{client: client, options: o.Options, names: o.Collections, limit: o.RequestTimeout}
 }
 
 // settle has the driver keep the address that it makes at its first query, where two
