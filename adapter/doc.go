@@ -57,6 +57,12 @@
 // Auth.js application), so a list of sessions has no tokens in it: sessions are
 // told apart by [Session.ID], which is that digest and opens nothing.
 //
+// # Round trips
+//
+// The comments of the operations say what each costs at the least. A store whose layout
+// takes more for some of them, three at the most, has them in the table of its package
+// comment. GetSessionAndUser takes one on every store, for a token that was generated here.
+//
 // # Limits
 //
 // The same on every store, so that data can move between them. Sizes are in
