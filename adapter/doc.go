@@ -8,9 +8,19 @@
 // A store is opened by URL, or made by its package from a client that the
 // application has already:
 //
-//	import _ "github.com/authstore/authstore/memory"
+//	import (
+//		"context"
+//		"log"
 //
-//	store, err := adapter.Open(ctx, "memory:")
+//		"github.com/authstore/authstore/adapter"
+//		_ "github.com/authstore/authstore/memory"
+//	)
+//
+//	store, err := adapter.Open(context.Background(), "memory:")
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	defer store.Close()
 //
 // Code that needs a part of the model asks for a part: [Users], [Accounts],
 // [Sessions], [VerificationTokens], [Authenticators]. [Adapter] is all of them.

@@ -1,8 +1,21 @@
 // Package mongo keeps authentication data in MongoDB, in the collections of the Auth.js
 // adapter (@auth/mongodb-adapter), which can work on them at the same time.
 //
-//	client, err := mongo.Connect(options.Client().ApplyURI(uri)) // go.mongodb.org/mongo-driver/v2
+//	import (
+//		"log"
+//
+//		"go.mongodb.org/mongo-driver/v2/mongo"
+//		"go.mongodb.org/mongo-driver/v2/mongo/options"
+//
+//		authmongo "github.com/authstore/authstore/mongo"
+//	)
+//
+//	client, err := mongo.Connect(options.Client().ApplyURI("mongodb://127.0.0.1:27017/?replicaSet=rs0"))
+//	if err != nil {
+//		log.Fatal(err)
+//	}
 //	store := authmongo.New(client.Database("app"), authmongo.Options{})
+//	defer store.Close()
 //
 // or by URL, which connects with the first call and closes its client with the adapter:
 //
