@@ -99,8 +99,8 @@
 // context's error. A retry may mend what is [ErrUnavailable]; of a write it is then not
 // known whether it was applied. A person has to mend what is [ErrSetup] or
 // [ErrUnreadable]. What and where is in [*ConflictError], [*InvalidError], [*SetupError]
-// and [*RecordError]; the driver's own error is reachable with [errors.As]. No error text
-// holds a token, an e-mail address or a secret.
+// and [*RecordError]; the driver's own error is reachable with [errors.As]. [Code] returns
+// a stable code of the kind. No error text holds a token, an e-mail address or a secret.
 //
 // # Records of other programs
 //
