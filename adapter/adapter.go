@@ -7,7 +7,7 @@ type Users interface {
 	// CreateUser stores a user and returns it as stored. An empty ID is
 	// generated. [ErrConflict] if the e-mail address or the ID is taken.
 	//
-	// One round trip (Redis Cluster: up to three).
+	// One round trip.
 	CreateUser(ctx context.Context, u User) (User, error)
 
 	// CreateUserWithAccount signs a person up through a provider: it stores
@@ -15,7 +15,7 @@ type Users interface {
 	// person out. The account's UserID is the new user's ID; it may be empty.
 	// [ErrConflict] if the e-mail address, the ID or the account is taken.
 	//
-	// Round trips as CreateUser (MongoDB: three).
+	// One round trip.
 	CreateUserWithAccount(ctx context.Context, u User, a Account) (User, Account, error)
 
 	// GetUser returns the user with an ID. One round trip.
@@ -24,12 +24,12 @@ type Users interface {
 	// GetUserByEmail returns the user with an e-mail address, which is compared
 	// in the form that [NormalizeEmail] gives.
 	//
-	// One round trip (Redis, DynamoDB: at most two).
+	// One round trip.
 	GetUserByEmail(ctx context.Context, email string) (User, error)
 
 	// GetUserByAccount returns the user who owns a provider's account.
 	//
-	// One round trip (Redis, DynamoDB: at most two).
+	// One round trip.
 	GetUserByAccount(ctx context.Context, key AccountKey) (User, error)
 
 	// UpdateUser changes the fields that the update names and returns the whole
@@ -58,7 +58,7 @@ type Accounts interface {
 	// One round trip.
 	LinkAccount(ctx context.Context, a Account) (Account, error)
 
-	// GetAccount returns a linked account. One round trip (DynamoDB: two).
+	// GetAccount returns a linked account. One round trip.
 	GetAccount(ctx context.Context, key AccountKey) (Account, error)
 
 	// ListAccounts returns a user's accounts, in no particular order.
@@ -69,13 +69,13 @@ type Accounts interface {
 	// provider's new tokens after a sign-in, and returns the whole account after
 	// it. It never creates one.
 	//
-	// One round trip (DynamoDB: two).
+	// One round trip.
 	UpdateAccount(ctx context.Context, key AccountKey, up AccountUpdate) (Account, error)
 
 	// UnlinkAccount removes an account; its key is free again. Nil if there is
 	// none.
 	//
-	// One round trip (DynamoDB: two).
+	// One round trip.
 	UnlinkAccount(ctx context.Context, key AccountKey) error
 }
 
@@ -114,7 +114,7 @@ type Sessions interface {
 	// ListSessions returns a user's live sessions, in no particular order. Their
 	// SessionToken is empty: see [Session.ID].
 	//
-	// One round trip (Redis Cluster: two).
+	// One round trip.
 	ListSessions(ctx context.Context, userID string) ([]Session, error)
 
 	// DeleteSessionByID ends the session that a list showed, if it is this
@@ -151,7 +151,7 @@ type VerificationTokens interface {
 	UseVerificationToken(ctx context.Context, identifier, token string) (VerificationToken, error)
 
 	// DeleteVerificationTokens makes all earlier links of an identifier void.
-	// One round trip (DynamoDB: two).
+	// One round trip.
 	DeleteVerificationTokens(ctx context.Context, identifier string) error
 }
 
@@ -162,7 +162,7 @@ type Authenticators interface {
 	// One round trip.
 	CreateAuthenticator(ctx context.Context, a Authenticator) (Authenticator, error)
 
-	// GetAuthenticator returns a credential. One round trip (DynamoDB: two).
+	// GetAuthenticator returns a credential. One round trip.
 	GetAuthenticator(ctx context.Context, credentialID string) (Authenticator, error)
 
 	// ListAuthenticators returns a user's credentials, in no particular order.
@@ -173,11 +173,11 @@ type Authenticators interface {
 	// returns the credential after it. A counter that does not grow is
 	// [ErrConflict] with [FieldCounter], the sign of a cloned authenticator,
 	// unless both are 0 (WebAuthn Level 3, 6.1.1 and 7.2 step 22).
-	// One round trip (DynamoDB: two).
+	// One round trip.
 	UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (Authenticator, error)
 
 	// DeleteAuthenticator removes a credential. Nil if there is none.
-	// One round trip (DynamoDB: two).
+	// One round trip.
 	DeleteAuthenticator(ctx context.Context, credentialID string) error
 }
 

@@ -8,9 +8,19 @@
 // A store is opened by URL, or made by its package from a client that the
 // application has already:
 //
-//	import _ "github.com/authstore/authstore/memory"
+//	import (
+//		"context"
+//		"log"
 //
-//	store, err := adapter.Open(ctx, "memory:")
+//		"github.com/authstore/authstore/adapter"
+//		_ "github.com/authstore/authstore/memory"
+//	)
+//
+//	store, err := adapter.Open(context.Background(), "memory:")
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	defer store.Close()
 //
 // Code that needs a part of the model asks for a part: [Users], [Accounts],
 // [Sessions], [VerificationTokens], [Authenticators]. [Adapter] is all of them.
@@ -57,6 +67,12 @@
 // Auth.js application), so a list of sessions has no tokens in it: sessions are
 // told apart by [Session.ID], which is that digest and opens nothing.
 //
+// # Round trips
+//
+// The comments of the operations say what each costs at the least. A store whose layout
+// takes more for some of them, three at the most, has them in the table of its package
+// comment. GetSessionAndUser takes one on every store, for a token that was generated here.
+//
 // # Limits
 //
 // The same on every store, so that data can move between them. Sizes are in
@@ -83,8 +99,8 @@
 // context's error. A retry may mend what is [ErrUnavailable]; of a write it is then not
 // known whether it was applied. A person has to mend what is [ErrSetup] or
 // [ErrUnreadable]. What and where is in [*ConflictError], [*InvalidError], [*SetupError]
-// and [*RecordError]; the driver's own error is reachable with [errors.As]. No error text
-// holds a token, an e-mail address or a secret.
+// and [*RecordError]; the driver's own error is reachable with [errors.As]. [Code] returns
+// a stable code of the kind. No error text holds a token, an e-mail address or a secret.
 //
 // # Records of other programs
 //

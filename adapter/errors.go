@@ -11,8 +11,9 @@ import (
 var (
 	// ErrNotFound: there is no such record, or it is not live any more.
 	ErrNotFound = errors.New("not found")
-	// ErrExpired: there was such a record until it expired. It is an
-	// [ErrNotFound] too.
+	// ErrExpired: there was such a one-time token until it expired. It is an
+	// [ErrNotFound] too. A session that has expired is [ErrNotFound] alone, since the
+	// store may have removed it already.
 	ErrExpired = fmt.Errorf("expired: %w", ErrNotFound)
 	// ErrConflict: the value of a unique field is taken. Its field is in
 	// [*ConflictError].

@@ -46,6 +46,26 @@ func Example() {
 	// Output: ada@example.com <nil>
 }
 
+// A handler answers by the code of an error, and says no more to its client.
+func ExampleCode() {
+	ctx := context.Background()
+	store, _ := adapter.Open(ctx, "memory:")
+	defer store.Close()
+
+	_, _, err := store.GetSessionAndUser(ctx, "no such token")
+	switch code := adapter.Code(err); code {
+	case "":
+		fmt.Println(200)
+	case "not_found":
+		fmt.Println(401, code)
+	case "unavailable", "deadline_exceeded":
+		fmt.Println(503, code)
+	default:
+		fmt.Println(500, code)
+	}
+	// Output: 401 not_found
+}
+
 // The kind of an error says what to do.
 func ExampleError() {
 	ctx := context.Background()

@@ -42,7 +42,7 @@ func (o Options) WithDefaults() Options {
 }
 
 // Now returns the clock's time as records hold it: UTC, in milliseconds.
-func (o Options) Now() time.Time { return Milliseconds(o.Clock()) }
+func (o Options) Now() time.Time { return Milliseconds(o.WithDefaults().Clock()) }
 
 // SessionKey returns what is stored for a session token: its [SessionID], or
 // itself with PlainSessionTokens.

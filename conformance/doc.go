@@ -1,11 +1,25 @@
 // Package conformance proves that a store keeps the contract of package adapter,
 // whoever wrote it and wherever it lives. One call runs all of it:
 //
+//	import (
+//		"context"
+//		"testing"
+//
+//		"github.com/authstore/authstore/adapter"
+//		"github.com/authstore/authstore/conformance"
+//		"github.com/authstore/authstore/memory"
+//	)
+//
 //	func TestConformance(t *testing.T) {
 //		conformance.Run(t, conformance.Harness{
-//			Backend:   "memory",
-//			Engine:    "in process",
-//			Namespace: newNamespace,
+//			Backend: "memory",
+//			Engine:  "in process",
+//			Namespace: func(context.Context) (conformance.Namespace, error) {
+//				store := memory.NewStore()
+//				return conformance.Namespace{Open: func(o adapter.Options) (adapter.Adapter, error) {
+//					return memory.New(memory.Options{Options: o, Store: store}), nil
+//				}}, nil
+//			},
 //		})
 //	}
 //

@@ -536,7 +536,7 @@ func (s *shelf) live(token string) (*document, adapter.Session, error) {
 	}
 	se, err := d.asSession()
 	if err == nil && !s.options.Now().Before(se.Expires) {
-		err = adapter.ErrExpired
+		err = adapter.ErrNotFound
 	}
 	se.SessionToken = token
 	return d, se, err

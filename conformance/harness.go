@@ -21,8 +21,8 @@ type Harness struct {
 	NewID func(n uint64) string
 
 	// Budget has the operations that may take more round trips than the contract's
-	// table says, by method, with their most. The contract names the stores that
-	// may; everything else is a failure.
+	// table says, by method, with their most, as the store's package comment has them;
+	// everything else is a failure.
 	Budget map[string]int
 
 	// MaxRecord is how many bytes a record can have at most, of which the tests then prove

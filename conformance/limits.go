@@ -193,6 +193,7 @@ func (t *T) grows(op string, update func(set adapter.Attributes, remove ...strin
 		if n < 4 || !errors.Is(err, adapter.ErrInvalid) && !errors.Is(err, adapter.ErrSetup) || errors.Is(err, adapter.ErrUnavailable) {
 			t.Fatalf("%s of a record of %d bytes\n  got:  %v\n  want: what says that it is too large", op, size, err)
 		}
+		t.named(op+" of what is too large", err)
 		got, err = update(nil, "a-0")
 		t.ok(op+" that makes a record smaller", err)
 		t.equal("how many attributes there are after the first was removed", len(got), n-1)

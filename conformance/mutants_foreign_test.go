@@ -116,6 +116,9 @@ var foreignMutants = []mutant{
 	{"an unreadable record does not say whose it is", []string{"FOR-007"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return namesNobody{base{inner}}
 	}},
+	{"an unreadable record has no name", []string{"FOR-007", "FOR-010"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return namesNothing{base{inner}}
+	}},
 	{"an unreadable session is not there", []string{"FOR-007"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return hidesUnreadable{base{inner}}
 	}},
@@ -401,6 +404,16 @@ func (m namesNobody) UpdateSession(ctx context.Context, token string, up adapter
 	s, err := m.Adapter.UpdateSession(ctx, token, up)
 	if errors.Is(err, adapter.ErrUnreadable) {
 		return s, unreadable(ctx, "UpdateSession", "expires")
+	}
+	return s, err
+}
+
+type namesNothing struct{ base }
+
+func (m namesNothing) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
+	s, err := m.Adapter.UpdateSession(ctx, token, up)
+	if errors.Is(err, adapter.ErrUnreadable) {
+		return s, fail(ctx, "UpdateSession", adapter.ErrUnreadable)
 	}
 	return s, err
 }

@@ -91,24 +91,14 @@ func (m odd) GetUser(ctx context.Context, id string) (adapter.User, error) {
 	return u, err
 }
 
-// GetSessionAndUser does not say that a session has expired.
 func (m odd) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
 	dawdle()
-	s, u, err := m.Adapter.GetSessionAndUser(ctx, token)
-	return s, u, withoutExpired(ctx, "GetSessionAndUser", err)
+	return m.Adapter.GetSessionAndUser(ctx, token)
 }
 
 func (m odd) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
 	dawdle()
-	s, err := m.Adapter.UpdateSession(ctx, token, up)
-	return s, withoutExpired(ctx, "UpdateSession", err)
-}
-
-func withoutExpired(ctx context.Context, op string, err error) error {
-	if errors.Is(err, adapter.ErrExpired) {
-		return fail(ctx, op, adapter.ErrNotFound)
-	}
-	return err
+	return m.Adapter.UpdateSession(ctx, token, up)
 }
 
 // CreateVerificationToken puts a token in the place of one that is the same.

@@ -220,6 +220,9 @@ var crowdMutants = []mutant{
 	{"a record keeps 1 MiB of attributes", []string{"LIM-004", "LIM-005", "LIM-006"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return keepsSome{base{inner}}
 	}},
+	{"a record that is too large is an ErrSetup that does not say so", []string{"LIM-004"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return refusesLarge{base{inner}}
+	}},
 	{"DeleteUser deletes 25 sessions", []string{"CAS-001"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return leavesSessions{base{inner}, e, 25}
 	}},
@@ -595,4 +598,14 @@ func (m keepsSome) UpdateSession(ctx context.Context, token string, up adapter.S
 		return m.Adapter.UpdateSession(ctx, token, adapter.SessionUpdate{RemoveAttributes: gone})
 	}
 	return s, err
+}
+
+type refusesLarge struct{ base }
+
+func (m refusesLarge) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	const most = 10 // attributes
+	if u, err := m.Adapter.GetUser(ctx, id); err == nil && len(u.Attributes) >= most && len(up.Attributes) > 0 {
+		return adapter.User{}, fail(ctx, "UpdateUser", adapter.ErrSetup)
+	}
+	return m.Adapter.UpdateUser(ctx, id, up)
 }

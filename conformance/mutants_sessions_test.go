@@ -25,6 +25,12 @@ var sessionMutants = []mutant{
 	{"expiry is judged by the system's clock", []string{"SES-004", "OPT-001", "SES-027"}, func(_ adapter.Adapter, e *env) adapter.Adapter {
 		return e.with(func(o *adapter.Options) { o.Clock = time.Now })
 	}},
+	{"GetSessionAndUser says that a session has expired", []string{"SES-004", "SES-022"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return readsExpiry{base{inner}, e.behind(ages)}
+	}},
+	{"UpdateSession says that a session has expired", []string{"SES-007", "SES-008"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return updatesExpiry{base{inner}, e.behind(ages)}
+	}},
 	{"ListSessions has expired sessions", []string{"SES-004", "SES-011"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return listsSessions{base{inner}, e.behind(ages)}
 	}},
@@ -179,6 +185,35 @@ func (m forgetsUpdatedAt) GetSessionAndUser(ctx context.Context, token string) (
 	return s, u, err
 }
 
+// readsExpiry tells a session that has expired from one that is not there, as long as the
+// store has it.
+type readsExpiry struct {
+	base
+	past adapter.Adapter
+}
+
+func (m readsExpiry) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
+	s, u, err := m.Adapter.GetSessionAndUser(ctx, token)
+	return s, u, saysExpired(ctx, "GetSessionAndUser", m.past, token, err)
+}
+
+type updatesExpiry struct {
+	base
+	past adapter.Adapter
+}
+
+func (m updatesExpiry) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
+	s, err := m.Adapter.UpdateSession(ctx, token, up)
+	return s, saysExpired(ctx, "UpdateSession", m.past, token, err)
+}
+
+func saysExpired(ctx context.Context, op string, past adapter.Adapter, token string, err error) error {
+	if _, _, was := past.GetSessionAndUser(ctx, token); was == nil && errors.Is(err, adapter.ErrNotFound) {
+		return fail(ctx, op, adapter.ErrExpired)
+	}
+	return err
+}
+
 type revivesSessions struct {
 	base
 	past adapter.Adapter
@@ -186,7 +221,7 @@ type revivesSessions struct {
 
 func (m revivesSessions) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
 	s, err := m.Adapter.UpdateSession(ctx, token, up)
-	if errors.Is(err, adapter.ErrExpired) {
+	if errors.Is(err, adapter.ErrNotFound) {
 		return m.past.UpdateSession(ctx, token, up)
 	}
 	return s, err

@@ -72,6 +72,7 @@ func (t *T) among(doing string, err error, kinds ...error) {
 	if err != nil && !slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) }) {
 		t.Errorf("%s\n  got:  %v\n  want: no error, or one of %q", doing, err, kinds)
 	}
+	t.named(doing, err)
 }
 
 // all fails the test for each error that is not nil.

@@ -143,7 +143,7 @@ func (t *T) signedIn(a adapter.Adapter, token, userID string) {
 func (t *T) signedOut(a adapter.Adapter, token string) {
 	t.Helper()
 	_, _, err := a.GetSessionAndUser(t.ctx, token)
-	t.is("GetSessionAndUser", err, adapter.ErrNotFound)
+	t.absent("GetSessionAndUser", err)
 }
 
 // usable reports whether a verification token can be used, and uses it.

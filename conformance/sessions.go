@@ -39,7 +39,7 @@ var sessionTests = []Test{
 			seen[token] = true
 		}
 	}},
-	{ID: "SES-004", Rule: "A session is live strictly before its Expires, to the millisecond.", Source: "docs/contract.md R3", Run: func(t *T) {
+	{ID: "SES-004", Rule: "A session is live strictly before its Expires, to the millisecond, and then ErrNotFound.", Source: "docs/contract.md R3", Run: func(t *T) {
 		u := t.user(ada)
 		for _, lifetime := range []time.Duration{time.Millisecond, 999 * time.Millisecond, time.Second, 1001 * time.Millisecond, time.Hour} {
 			s, err := t.store.CreateSession(t.ctx, adapter.Session{UserID: u.ID, Expires: t.Clock.Now().Add(lifetime)})
@@ -58,10 +58,10 @@ var sessionTests = []Test{
 		t.session(u.ID)
 		for _, token := range []string{"no-such-token", adapter.NewSessionToken(u.ID, [32]byte{1}), adapter.NewSessionToken(t.NewID(), [32]byte{1})} {
 			s, user, err := t.store.GetSessionAndUser(t.ctx, token)
-			t.is("GetSessionAndUser", err, adapter.ErrNotFound)
+			t.absent("GetSessionAndUser", err)
 			t.equal("GetSessionAndUser", []any{s, user}, []any{adapter.Session{}, adapter.User{}})
 			s, err = t.store.UpdateSession(t.ctx, token, adapter.SessionUpdate{Expires: new(Start.Add(time.Hour))})
-			t.is("UpdateSession", err, adapter.ErrNotFound)
+			t.absent("UpdateSession", err)
 			t.equal("UpdateSession", s, adapter.Session{})
 			t.signedOut(t.Second(), token)
 		}
@@ -91,11 +91,11 @@ var sessionTests = []Test{
 			t.ok("UpdateSession", err)
 			t.signedOut(t.Second(), s.SessionToken)
 			_, err = t.store.UpdateSession(t.ctx, s.SessionToken, adapter.SessionUpdate{Expires: new(Start.Add(time.Hour))})
-			t.is("UpdateSession after it", err, adapter.ErrNotFound)
+			t.absent("UpdateSession after it", err)
 		}
 		t.sessions(u.ID)
 	}},
-	{ID: "SES-008", Rule: "An update never revives a session that has expired or was deleted.", Source: "docs/contract.md R13", Run: func(t *T) {
+	{ID: "SES-008", Rule: "An update never revives a session that has expired or was deleted, which is ErrNotFound.", Source: "docs/contract.md R13", Run: func(t *T) {
 		u := t.user(ada)
 		expired, deleted := t.session(u.ID), t.session(u.ID)
 		t.ok("DeleteSession", t.store.DeleteSession(t.ctx, deleted.SessionToken))
@@ -105,7 +105,7 @@ var sessionTests = []Test{
 				{Expires: new(t.Clock.Now().Add(time.Hour))}, {Attributes: adapter.Attributes{"a": "b"}}, {},
 			} {
 				_, err := t.Second().UpdateSession(t.ctx, s.SessionToken, up)
-				t.is("UpdateSession", err, adapter.ErrNotFound)
+				t.absent("UpdateSession", err)
 			}
 			t.signedOut(t.store, s.SessionToken)
 		}

@@ -190,6 +190,29 @@ func (t *T) is(doing string, err, kind error) {
 	if !errors.Is(err, kind) {
 		t.Errorf("%s\n  got:  %v\n  want: an error that is %q", doing, err, kind)
 	}
+	t.named(doing, err)
+}
+
+// named fails the test if a person has to do something about err, and it does not say about
+// what.
+func (t *T) named(doing string, err error) {
+	t.Helper()
+	var record *adapter.RecordError
+	if errors.Is(err, adapter.ErrUnreadable) && (!errors.As(err, &record) || record.Place == "" || record.Field == "") {
+		t.Errorf("%s\n  got:  %v\n  want: an *adapter.RecordError with the record's place and field", doing, err)
+	}
+	var setup *adapter.SetupError
+	if errors.Is(err, adapter.ErrSetup) && (!errors.As(err, &setup) || setup.Problem == "" || setup.Remedy == "") {
+		t.Errorf("%s\n  got:  %v\n  want: an *adapter.SetupError with problem and remedy", doing, err)
+	}
+}
+
+// absent fails the test unless err is that of what is not there, whether it has ever been.
+func (t *T) absent(doing string, err error) {
+	t.Helper()
+	if !errors.Is(err, adapter.ErrNotFound) || errors.Is(err, adapter.ErrExpired) {
+		t.Errorf("%s\n  got:  %v\n  want: ErrNotFound, and not ErrExpired", doing, err)
+	}
 }
 
 // conflict fails the test unless err is a conflict on a field.

@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"errors"
 	"time"
 
 	"github.com/authstore/authstore/adapter"
@@ -39,10 +38,7 @@ var verificationTokenTests = []Test{
 		t.equal("UseVerificationToken", got, adapter.VerificationToken{})
 		t.Clock.Advance(-time.Hour)
 		_, err = t.Second().UseVerificationToken(t.ctx, v.Identifier, v.Token)
-		t.is("UseVerificationToken again, with the clock put back", err, adapter.ErrNotFound)
-		if errors.Is(err, adapter.ErrExpired) {
-			t.Errorf("UseVerificationToken again\n  got:  %v\n  want: the token gone", err)
-		}
+		t.absent("UseVerificationToken again, with the clock put back", err)
 	}},
 	{ID: "VER-004", Rule: "A verification token is live strictly before its Expires, to the millisecond.", Source: "docs/contract.md R3", Run: func(t *T) {
 		for i, lifetime := range []time.Duration{time.Millisecond, 999 * time.Millisecond, time.Second, 1001 * time.Millisecond, time.Hour} {
@@ -63,10 +59,7 @@ var verificationTokenTests = []Test{
 	}},
 	{ID: "VER-005", Rule: "A token that is not there is ErrNotFound, and not ErrExpired.", Source: "docs/contract.md R1", Run: func(t *T) {
 		_, err := t.store.UseVerificationToken(t.ctx, email(ada), "token")
-		t.is("UseVerificationToken", err, adapter.ErrNotFound)
-		if errors.Is(err, adapter.ErrExpired) {
-			t.Errorf("UseVerificationToken\n  got:  %v\n  want: no ErrExpired for what never was", err)
-		}
+		t.absent("UseVerificationToken", err)
 	}},
 	{ID: "VER-006", Rule: "A wrong identifier or a wrong token uses nothing up.", Source: "docs/contract.md R15", Run: func(t *T) {
 		v := t.link(email(ada), "token")

@@ -2,17 +2,12 @@ package dynamodb
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -20,6 +15,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/cause"
 )
 
 // cause returns an error of a request as what a person has to mend, or as ErrUnavailable
@@ -128,7 +124,7 @@ func (r *requests) ofAnswer(err error) error {
 func (e *foreignAnswer) kind() error {
 	switch {
 	case e.wantsTLS:
-		return adapter.Setup("the endpoint speaks TLS, and was called in plain text", "give it as https://…")
+		return adapter.Setup("the server speaks TLS, and was called in plain text", remedies[cause.SpeaksTLS])
 	case e.status == http.StatusProxyAuthRequired:
 		return adapter.Setup("a proxy wants a login", "correct HTTPS_PROXY, or call the endpoint without the proxy (NO_PROXY)")
 	}
@@ -278,55 +274,25 @@ func ofConfiguration(err error) error {
 	return nil
 }
 
-// ofTransport explains an error of the network.
-func ofTransport(err error) error {
-	if kind := ofTLS(err); kind != nil {
-		return kind
-	}
-	var name *net.DNSError
-	var operation *net.OpError
-	switch {
-	case errors.As(err, &name) && name.IsNotFound:
-		return adapter.Setup("there is no host "+name.Name, "check the region and the endpoint")
-	case name != nil:
-		return unavailableSince("the name " + name.Name + " could not be looked up")
-	case mentions(err, "Proxy Authentication Required"):
-		return (&foreignAnswer{status: http.StatusProxyAuthRequired}).kind()
-	case errors.Is(err, syscall.ECONNREFUSED):
-		at := ""
-		if errors.As(err, &operation) && operation.Addr != nil {
-			at = " by " + operation.Addr.String()
-		}
-		return unavailableSince("connection refused" + at)
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return unavailableSince("there is no way to the host")
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return unavailableSince("the connection broke")
-	}
-	return nil
+// remedies are for what keeps requests from an endpoint.
+var remedies = cause.Remedies{
+	cause.NoHost:         "check the region and the endpoint",
+	cause.NotTLS:         "give the endpoint as http://…, if it need not be secure, or correct the port",
+	cause.SpeaksTLS:      "give the endpoint as https://…",
+	cause.Authority:      "name its certificates by AWS_CA_BUNDLE, or have the system trust them",
+	cause.OtherHost:      "check the endpoint, and the proxies before it",
+	cause.BadCertificate: "check the endpoint, and the proxies before it",
 }
 
-// ofTLS explains why there is no secure connection. The standard library has no types
-// for the answers of a server that does not expect one, or expects one.
-func ofTLS(err error) error {
-	var invalid x509.CertificateInvalidError
+// ofTransport explains an error of the network.
+func ofTransport(err error) error {
 	switch {
-	case errors.As(err, new(tls.RecordHeaderError)), errors.Is(err, http.ErrSchemeMismatch):
-		return adapter.Setup("the endpoint does not speak TLS", "give it as http://…, if it need not be secure, or correct the port")
-	case mentions(err, `malformed HTTP response "\x15\x03`):
-		return (&foreignAnswer{wantsTLS: true}).kind()
-	case errors.As(err, new(x509.UnknownAuthorityError)):
-		return adapter.Setup("the endpoint's certificate is of an unknown authority", "name its certificates by AWS_CA_BUNDLE, or have the system trust them")
-	case errors.As(err, new(x509.HostnameError)):
-		return adapter.Setup("the endpoint's certificate is for another host", "check the endpoint, and the proxies before it")
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return adapter.Setup("the endpoint's certificate has expired or is not valid yet", "renew it, or set the clock of this machine")
-	case errors.As(err, new(*tls.CertificateVerificationError)), errors.As(err, &invalid):
-		return adapter.Setup("the endpoint's certificate is not valid", "check the endpoint, and the proxies before it")
-	case errors.As(err, new(tls.AlertError)), mentions(err, "remote error: tls: ", "tls: no supported versions", "tls: server selected unsupported"):
-		return adapter.Setup("the endpoint refuses the TLS handshake", "check its versions of TLS, and whether it wants a certificate of the client's")
+	case mentions(err, "Proxy Authentication Required"):
+		return (&foreignAnswer{status: http.StatusProxyAuthRequired}).kind()
+	case cause.Of(err) == cause.Unknown:
+		return nil
 	}
-	return nil
+	return cause.Explain(err, remedies)
 }
 
 // ended reports whether an error is the end of a context, or of the SDK's waiting on one.

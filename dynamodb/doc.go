@@ -1,8 +1,22 @@
 // Package dynamodb keeps authentication data in one table of Amazon DynamoDB, in the
 // layout of the Auth.js adapter, with which it can be shared.
 //
-//	cfg, err := config.LoadDefaultConfig(ctx) // github.com/aws/aws-sdk-go-v2/config
+//	import (
+//		"context"
+//		"log"
+//
+//		"github.com/aws/aws-sdk-go-v2/config"
+//		"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+//
+//		authdynamodb "github.com/authstore/authstore/dynamodb"
+//	)
+//
+//	cfg, err := config.LoadDefaultConfig(context.Background())
+//	if err != nil {
+//		log.Fatal(err)
+//	}
 //	store := authdynamodb.New(dynamodb.NewFromConfig(cfg), authdynamodb.Options{})
+//	defer store.Close()
 //
 // or by URL, with the SDK's default chain of credentials, where dynamodb/open is imported:
 //

@@ -49,8 +49,8 @@ type Options struct {
 	Schema SchemaOptions
 }
 
-// withDefaults returns the options with no name empty.
-func (o Options) withDefaults() Options {
+// WithDefaults returns the options with no name empty.
+func (o Options) WithDefaults() Options {
 	o.Options = o.Options.WithDefaults()
 	for _, name := range []struct {
 		field *string
@@ -113,7 +113,7 @@ type store struct {
 }
 
 func newStore(client Client, o Options) (*store, error) {
-	o = o.withDefaults()
+	o = o.WithDefaults()
 	if err := o.check(); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package dynamodb
 
 import (
 	"errors"
+	"io"
+	"net"
 	"testing"
 	"time"
 
@@ -34,5 +36,21 @@ func TestWaitsGrow(t *testing.T) {
 	}
 	if r.wait != 1024*time.Nanosecond {
 		t.Errorf("got a wait of up to %v after ten, want it doubled by each", r.wait)
+	}
+}
+
+// A request that was refused for its set-up was not done, whatever the network says behind it.
+func TestARefusedRequestIsNotLost(t *testing.T) {
+	for err, want := range map[error]bool{
+		nil: false,
+		adapter.Caused(adapter.Setup("no credentials", "give some"), io.ErrUnexpectedEOF): false,
+		adapter.Setup("there is no table", "make it"):                                     false,
+		&net.OpError{Op: "dial", Err: io.EOF}:                                             false,
+		&types.InternalServerError{}:                                                      true,
+		io.ErrUnexpectedEOF:                                                               true,
+	} {
+		if got := lost(err); got != want {
+			t.Errorf("lost(%v) is %t, want %t", err, got, want)
+		}
 	}
 }

@@ -82,7 +82,7 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 		return adapter.Session{}, adapter.User{}, err
 	}
 	if !s.options.Now().Before(se.Expires) {
-		return adapter.Session{}, adapter.User{}, adapter.ErrExpired
+		return adapter.Session{}, adapter.User{}, adapter.ErrNotFound
 	}
 	se.SessionToken = token
 	u, err := s.decodeUser(user)
@@ -178,7 +178,7 @@ func (s *store) isLive(it item, token string, now time.Time) error {
 	}
 	se, err := s.decodeSession(it)
 	if err == nil && !now.Before(se.Expires) {
-		err = adapter.ErrExpired
+		err = adapter.ErrNotFound
 	}
 	return err
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/fauna/internal/wire"
+	"github.com/authstore/authstore/internal/silent"
 )
 
 // knowsNobody answers as a Fauna server does that has no users.
@@ -82,8 +83,8 @@ func TestErrorsSayTheCause(t *testing.T) {
 	}{
 		"TLS, where the server has none":    {"fauna://" + plain.Listener.Addr().String(), adapter.ErrSetup, "does not speak TLS"},
 		"no TLS, where the server wants it": {"fauna+http://" + withTLS.Listener.Addr().String(), adapter.ErrSetup, "wants TLS"},
-		"an unknown authority":              {"fauna://" + withTLS.Listener.Addr().String(), adapter.ErrSetup, "authority is unknown"},
-		"nothing listens":                   {"fauna+http://127.0.0.1:1", adapter.ErrUnavailable, "nothing listens"},
+		"an unknown authority":              {"fauna://" + withTLS.Listener.Addr().String(), adapter.ErrSetup, "unknown authority"},
+		"nothing listens":                   {"fauna+http://127.0.0.1:1", adapter.ErrUnavailable, "connection refused"},
 		"a web site":                        {page(200, "text/html", "<html>"), adapter.ErrSetup, "no Fauna server"},
 		"another path":                      {page(404, "text/html", "<html>"), adapter.ErrSetup, "no Fauna server"},
 		"another API":                       {page(404, "application/json", `{"error": "not found"}`), adapter.ErrSetup, "no Fauna server"},
@@ -104,7 +105,7 @@ func TestErrorsSayTheCause(t *testing.T) {
 		})
 	}
 	t.Run("no such name", func(t *testing.T) {
-		says(t, lookingUp(t, func(answer []byte) []byte { return answer }), adapter.ErrSetup, "no such host name")
+		says(t, lookingUp(t, silent.NoSuchName), adapter.ErrSetup, "no host fauna.example.com")
 	})
 }
 
@@ -124,57 +125,22 @@ func says(t *testing.T, a adapter.Adapter, kind error, words string) {
 
 // greeter returns the address of a server that says something and hangs up.
 func greeter(t *testing.T, greeting string) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = c.Read(make([]byte, 4096))
-			_, _ = io.WriteString(c, greeting)
-			_ = c.Close()
-		}
-	}()
-	return l.Addr().String()
+	return silent.Serve(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 4096))
+		_, _ = io.WriteString(c, greeting)
+	})
 }
 
-// lookingUp returns a store whose server is looked up where no name is known. What would
-// be answered there goes through a function, which may return nil to be silent.
-func lookingUp(t *testing.T, answers func([]byte) []byte) adapter.Adapter {
-	server, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	dialer := &net.Dialer{Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", server.LocalAddr().String())
-	}}}
-	c := wire.New()
+// lookingUp returns a store whose server is looked up where every query has one answer.
+func lookingUp(t *testing.T, answer func([]byte) []byte) adapter.Adapter {
+	dialer, c := silent.Dialer(t, answer), wire.New()
 	c.Pool.DialContext, c.Single.DialContext = dialer.DialContext, dialer.DialContext
-	go func() {
-		for {
-			packet := make([]byte, 512)
-			n, from, err := server.ReadFrom(packet)
-			if err != nil {
-				return
-			}
-			packet[2], packet[3] = packet[2]|0x80, 0x83 // RFC 1035, section 4.1.1: an answer, name error
-			if answer := answers(packet[:n]); answer != nil {
-				_, _ = server.WriteTo(answer, from)
-			}
-		}
-	}()
 	return New(newClient("http://fauna.example.com", "hunter2", 0, c), Options{})
 }
 
 // The deadline of a call is kept while nobody says where the server is.
 func TestDeadlineWhileDNSIsSilent(t *testing.T) {
-	a := lookingUp(t, func([]byte) []byte { return nil })
+	a := lookingUp(t, silent.NoAnswer)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	start := time.Now()
@@ -182,70 +148,6 @@ func TestDeadlineWhileDNSIsSilent(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || time.Since(start) > 2*time.Second {
 		t.Errorf("got %v after %v, want the deadline and nothing else", err, time.Since(start))
 	}
-}
-
-// freezer passes connections on to a server, until those that there are die without a
-// word.
-type freezer struct {
-	listener net.Listener
-	server   string
-	mu       sync.Mutex
-	frozen   chan struct{}
-	opened   int
-}
-
-func newFreezer(t *testing.T, server string) *freezer {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &freezer{listener: l, server: server, frozen: make(chan struct{})}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			f.mu.Lock()
-			f.opened++
-			frozen := f.frozen
-			f.mu.Unlock()
-			to, err := net.Dial("tcp", server)
-			if err != nil {
-				_ = c.Close()
-				continue
-			}
-			go pass(c, to, frozen)
-			go pass(to, c, frozen)
-		}
-	}()
-	return f
-}
-
-func pass(from, to net.Conn, frozen chan struct{}) {
-	defer func() { _, _ = from.Close(), to.Close() }()
-	buffer := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buffer)
-		if err != nil {
-			return
-		}
-		select {
-		case <-frozen: // swallowed
-		default:
-			_, _ = to.Write(buffer[:n])
-		}
-	}
-}
-
-// freeze has all connections die that there are, and returns how many were ever made.
-func (f *freezer) freeze() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	close(f.frozen)
-	f.frozen = make(chan struct{})
-	return f.opened
 }
 
 // atOnce makes calls at the same time, so that there are as many connections.
@@ -268,22 +170,22 @@ func lookUp(ctx context.Context, a adapter.Adapter) error {
 }
 
 func TestConnectionsThatDiedSilently(t *testing.T) {
-	for name, start := range map[string]func(t *testing.T) (*freezer, adapter.Adapter){
-		"HTTP/1.1": func(t *testing.T) (*freezer, adapter.Adapter) {
-			f := newFreezer(t, newServer(t, slowly).Listener.Addr().String())
-			return f, open(t, "fauna+http://"+f.listener.Addr().String())
+	for name, start := range map[string]func(t *testing.T) (*silent.Proxy, adapter.Adapter){
+		"HTTP/1.1": func(t *testing.T) (*silent.Proxy, adapter.Adapter) {
+			f := silent.New(t, newServer(t, slowly).Listener.Addr().String())
+			return f, open(t, "fauna+http://"+f.Addr)
 		},
-		"HTTP/2": func(t *testing.T) (*freezer, adapter.Adapter) {
+		"HTTP/2": func(t *testing.T) (*silent.Proxy, adapter.Adapter) {
 			s := httptest.NewUnstartedServer(http.HandlerFunc(slowly))
 			s.EnableHTTP2 = true
 			s.StartTLS()
 			t.Cleanup(s.Close)
-			f, c := newFreezer(t, s.Listener.Addr().String()), wire.New()
+			f, c := silent.New(t, s.Listener.Addr().String()), wire.New()
 			for _, transport := range []*http.Transport{c.Pool, c.Single} {
 				transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // #nosec G402 -- the test's own server
 			}
 			t.Cleanup(c.Close)
-			return f, New(newClient("https://"+f.listener.Addr().String(), "secret", 0, c), Options{})
+			return f, New(newClient("https://"+f.Addr, "secret", 0, c), Options{})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -291,7 +193,7 @@ func TestConnectionsThatDiedSilently(t *testing.T) {
 			if err := atOnce(8, func() error { return lookUp(t.Context(), a) }); err != nil {
 				t.Fatal(err)
 			}
-			f.freeze()
+			f.Kill()
 			begin := time.Now()
 			if err := lookUp(t.Context(), a); err != nil || time.Since(begin) > 5*time.Second {
 				t.Errorf("a read on connections that have died: %v after %v, want an answer after a second", err, time.Since(begin))
@@ -313,15 +215,15 @@ func slowly(w http.ResponseWriter, req *http.Request) {
 // A write is not sent twice: whoever waits for one is told that the store is not there,
 // and the next one trusts no old connection.
 func TestWritesOnDeadConnections(t *testing.T) {
-	f := newFreezer(t, newServer(t, slowly).Listener.Addr().String())
-	a := open(t, "fauna+http://"+f.listener.Addr().String()+"?timeout=300ms")
+	f := silent.New(t, newServer(t, slowly).Listener.Addr().String())
+	a := open(t, "fauna+http://"+f.Addr+"?timeout=300ms")
 	unlink := func() error {
 		return a.UnlinkAccount(t.Context(), adapter.AccountKey{Provider: "github", ProviderAccountID: "1"})
 	}
 	if err := atOnce(8, unlink); err != nil {
 		t.Fatal(err)
 	}
-	f.freeze()
+	f.Kill()
 	begin := time.Now()
 	err := unlink()
 	if !errors.Is(err, adapter.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || time.Since(begin) > 3*time.Second {
@@ -332,11 +234,23 @@ func TestWritesOnDeadConnections(t *testing.T) {
 	}
 }
 
+// Each query of CheckSchema is limited as all others are.
+func TestWalksAreLimitedByQuery(t *testing.T) {
+	f := silent.New(t, newServer(t, slowly).Listener.Addr().String())
+	a := open(t, "fauna+http://"+f.Addr+"?timeout=300ms")
+	f.Silence()
+	schema, _ := adapter.As[adapter.Schema](a)
+	begin := time.Now()
+	if _, err := schema.CheckSchema(t.Context()); !errors.Is(err, adapter.ErrUnavailable) || time.Since(begin) > 3*time.Second {
+		t.Errorf("got %v after %v, want ErrUnavailable", err, time.Since(begin))
+	}
+}
+
 // A call that its caller leaves costs its own connection, as HTTP/1.1 has it, and no
 // other one.
 func TestLeftCallsKeepConnections(t *testing.T) {
-	f := newFreezer(t, newServer(t, slowly).Listener.Addr().String())
-	a := open(t, "fauna+http://"+f.listener.Addr().String())
+	f := silent.New(t, newServer(t, slowly).Listener.Addr().String())
+	a := open(t, "fauna+http://"+f.Addr)
 	eight := func() {
 		if err := atOnce(8, func() error { return lookUp(t.Context(), a) }); err != nil {
 			t.Fatal(err)
@@ -352,7 +266,7 @@ func TestLeftCallsKeepConnections(t *testing.T) {
 		}
 		eight()
 	}
-	if opened := f.freeze(); opened > 8+2*left {
+	if opened := f.Made(); opened > 8+2*left {
 		t.Errorf("%d connections for %d calls that were left beside 8 others, want one more for each", opened, left)
 	}
 }

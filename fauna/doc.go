@@ -1,8 +1,17 @@
 // Package fauna keeps authentication data in Fauna, by FQL v10.
 //
-//	client := fauna.NewClient(secret, fauna.DefaultTimeouts(), append(authfauna.ClientOptions(),
-//		fauna.URL("https://fauna.example.com"))...) // github.com/fauna/fauna-go/v3
+//	import (
+//		"os"
+//
+//		"github.com/fauna/fauna-go/v3"
+//
+//		authfauna "github.com/authstore/authstore/fauna"
+//	)
+//
+//	client := fauna.NewClient(os.Getenv("FAUNA_SECRET"), fauna.DefaultTimeouts(), append(authfauna.ClientOptions(),
+//		fauna.URL("https://fauna.example.com"))...)
 //	store := authfauna.New(client, authfauna.Options{})
+//	defer store.Close()
 //
 // or by URL, which closes its connections with the adapter:
 //

@@ -1,21 +1,18 @@
 package fauna
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/fauna/fauna-go/v3"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/fauna/internal/wire"
+	"github.com/authstore/authstore/internal/cause"
 )
 
 // unique is how the server says that a value is taken.
@@ -35,9 +32,12 @@ func failure(err error) error {
 	if err == nil {
 		return nil
 	}
-	answer := answered(err)
-	if answer == nil {
+	answer, isServers := answered(err)
+	switch {
+	case !isServers:
 		return adapter.Caused(unanswered(err), err)
+	case answer == nil: // the driver found nothing in it, and its error has no text
+		return adapter.Caused(adapter.ErrUnavailable, err)
 	}
 	switch answer.StatusCode {
 	case http.StatusConflict, http.StatusTooManyRequests, statusTimeOut, http.StatusInternalServerError, http.StatusServiceUnavailable:
@@ -94,63 +94,39 @@ func constraintFailed(answer *fauna.ErrFauna) error {
 		"drop or loosen what is unique, has a type or is checked there")
 }
 
-// unanswered returns the kind of an error in which the server has said nothing.
+// remedies are for what keeps queries from a server.
+var remedies = cause.Remedies{
+	cause.NotTLS:    "use fauna+http:// or http:// if that is meant",
+	cause.SpeaksTLS: "use fauna:// or https://",
+	cause.Authority: "check the host, or add its authority to those of the system (SSL_CERT_FILE)",
+}
+
+// unanswered returns the kind of an error in which the server has said nothing: the network's,
+// or that of a response which is no answer.
 func unanswered(err error) error {
 	var (
-		foreign   *wire.ForeignAnswer
-		name      *net.DNSError
-		untrusted *tls.CertificateVerificationError
-		plain     tls.RecordHeaderError
-		alert     tls.AlertError
-		request   *url.Error
-		far       *time.ParseError
+		foreign *wire.ForeignAnswer
+		request *url.Error
+		far     *time.ParseError
 	)
 	switch {
 	case errors.As(err, &foreign):
 		return adapter.Setup(fmt.Sprintf("this is no Fauna server (it answers with status %d, %q)", foreign.Status, foreign.ContentType),
 			"check host, port and path, and whether it wants TLS: fauna:// has it, fauna+http:// has not")
-	case errors.As(err, &name) && name.IsNotFound:
-		return adapter.Setup("there is no such host name", "check the host")
-	case errors.As(err, &untrusted):
-		return adapter.Setup("the server's certificate is not trusted: "+untrustworthy(err), "check the host, or add its authority to those of the system (SSL_CERT_FILE)")
-	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &plain):
-		return adapter.Setup("the server does not speak TLS", "use fauna+http:// or http:// if that is meant")
-	case errors.As(err, &alert):
-		return adapter.Setup("the server refuses the TLS handshake", "check which versions of TLS and which client certificates it wants")
-	case errors.As(err, &request) && strings.Contains(request.Error(), "malformed HTTP"):
+	case cause.Of(err) == cause.Unknown && errors.As(err, &request) && strings.Contains(request.Error(), "malformed HTTP"):
 		return adapter.Setup("the server does not speak HTTP", "check the port, and whether it wants TLS: fauna:// has it, fauna+http:// has not")
 	case errors.As(err, &far):
 		return adapter.Setup("a document has a time beyond the year 9999, which the driver cannot read", "correct it, or make the client with ClientOptions and no HTTPClient after them")
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("nothing listens at the address: %w", adapter.ErrUnavailable)
 	}
-	return adapter.ErrUnavailable // the network, or a response that is no answer
-}
-
-// untrustworthy says what is wrong with a certificate.
-func untrustworthy(err error) string {
-	var (
-		authority x509.UnknownAuthorityError
-		host      x509.HostnameError
-		invalid   x509.CertificateInvalidError
-	)
-	switch {
-	case errors.As(err, &authority):
-		return "its authority is unknown"
-	case errors.As(err, &host):
-		return "it is for another host"
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "it has expired or is not valid yet"
-	}
-	return "it is not valid"
+	return cause.Explain(err, remedies)
 }
 
 // statusTimeOut is the status of a query that took longer than it may.
 const statusTimeOut = 440
 
-// answered returns what an error of the driver says that the server answered, nil if it
-// did not. The driver's errors embed it, where errors.As does not look.
-func answered(err error) *fauna.ErrFauna {
+// answered returns what an error of the driver says that the server answered, and whether it
+// did. The driver's errors embed it, where errors.As does not look.
+func answered(err error) (*fauna.ErrFauna, bool) {
 	var (
 		check      *fauna.ErrQueryCheck
 		runtime    *fauna.ErrQueryRuntime
@@ -166,29 +142,29 @@ func answered(err error) *fauna.ErrFauna {
 	)
 	switch {
 	case errors.As(err, &check):
-		return check.ErrFauna
+		return check.ErrFauna, true
 	case errors.As(err, &runtime):
-		return runtime.ErrFauna
+		return runtime.ErrFauna, true
 	case errors.As(err, &request):
-		return request.ErrFauna
+		return request.ErrFauna, true
 	case errors.As(err, &abort):
-		return abort.ErrFauna
+		return abort.ErrFauna, true
 	case errors.As(err, &contended):
-		return contended.ErrFauna
+		return contended.ErrFauna, true
 	case errors.As(err, &secret):
-		return secret.ErrFauna
+		return secret.ErrFauna, true
 	case errors.As(err, &permission):
-		return permission.ErrFauna
+		return permission.ErrFauna, true
 	case errors.As(err, &throttled):
-		return throttled.ErrFauna
+		return throttled.ErrFauna, true
 	case errors.As(err, &slow):
-		return slow.ErrFauna
+		return slow.ErrFauna, true
 	case errors.As(err, &internal):
-		return internal.ErrFauna
+		return internal.ErrFauna, true
 	case errors.As(err, &service):
-		return service.ErrFauna
+		return service.ErrFauna, true
 	}
-	return nil
+	return nil, false
 }
 
 // taken returns the field whose value is taken, "" if another constraint has failed.
@@ -213,13 +189,13 @@ func taken(answer *fauna.ErrFauna) string {
 // contended reports whether the server says that others got in the way of a transaction,
 // of which it then has applied nothing.
 func contended(err error) bool {
-	answer := answered(err)
+	answer, _ := answered(err)
 	return answer != nil && answer.StatusCode == http.StatusConflict && answer.Code == "contended_transaction"
 }
 
 // tooMuch reports whether a smaller transaction may succeed: this one was too large, or
 // took too long.
 func tooMuch(err error) bool {
-	answer := answered(err)
+	answer, _ := answered(err)
 	return answer != nil && (answer.StatusCode == statusTimeOut || answer.Code == "invalid_request")
 }

@@ -93,12 +93,20 @@ type store struct {
 	suspect atomic.Bool // a query had no answer, so the connections may be dead
 }
 
-func newStore(client *fauna.Client, o Options) *store {
+// WithDefaults returns the options with nothing empty that has a default.
+func (o Options) WithDefaults() Options {
 	if o.NewID == nil {
 		o.NewID = newID
 	}
+	o.Options = o.Options.WithDefaults()
+	o.Collections = o.Collections.withDefaults()
+	return o
+}
+
+func newStore(client *fauna.Client, o Options) *store {
+	o = o.WithDefaults()
 	settle(client)
-	return &store{client: client, options: o.WithDefaults(), names: o.Collections.withDefaults(), limit: o.RequestTimeout}
+	return &store{client: client, options: o.Options, names: o.Collections, limit: o.RequestTimeout}
 }
 
 // settle has the driver keep the address that it makes at its first query, where two
@@ -193,13 +201,13 @@ const minTimeout = 10 * time.Millisecond
 // less time for a query than the adapter waits, so that it has the time to say so.
 func newClient(endpoint, secret string, limit time.Duration, c *wire.Connections) *fauna.Client {
 	timeouts := fauna.Timeouts{QueryTimeout: cmp.Or(limit, attempt.Default) * 4 / 5}
-	return fauna.NewClient(secret, timeouts, append(clientOptions(c), fauna.URL(endpoint), fauna.WithLogger(silent{}))...)
+	return fauna.NewClient(secret, timeouts, append(clientOptions(c), fauna.URL(endpoint), fauna.WithLogger(discard{}))...)
 }
 
-// silent keeps what the driver would log out of logs: requests hold tokens.
-type silent struct{ fauna.Logger }
+// discard keeps what the driver would log out of logs: requests hold tokens.
+type discard struct{ fauna.Logger }
 
-func (silent) LogResponse(context.Context, []byte, *http.Response) {}
+func (discard) LogResponse(context.Context, []byte, *http.Response) {}
 
 // Close ends the adapter, and closes the connections of a client that was opened by
 // URL.

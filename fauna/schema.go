@@ -251,7 +251,7 @@ func (s *store) apply(ctx context.Context) error {
 // supply makes what a collection lacks.
 func (s *store) supply(ctx context.Context, l lack) error {
 	if l.blocked {
-		return adapter.Invalid("Options.Collections", "must not name a collection with an index of ours on other fields: see CheckSchema")
+		return adapter.Setup("the collection "+l.name+" has an index of a name that is needed on other fields", "CheckSchema says which: drop it, or name another collection by Options.Collections")
 	}
 	a := args{"name": l.name, "indexes": definitions(l.indexes), "constraints": constraint(l.unique)}
 	var err error

@@ -1,7 +1,10 @@
 // Package memory keeps authentication data in the memory of the process: the
 // embedded default, for tests, examples and programs that need no more.
 //
+//	import "github.com/authstore/authstore/memory"
+//
 //	store := memory.New(memory.Options{})
+//	defer store.Close()
 //
 // or, by URL, each time with an empty store of its own:
 //

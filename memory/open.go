@@ -19,12 +19,18 @@ type Options struct {
 	Store *Store
 }
 
-// New returns an adapter on the store that the options name.
-func New(o Options) adapter.Adapter {
-	o.Options = o.WithDefaults()
+// WithDefaults returns the options with nothing nil.
+func (o Options) WithDefaults() Options {
+	o.Options = o.Options.WithDefaults()
 	if o.Store == nil {
 		o.Store = NewStore()
 	}
+	return o
+}
+
+// New returns an adapter on the store that the options name.
+func New(o Options) adapter.Adapter {
+	o = o.WithDefaults()
 	return adapter.Guard(&memory{Store: o.Store, options: o.Options}, backend, o.Options)
 }
 

@@ -50,11 +50,8 @@ func (s *Store) removeSession(se *session) {
 // liveSession returns the session with a token.
 func (m *memory) liveSession(token string) (*session, error) {
 	s := m.sessions[adapter.SessionID(token)]
-	if s == nil {
+	if s == nil || !live(s.Expires, m.options.Now()) {
 		return nil, adapter.ErrNotFound
-	}
-	if !live(s.Expires, m.options.Now()) {
-		return nil, adapter.ErrExpired
 	}
 	return s, nil
 }

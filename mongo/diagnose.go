@@ -2,18 +2,14 @@ package mongo
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -23,6 +19,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/cause"
 )
 
 // diagnose returns what a person has to do about an error: nil if that is not known, or
@@ -65,12 +62,7 @@ var (
 	errSpace          = adapter.Setup("the server has no space left", "make room, or give it more")
 	errSecondary      = adapter.Setup("the server is a secondary, and the connection a direct one", "name the replica set (replicaSet=…) instead of directConnection=true, or connect to the primary")
 	errNotMongo       = adapter.Setup("what answers is not a MongoDB server", "check host and port, and whether it wants TLS (tls=true)")
-	errNoTLS          = adapter.Setup("the server does not answer in TLS", "leave out tls=true, check the port, or have the server use it")
 	errWantsTLS       = adapter.Setup("the server closes every connection at once", "check whether it wants TLS and the client speaks none (tls=true in the URL) or the reverse, and whether a server is behind what accepts the connections")
-	errWantsCert      = adapter.Setup("the server refuses the TLS connection", "check whether it wants a certificate of the client (tlsCertificateKeyFile) and which versions of TLS it speaks")
-	errCA             = adapter.Setup("the server's certificate is of an authority that is not known here", "name a file with the authority's certificate (tlsCAFile)")
-	errCertificate    = adapter.Setup("the server's certificate does not fit", "check that it is of the host's name and has not expired")
-	errHost           = adapter.Setup("a host name does not exist", "check the hosts of the URL, and those that the members of the replica set have for themselves")
 	errSRV            = adapter.Setup("the host name has no SRV record", "check the name, or write mongodb:// with the names of the servers")
 	errSetName        = adapter.Setup("no server is of a replica set with that name", "check the option replicaSet")
 	errOld            = adapter.Setup("the server is too old or too new for the driver", "use MongoDB 4.4 or later, and a version that the driver supports")
@@ -177,83 +169,59 @@ func diagnoseAll(failed []error) error {
 	return first
 }
 
+// remedies are for what keeps commands from a server.
+var remedies = cause.Remedies{
+	cause.NoHost:    "check the hosts of the URL, and those that the members of the replica set have for themselves",
+	cause.NotTLS:    "leave out tls=true, check the port, or have the server use it",
+	cause.Authority: "name a file with the authority's certificate (tlsCAFile)",
+	cause.Handshake: "check whether it wants a certificate of the client (tlsCertificateKeyFile) and which versions of TLS it speaks",
+}
+
 // diagnoseConnection says why a connection cannot be made, or broke. One that the other
 // side closes tells something only if it never worked.
 func diagnoseConnection(err error, isNew bool) error {
-	var (
-		authority x509.UnknownAuthorityError
-		host      x509.HostnameError
-		invalid   x509.CertificateInvalidError
-		record    tls.RecordHeaderError
-		alert     tls.AlertError
-		lookup    *net.DNSError
-	)
-	text := err.Error()
-	switch {
-	case errors.As(err, &authority):
-		return errCA
-	case errors.As(err, &host), errors.As(err, &invalid):
-		return errCertificate
-	case errors.As(err, &record):
-		return errNoTLS
-	case errors.As(err, &alert), strings.Contains(text, "remote error: tls"):
-		return errWantsCert
-	case errors.As(err, &lookup) && lookup.IsNotFound:
-		return errHost
+	switch text := err.Error(); {
 	case strings.Contains(text, "wire version"):
 		return errOld
 	case strings.Contains(text, "malformed message length"), strings.Contains(text, "length of read message too large"):
 		return errNotMongo
-	case isNew && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)):
+	case isNew && cause.Of(err) == cause.Closed:
 		return errWantsTLS
 	}
-	return nil
+	return cause.Mend(err, remedies)
 }
 
 // unavailable is an ErrUnavailable that says as much of the cause as holds no data.
 func unavailable(err error) error {
-	if what := cause(err); what != "" {
-		return fmt.Errorf("%w: %s", adapter.ErrUnavailable, what)
+	if why := reason(err); why != "" {
+		return fmt.Errorf("%w: %s", adapter.ErrUnavailable, why)
 	}
 	return adapter.ErrUnavailable
 }
 
-func cause(err error) string {
+func reason(err error) string {
 	var selection topology.ServerSelectionError
 	if errors.As(err, &selection) {
 		for _, server := range selection.Desc.Servers {
 			if server.LastError != nil {
-				if what := cause(server.LastError); what != "" {
-					return what
+				if why := reason(server.LastError); why != "" {
+					return why
 				}
 			}
 		}
 		return "no primary can be reached"
 	}
-	var (
-		lookup  *net.DNSError
-		network net.Error
-		pool    driver.RetryablePoolError
-	)
-	switch r, ok := replyOf(err); {
-	case ok && r.name != "":
+	if r, ok := replyOf(err); ok && r.name != "" {
 		return fmt.Sprintf("the server answers %s (%d)", r.name, r.code)
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the connection was closed"
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return "the host cannot be reached"
-	case errors.Is(err, syscall.ENOENT):
-		return "there is no such socket"
-	case errors.As(err, &lookup):
-		return "a host name could not be looked up"
-	case errors.As(err, &pool):
+	}
+	problem, isLate := cause.Problem(err), cause.Of(err) == cause.Late || mongo.IsTimeout(err)
+	switch pool := (driver.RetryablePoolError)(nil); {
+	case (problem == "" || isLate) && errors.As(err, &pool):
 		return "the connections to the server were lost"
-	case mongo.IsTimeout(err), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
+	case problem == "" && isLate:
 		return "no answer in time"
 	}
-	return ""
+	return problem
 }
 
 // ofLookup returns the error for a mongodb+srv name that could not be looked up.
@@ -315,7 +283,7 @@ func (h *health) cause() error {
 	if mend := diagnoseAll(failed); mend != nil {
 		return adapter.Caused(mend, failed[0])
 	}
-	if cause(failed[0]) == "" {
+	if reason(failed[0]) == "" {
 		return nil
 	}
 	return adapter.Caused(unavailable(failed[0]), failed[0])

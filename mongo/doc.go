@@ -1,8 +1,21 @@
 // Package mongo keeps authentication data in MongoDB, in the collections of the Auth.js
 // adapter (@auth/mongodb-adapter), which can work on them at the same time.
 //
-//	client, err := mongo.Connect(options.Client().ApplyURI(uri)) // go.mongodb.org/mongo-driver/v2
+//	import (
+//		"log"
+//
+//		"go.mongodb.org/mongo-driver/v2/mongo"
+//		"go.mongodb.org/mongo-driver/v2/mongo/options"
+//
+//		authmongo "github.com/authstore/authstore/mongo"
+//	)
+//
+//	client, err := mongo.Connect(options.Client().ApplyURI("mongodb://127.0.0.1:27017/?replicaSet=rs0"))
+//	if err != nil {
+//		log.Fatal(err)
+//	}
 //	store := authmongo.New(client.Database("app"), authmongo.Options{})
+//	defer store.Close()
 //
 // or by URL, which connects with the first call and closes its client with the adapter:
 //
@@ -76,8 +89,8 @@
 // # Indexes
 //
 // [adapter.Schema] makes and checks them. Without them nothing is unique and nothing
-// expires, so the first call looks for them (five round trips) and every call is a
-// [*SchemaError] until they are there; see [Options.SkipSchemaCheck]. An index that does as
+// expires, so the first call looks for them (five round trips) and every call is an
+// [adapter.ErrSetup] until they are there; see [Options.SkipSchemaCheck]. An index that does as
 // much serves, whatever its name and whoever made it: unique and sparse, or unique without a
 // condition as long as no document lacks the field. ApplySchema makes all that it can,
 // and its error lists the rest with what to do about it.

@@ -8,7 +8,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -111,12 +110,14 @@ func (s *store) foreignOptions(ctx context.Context, c *collections) ([]adapter.S
 	for _, of := range c.all() {
 		names = append(names, of.Name())
 	}
-	cursor, err := c.users.Database().ListCollections(ctx, bson.D{{Key: "name", Value: bson.D{{Key: "$in", Value: names}}}})
+	found, err := request(ctx, func(ctx context.Context) (found []described, err error) {
+		cursor, err := c.users.Database().ListCollections(ctx, bson.D{{Key: "name", Value: bson.D{{Key: "$in", Value: names}}}})
+		if err == nil {
+			err = cursor.All(ctx, &found)
+		}
+		return found, err
+	})
 	if err != nil {
-		return nil, err
-	}
-	var found []described
-	if err := cursor.All(ctx, &found); err != nil {
 		return nil, err
 	}
 	var all []adapter.SchemaProblem
@@ -177,17 +178,16 @@ func (s *store) refusedBy(ctx context.Context, c *collections, of *mongo.Collect
 // takes reports whether a document meets a filter. The stages before them make one document
 // of any collection, also of an empty one.
 func takes(ctx context.Context, of *mongo.Collection, filter bson.Raw, doc bson.D) (bool, error) {
-	cursor, err := of.Aggregate(ctx, bson.A{
-		bson.D{{Key: "$limit", Value: 1}},
-		bson.D{{Key: "$facet", Value: bson.D{{Key: "none", Value: bson.A{bson.D{{Key: "$limit", Value: 1}}}}}}},
-		bson.D{{Key: "$replaceRoot", Value: bson.D{{Key: "newRoot", Value: bson.D{{Key: "$literal", Value: doc}}}}}},
-		bson.D{{Key: "$match", Value: filter}},
-	}, options.Aggregate().SetBatchSize(1))
-	if err != nil {
-		return false, err
-	}
-	defer cursor.Close(ctx)
-	return cursor.Next(ctx), cursor.Err()
+	met := false
+	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return of.Aggregate(ctx, bson.A{
+			bson.D{{Key: "$limit", Value: 1}},
+			bson.D{{Key: "$facet", Value: bson.D{{Key: "none", Value: bson.A{bson.D{{Key: "$limit", Value: 1}}}}}}},
+			bson.D{{Key: "$replaceRoot", Value: bson.D{{Key: "newRoot", Value: bson.D{{Key: "$literal", Value: doc}}}}}},
+			bson.D{{Key: "$match", Value: filter}},
+		})
+	}, func(bson.Raw) error { met = true; return nil })
+	return met, err
 }
 
 // sample returns a document that has every field of this package.

@@ -50,7 +50,8 @@ type Options struct {
 	WriteConcern *writeconcern.WriteConcern
 
 	// RequestTimeout is how long a call takes at most if its context has no deadline, and
-	// one that deletes all of a user, sixfold. 0 is ten seconds.
+	// one that deletes all of a user, sixfold; so does each request of CheckSchema, Repair
+	// and PurgeExpired. 0 is ten seconds.
 	RequestTimeout time.Duration
 
 	// LinearizableReads has a read confirmed by the majority: a primary that was replaced,
@@ -113,30 +114,43 @@ type collections struct {
 	soon *mongo.Collection // users, for the steps that do not wait for the write concern
 }
 
-func newStore(o Options) (*store, error) {
-	o.Collections = o.Collections.withDefaults()
-	if err := o.Collections.check(); err != nil {
-		return nil, err
-	}
+// WithDefaults returns the options with nothing empty that has a default.
+func (o Options) WithDefaults() Options {
 	if o.NewID == nil && !o.StringIDs {
 		o.NewID = func() string { return bson.NewObjectID().Hex() }
 	}
 	if o.WriteConcern == nil {
 		o.WriteConcern = writeconcern.Majority()
 	}
+	o.Options = o.Options.WithDefaults()
+	o.Collections = o.Collections.withDefaults()
+	o.RequestTimeout = cmp.Or(o.RequestTimeout, attempt.Default)
+	return o
+}
+
+// check returns what cannot work in options that have their defaults.
+func (o Options) check() error {
 	if o.RequestTimeout < 0 {
-		return nil, adapter.Invalid("Options.RequestTimeout", "must not be negative")
+		return adapter.Invalid("Options.RequestTimeout", "must not be negative")
+	}
+	if !o.WriteConcern.Acknowledged() {
+		return adapter.Invalid("Options.WriteConcern", "must be one that is acknowledged")
+	}
+	return o.Collections.check()
+}
+
+func newStore(o Options) (*store, error) {
+	o = o.WithDefaults()
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	concern := readconcern.Local()
 	if o.LinearizableReads {
 		concern = readconcern.Linearizable()
 	}
-	if !o.WriteConcern.Acknowledged() {
-		return nil, adapter.Invalid("Options.WriteConcern", "must be one that is acknowledged")
-	}
 	return &store{
-		options: o.WithDefaults(), names: o.Collections, stringIDs: o.StringIDs, skipCheck: o.SkipSchemaCheck,
-		writeConcern: o.WriteConcern, readConcern: concern, requestTimeout: cmp.Or(o.RequestTimeout, attempt.Default),
+		options: o.Options, names: o.Collections, stringIDs: o.StringIDs, skipCheck: o.SkipSchemaCheck,
+		writeConcern: o.WriteConcern, readConcern: concern, requestTimeout: o.RequestTimeout,
 		gate: make(chan struct{}, 1),
 	}, nil
 }

@@ -13,19 +13,22 @@ import (
 // monitor does the same once a minute, by its own clock. Documents of other programs in the
 // same collections, without the fields of this one, are left to that.
 func (s *store) PurgeExpired(ctx context.Context) (int, error) {
-	n, err := s.purge(ctx)
+	n, err := s.purge(s.walk(ctx))
 	return n, adapter.WrapError(ctx, backend, "PurgeExpired", failure(err))
 }
 
 func (s *store) purge(ctx context.Context) (int, error) {
-	ctx, c, err := s.begin(ctx)
+	c, err := request(ctx, func(ctx context.Context) (*collections, error) {
+		_, c, err := s.begin(ctx)
+		return c, err
+	})
 	if err != nil {
 		return 0, err
 	}
 	total := 0
 	expired := bson.E{Key: "expires", Value: bson.D{{Key: "$lte", Value: bson.NewDateTimeFromTime(s.options.Now())}, notAList}}
 	for _, of := range []*mongo.Collection{c.sessions, c.tokens} {
-		n, err := deleteMany(ctx, of, append(c.own(of), expired))
+		n, err := request(ctx, func(ctx context.Context) (int, error) { return deleteMany(ctx, of, append(c.own(of), expired)) })
 		if err != nil {
 			return total, err
 		}

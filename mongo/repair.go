@@ -20,12 +20,12 @@ import (
 // Repair implements adapter.Repairer. It needs no indexes, and makes none: ApplySchema
 // comes after it.
 func (s *store) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, error) {
-	all, err := s.repair(alone(ctx), dryRun)
+	all, err := s.repair(s.walk(ctx), dryRun)
 	return all, adapter.WrapError(ctx, backend, "Repair", failure(err))
 }
 
 func (s *store) repair(ctx context.Context, dryRun bool) ([]adapter.Repair, error) {
-	c, err := s.open(ctx)
+	c, err := request(ctx, s.open)
 	if err != nil {
 		return nil, err
 	}
@@ -128,29 +128,25 @@ func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]repa
 		match = append(match, bson.E{Key: i.fields[0], Value: isText})
 	}
 	twins := bson.D{{Key: "_id", Value: "$_id"}, {Key: "userId", Value: "$userId"}, {Key: "expires", Value: "$expires"}}
-	cursor, err := i.collection.Aggregate(ctx, bson.A{
-		bson.D{{Key: "$match", Value: match}},
-		bson.D{{Key: "$sort", Value: bson.D{{Key: "_id", Value: 1}}}},
-		bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: key}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}, {Key: "twins", Value: bson.D{{Key: "$push", Value: twins}}}}}},
-		bson.D{{Key: "$match", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 1}}}}}},
-		bson.D{{Key: "$project", Value: bson.D{{Key: "twins", Value: 1}}}},
-	}, options.Aggregate().SetAllowDiskUse(true))
-	if err != nil {
-		return nil, err
-	}
-	var groups []group
-	if err := cursor.All(ctx, &groups); err != nil {
-		return nil, err
-	}
 	var all []repair.Finding
-	for _, g := range groups {
-		f, err := s.duplicate(ctx, c, i, g)
-		if err != nil {
-			return nil, err
+	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return i.collection.Aggregate(ctx, bson.A{
+			bson.D{{Key: "$match", Value: match}},
+			bson.D{{Key: "$sort", Value: bson.D{{Key: "_id", Value: 1}}}},
+			bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: key}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}, {Key: "twins", Value: bson.D{{Key: "$push", Value: twins}}}}}},
+			bson.D{{Key: "$match", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 1}}}}}},
+			bson.D{{Key: "$project", Value: bson.D{{Key: "twins", Value: 1}}}},
+		}, options.Aggregate().SetAllowDiskUse(true))
+	}, func(doc bson.Raw) error {
+		var g group
+		if err := bson.Unmarshal(slices.Clone(doc), &g); err != nil {
+			return err
 		}
+		f, err := s.duplicate(ctx, c, i, g)
 		all = append(all, f)
-	}
-	return all, nil
+		return err
+	})
+	return all, err
 }
 
 // duplicate says which one of the documents with one unique key can stay.
@@ -199,16 +195,15 @@ func (s *store) duplicate(ctx context.Context, c *collections, i index, g group)
 // one has gone meanwhile, or something belongs to what was deleted: without a unique index
 // nothing keeps others from that.
 func (s *store) removeTwin(ctx context.Context, c *collections, from *mongo.Collection, twin, stays bson.D) error {
-	doc, err := from.FindOneAndDelete(ctx, twin).Raw()
+	doc, err := request(ctx, func(ctx context.Context) (bson.Raw, error) { return from.FindOneAndDelete(ctx, twin).Raw() })
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return nil // gone, or changed
 	}
 	if err != nil {
 		return err
 	}
-	parent, cancel := context.WithTimeout(context.WithoutCancel(ctx), endurance)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endurance) // what was begun is finished
 	defer cancel()
-	ctx = alone(parent) // what was begun is finished
 	stands, err := has(ctx, from, stays)
 	if stands && from == c.users {
 		used, failed := s.inUse(ctx, c, doc.Lookup("_id"))
@@ -217,17 +212,25 @@ func (s *store) removeTwin(ctx context.Context, c *collections, from *mongo.Coll
 	if stands && err == nil {
 		return nil
 	}
-	_, failed := from.InsertOne(ctx, doc)
+	failed := requestOnly(ctx, func(ctx context.Context) error {
+		_, err := from.InsertOne(ctx, doc)
+		return err
+	})
 	return cmp.Or(err, failed)
 }
 
 // has reports whether a collection has a document that a filter finds.
 func has(ctx context.Context, c *mongo.Collection, filter bson.D) (bool, error) {
-	err := c.FindOne(ctx, filter).Err()
+	err := requestOnly(ctx, func(ctx context.Context) error { return c.FindOne(ctx, filter).Err() })
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// findOne returns a document of a collection.
+func findOne(ctx context.Context, c *mongo.Collection, filter bson.D) (bson.Raw, error) {
+	return request(ctx, func(ctx context.Context) (bson.Raw, error) { return c.FindOne(ctx, filter).Raw() })
 }
 
 // ownersOf lists the users that documents belong to.
@@ -269,7 +272,7 @@ func (s *store) inUse(ctx context.Context, c *collections, id bson.RawValue) (bo
 	if !ok {
 		return true, nil
 	}
-	user, err := c.users.FindOne(ctx, byID(id)).Raw()
+	user, err := findOne(ctx, c.users, byID(id))
 	if hasMore(user) || err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
 		return true, err
 	}
@@ -343,7 +346,7 @@ func (s *store) leads(ctx context.Context, c *collections, userID bson.RawValue)
 	case text == "":
 		return has(ctx, c.users, byID(bson.D{{Key: "$eq", Value: userID}}))
 	}
-	user, err := s.find(ctx, c, text)
+	user, err := request(ctx, func(ctx context.Context) (bson.Raw, error) { return s.find(ctx, c, text) })
 	return user != nil, err
 }
 
@@ -359,25 +362,20 @@ func outlives(a, b bson.RawValue) bool { return date(a).After(date(b)) }
 // strangeEmails returns the users whose e-mail address nobody finds, since it is not in
 // the form in which addresses are looked for.
 func (s *store) strangeEmails(ctx context.Context, c *collections) ([]repair.Finding, error) {
-	cursor, err := c.users.Find(ctx, bson.D{{Key: "email", Value: isText}},
-		options.Find().SetProjection(bson.D{{Key: "email", Value: 1}}).SetBatchSize(batch))
-	if err != nil {
-		return nil, err
-	}
-	defer cursor.Close(ctx)
 	var all []repair.Finding
-	for cursor.Next(ctx) {
-		email, ok := cursor.Current.Lookup("email").StringValueOK()
+	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return c.users.Find(ctx, bson.D{{Key: "email", Value: isText}},
+			options.Find().SetProjection(bson.D{{Key: "email", Value: 1}}).SetBatchSize(batch))
+	}, func(user bson.Raw) error {
+		email, ok := user.Lookup("email").StringValueOK()
 		if !ok || adapter.NormalizeEmail(email) == email {
-			continue
+			return nil
 		}
-		f, err := s.strangeEmail(ctx, c, clone(cursor.Current.Lookup("_id")), email)
-		if err != nil {
-			return nil, err
-		}
+		f, err := s.strangeEmail(ctx, c, clone(user.Lookup("_id")), email)
 		all = append(all, f)
-	}
-	return all, cursor.Err()
+		return err
+	})
+	return all, err
 }
 
 // clone returns a value that outlives the cursor's document.
@@ -394,12 +392,15 @@ func withEmail(id any, email string) bson.D {
 func (s *store) strangeEmail(ctx context.Context, c *collections, id bson.RawValue, email string) (repair.Finding, error) {
 	f := repair.New(c.users.Name(), fmt.Sprintf("the user with the _id %s has an e-mail address that is not in lower case, which GetUserByEmail does not find: "+
 		"write it as adapter.NormalizeEmail gives it, or Repair", shown(id)), "written in lower case", nil)
-	other, err := c.users.FindOne(ctx, bson.D{{Key: "email", Value: adapter.NormalizeEmail(email)}}).Raw()
+	other, err := findOne(ctx, c.users, bson.D{{Key: "email", Value: adapter.NormalizeEmail(email)}})
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
 		f.Mend = func(ctx context.Context) error {
-			_, err := c.users.UpdateOne(ctx, withEmail(id, email),
-				bson.D{{Key: "$set", Value: bson.D{{Key: "email", Value: adapter.NormalizeEmail(email)}}}})
+			err := requestOnly(ctx, func(ctx context.Context) error {
+				_, err := c.users.UpdateOne(ctx, withEmail(id, email),
+					bson.D{{Key: "$set", Value: bson.D{{Key: "email", Value: adapter.NormalizeEmail(email)}}}})
+				return err
+			})
 			if mongo.IsDuplicateKeyError(err) {
 				return nil // somebody has it by now: the next CheckSchema says so
 			}
@@ -437,47 +438,49 @@ func (s *store) orphans(ctx context.Context, c *collections) ([]repair.Finding, 
 	var all []repair.Finding
 	for _, of := range c.ofUsers() {
 		mine := append(c.own(of), ofType("userId", "objectId", "string", "binData", "number"))
-		cursor, err := of.Aggregate(ctx, bson.A{
-			bson.D{{Key: "$match", Value: mine}},
-			bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$userId"}}}},
-			bson.D{{Key: "$set", Value: bson.D{{Key: "forms", Value: bson.A{"$_id", converted("objectId"), converted("string")}}}}},
-			bson.D{{Key: "$lookup", Value: bson.D{
-				{Key: "from", Value: c.users.Name()}, {Key: "localField", Value: "forms"}, {Key: "foreignField", Value: "_id"}, {Key: "as", Value: userField},
-			}}},
-			bson.D{{Key: "$match", Value: bson.D{{Key: userField, Value: bson.D{{Key: "$size", Value: 0}}}}}},
-			bson.D{{Key: "$lookup", Value: bson.D{
-				{Key: "from", Value: of.Name()}, {Key: "localField", Value: "_id"}, {Key: "foreignField", Value: "userId"}, {Key: "as", Value: "doc"},
-			}}},
-			bson.D{{Key: "$unwind", Value: "$doc"}},
-			bson.D{{Key: "$replaceRoot", Value: bson.D{{Key: "newRoot", Value: "$doc"}}}},
-			bson.D{{Key: "$match", Value: mine}},
-			bson.D{{Key: "$project", Value: named}},
-		}, options.Aggregate().SetAllowDiskUse(true))
+		err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+			return of.Aggregate(ctx, bson.A{
+				bson.D{{Key: "$match", Value: mine}},
+				bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$userId"}}}},
+				bson.D{{Key: "$set", Value: bson.D{{Key: "forms", Value: bson.A{"$_id", converted("objectId"), converted("string")}}}}},
+				bson.D{{Key: "$lookup", Value: bson.D{
+					{Key: "from", Value: c.users.Name()}, {Key: "localField", Value: "forms"}, {Key: "foreignField", Value: "_id"}, {Key: "as", Value: userField},
+				}}},
+				bson.D{{Key: "$match", Value: bson.D{{Key: userField, Value: bson.D{{Key: "$size", Value: 0}}}}}},
+				bson.D{{Key: "$lookup", Value: bson.D{
+					{Key: "from", Value: of.Name()}, {Key: "localField", Value: "_id"}, {Key: "foreignField", Value: "userId"}, {Key: "as", Value: "doc"},
+				}}},
+				bson.D{{Key: "$unwind", Value: "$doc"}},
+				bson.D{{Key: "$replaceRoot", Value: bson.D{{Key: "newRoot", Value: "$doc"}}}},
+				bson.D{{Key: "$match", Value: mine}},
+				bson.D{{Key: "$project", Value: named}},
+			}, options.Aggregate().SetAllowDiskUse(true))
+		}, func(doc bson.Raw) error {
+			is, err := s.isOrphan(ctx, c, doc.Lookup("userId"))
+			if is {
+				all = append(all, s.orphan(c, of, slices.Clone(doc)))
+			}
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
-		var docs []bson.Raw
-		if err := cursor.All(ctx, &docs); err != nil {
-			return nil, err
-		}
-		for _, doc := range docs {
-			userID := doc.Lookup("userId")
-			text, ok := s.ownerText(userID)
-			if !ok || text == "" {
-				continue // see unreadable
-			}
-			if _, isHex := objectID(text); !isHex || userID.Type == bson.TypeString && s.stringIDs { // forms has not all there are
-				if leads, err := s.leads(ctx, c, userID); leads || err != nil {
-					if err != nil {
-						return nil, err
-					}
-					continue
-				}
-			}
-			all = append(all, s.orphan(c, of, doc))
-		}
 	}
 	return all, nil
+}
+
+// isOrphan reports whether a user is gone for whom the database found nobody, who did not
+// look for all forms of an ID.
+func (s *store) isOrphan(ctx context.Context, c *collections, userID bson.RawValue) (bool, error) {
+	text, ok := s.ownerText(userID)
+	if !ok || text == "" {
+		return false, nil // see unreadable
+	}
+	if _, isHex := objectID(text); isHex && !(userID.Type == bson.TypeString && s.stringIDs) {
+		return true, nil
+	}
+	leads, err := s.leads(ctx, c, userID)
+	return !leads && err == nil, err
 }
 
 // converted is a user's ID in another form, or as it is if there is none.
@@ -494,10 +497,13 @@ func (s *store) orphan(c *collections, of *mongo.Collection, doc bson.Raw) repai
 		fmt.Sprintf("belongs to a user who is gone, whose _id was %s: delete it, or Repair", shown(userID)), "deleted",
 		func(ctx context.Context) error {
 			leads, err := s.leads(ctx, c, userID)
-			if err == nil && !leads {
-				_, err = of.DeleteOne(ctx, append(byID(doc.Lookup("_id")), bson.E{Key: "userId", Value: asItIs(doc, "userId")}))
+			if err != nil || leads {
+				return err
 			}
-			return err
+			return requestOnly(ctx, func(ctx context.Context) error {
+				_, err := of.DeleteOne(ctx, append(byID(doc.Lookup("_id")), bson.E{Key: "userId", Value: asItIs(doc, "userId")}))
+				return err
+			})
 		})
 }
 
@@ -519,25 +525,22 @@ const aMinute = time.Minute
 
 // unfinished returns the users whose sign-up or deletion was cut.
 func (s *store) unfinished(ctx context.Context, c *collections) ([]repair.Finding, error) {
-	cursor, err := c.users.Find(ctx, bson.D{{Key: nonceField, Value: bson.D{{Key: "$lt", Value: bson.NewObjectIDFromTimestamp(time.Now().Add(-aMinute))}}}})
-	if err != nil {
-		return nil, err
-	}
-	var users []bson.Raw
-	if err := cursor.All(ctx, &users); err != nil {
-		return nil, err
-	}
 	var all []repair.Finding
-	for _, user := range users {
+	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return c.users.Find(ctx, bson.D{{Key: nonceField, Value: bson.D{{Key: "$lt", Value: bson.NewObjectIDFromTimestamp(time.Now().Add(-aMinute))}}}})
+	}, func(found bson.Raw) error {
+		user := slices.Clone(found)
 		id := user.Lookup("_id")
-		if isSigningUp(user) {
-			all = append(all, repair.New(c.users.Name(), fmt.Sprintf("the sign-up of the user with the _id %s was cut: sign up again, or Repair", shown(id)), "finished if its account is there, else removed",
-				func(ctx context.Context) error { return s.finish(ctx, c, user) }))
-			continue
+		detail, action := "the sign-up of the user with the _id %s was cut: sign up again, or Repair", "finished if its account is there, else removed"
+		finish := func(ctx context.Context) error { return s.finish(ctx, c, user) }
+		if !isSigningUp(user) {
+			text, _ := keyText(id)
+			detail, action = "the deletion of the user with the _id %s was cut: call DeleteUser again, or Repair", "finished"
+			finish = func(ctx context.Context) error { return s.delete(ctx, c, bson.A{id}, s.byUser(text)) }
 		}
-		text, _ := keyText(id)
-		all = append(all, repair.New(c.users.Name(), fmt.Sprintf("the deletion of the user with the _id %s was cut: call DeleteUser again, or Repair", shown(id)), "finished",
-			func(ctx context.Context) error { return s.delete(ctx, c, bson.A{id}, s.byUser(text)) }))
-	}
-	return all, nil
+		all = append(all, repair.New(c.users.Name(), fmt.Sprintf(detail, shown(id)), action,
+			func(ctx context.Context) error { return requestOnly(ctx, finish) }))
+		return nil
+	})
+	return all, err
 }

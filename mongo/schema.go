@@ -285,13 +285,13 @@ func problem(of *mongo.Collection, detail string) adapter.SchemaProblem {
 }
 
 func listIndexes(ctx context.Context, of *mongo.Collection) ([]specification, error) {
-	cursor, err := of.Indexes().List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var all []specification
-	err = cursor.All(ctx, &all)
-	return all, err
+	return request(ctx, func(ctx context.Context) (all []specification, err error) {
+		cursor, err := of.Indexes().List(ctx)
+		if err == nil {
+			err = cursor.All(ctx, &all)
+		}
+		return all, err
+	})
 }
 
 // lack returns what is missing if no index serves: nil if one does.
@@ -335,37 +335,25 @@ func (i index) differs(s specification) string {
 	return fmt.Sprintf("the index %q of the same fields %s", s.Name, strings.Join(all, ", "))
 }
 
-// SchemaError is an adapter.ErrSetup: the answer of every call while indexes are missing
-// without which the contract does not hold, and of an ApplySchema that could not make all.
-type SchemaError struct {
-	Problems []adapter.SchemaProblem
-}
-
-// Error says what to do.
-func (e *SchemaError) Error() string {
-	var missing, said []string
-	for _, p := range e.Problems {
+// schemaError returns the error for problems without whose solution the contract does not
+// hold: nil if there are none.
+func schemaError(problems []adapter.SchemaProblem) error {
+	var missing, remedies []string
+	for _, p := range problems {
 		if p.Blocking {
-			said = append(said, "the "+p.Object+" "+p.Detail)
+			remedies = append(remedies, "the "+p.Object+" "+p.Detail)
 		} else {
 			missing = append(missing, p.Object)
 		}
 	}
-	if len(missing) > 0 {
-		said = append([]string{"the database lacks the " + strings.Join(missing, ", the ") + ": run ApplySchema once (or see Options.SkipSchemaCheck)"}, said...)
+	switch {
+	case len(missing) > 0:
+		remedies = append([]string{"run ApplySchema once (or see Options.SkipSchemaCheck)"}, remedies...)
+		return adapter.Setup("the database lacks the "+strings.Join(missing, ", the "), strings.Join(remedies, "; "))
+	case len(remedies) > 0:
+		return adapter.Setup("the database is not as this package needs it", strings.Join(remedies, "; "))
 	}
-	return strings.Join(said, "; ")
-}
-
-// Is makes the error an adapter.ErrSetup.
-func (e *SchemaError) Is(target error) bool { return target == adapter.ErrSetup }
-
-// schemaError returns the error for problems: nil if there are none.
-func schemaError(problems []adapter.SchemaProblem) error {
-	if len(problems) == 0 {
-		return nil
-	}
-	return &SchemaError{problems}
+	return nil
 }
 
 // checkIndexes is what the first call begins with.
@@ -386,12 +374,12 @@ func (s *store) checkIndexes(ctx context.Context, c *collections) error {
 // documents that break a rule: see findings. It reads all collections but the verification
 // tokens, and these too if their index is missing.
 func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
-	problems, err := s.problems(alone(ctx))
+	problems, err := s.problems(s.walk(ctx))
 	return problems, adapter.WrapError(ctx, backend, "CheckSchema", failure(err))
 }
 
 func (s *store) problems(ctx context.Context) ([]adapter.SchemaProblem, error) {
-	c, err := s.open(ctx)
+	c, err := request(ctx, s.open)
 	if err != nil {
 		return nil, err
 	}
@@ -426,8 +414,8 @@ func (m missing) problem() adapter.SchemaProblem {
 }
 
 // ApplySchema implements adapter.Schema: it creates the collections and indexes that
-// are missing. It drops and changes nothing; what stands in the way is the error, a
-// [*SchemaError], after all else has been made.
+// are missing. It drops and changes nothing; what stands in the way is the error, an
+// [adapter.ErrSetup], after all else has been made.
 func (s *store) ApplySchema(ctx context.Context) error {
 	return adapter.WrapError(ctx, backend, "ApplySchema", failure(s.apply(alone(ctx))))
 }

@@ -87,26 +87,24 @@ func (s *store) readAuthenticator(doc bson.Raw) (string, error) {
 
 // read reads documents that may not be readable.
 func (s *store) read(ctx context.Context, of *mongo.Collection, filter bson.D, read func(bson.Raw) (string, error), owned bool) ([]repair.Finding, error) {
-	cursor, err := of.Find(ctx, filter, options.Find().SetBatchSize(batch))
-	if err != nil {
-		return nil, err
-	}
-	defer cursor.Close(ctx)
 	var all []repair.Finding
-	for cursor.Next(ctx) {
-		owner, err := read(cursor.Current)
+	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return of.Find(ctx, filter, options.Find().SetBatchSize(batch))
+	}, func(doc bson.Raw) error {
+		owner, err := read(doc)
 		var record *adapter.RecordError
 		switch {
 		case errors.As(err, &record):
 			all = append(all, repair.New(record.Place, record.Error(), "", nil))
 		case err != nil:
-			return nil, err
+			return err
 		case owned && owner == "":
-			all = append(all, repair.New(placeOf(of.Name(), cursor.Current),
+			all = append(all, repair.New(placeOf(of.Name(), doc),
 				"has no userId that names a user: nobody signs in by it, and whoever signs up with it takes its place. Write in whose it is, or delete it", "", nil))
 		}
-	}
-	return all, cursor.Err()
+		return nil
+	})
+	return all, err
 }
 
 // twinForms returns the users, and the accounts, of whom another one has the ID in a form
@@ -135,27 +133,25 @@ const turn = 1000
 
 // inTurns finds documents, and hands them to look.
 func (s *store) inTurns(ctx context.Context, of *mongo.Collection, filter bson.D, look func(context.Context, *mongo.Collection, []bson.Raw) ([]repair.Finding, error)) ([]repair.Finding, error) {
-	cursor, err := of.Find(ctx, filter, options.Find().SetProjection(named).SetBatchSize(turn))
+	var all []repair.Finding
+	var docs []bson.Raw
+	together := func() error {
+		found, err := look(ctx, of, docs)
+		all, docs = append(all, found...), nil
+		return err
+	}
+	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return of.Find(ctx, filter, options.Find().SetProjection(named).SetBatchSize(turn))
+	}, func(doc bson.Raw) error {
+		if docs = append(docs, slices.Clone(doc)); len(docs) < turn {
+			return nil
+		}
+		return together()
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer cursor.Close(ctx)
-	var all []repair.Finding
-	var docs []bson.Raw
-	for next := true; next; {
-		if next = cursor.Next(ctx); next {
-			docs = append(docs, slices.Clone(cursor.Current))
-		}
-		if len(docs) < turn && next {
-			continue
-		}
-		found, err := look(ctx, of, docs)
-		if err != nil {
-			return nil, err
-		}
-		all, docs = append(all, found...), nil
-	}
-	return all, cursor.Err()
+	return all, together()
 }
 
 func (s *store) twinUsers(ctx context.Context, of *mongo.Collection, users []bson.Raw) ([]repair.Finding, error) {
@@ -205,16 +201,13 @@ func (s *store) twinAccounts(ctx context.Context, of *mongo.Collection, accounts
 
 // textsOf returns the texts of a field of the documents that a filter finds.
 func textsOf(ctx context.Context, of *mongo.Collection, field string, filter bson.D, read func(bson.RawValue) (string, bool)) (map[string]bool, error) {
-	cursor, err := of.Find(ctx, filter, options.Find().SetProjection(bson.D{{Key: field, Value: 1}}).SetBatchSize(turn))
-	if err != nil {
-		return nil, err
-	}
-	defer cursor.Close(ctx)
 	texts := map[string]bool{}
-	for cursor.Next(ctx) {
-		if text, ok := read(cursor.Current.Lookup(field)); ok {
+	return texts, eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return of.Find(ctx, filter, options.Find().SetProjection(bson.D{{Key: field, Value: 1}}).SetBatchSize(turn))
+	}, func(doc bson.Raw) error {
+		if text, ok := read(doc.Lookup(field)); ok {
 			texts[text] = true
 		}
-	}
-	return texts, cursor.Err()
+		return nil
+	})
 }

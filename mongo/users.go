@@ -214,7 +214,7 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 	if err != nil {
 		return adapter.User{}, failure(err)
 	}
-	var stored any = s.ids(id)[0]
+	stored := s.ids(id)[0]
 	changes := userUpdate(up, s.options.Now())
 	var wanted bson.D
 	if up.Email != nil && *up.Email != "" {

@@ -195,11 +195,13 @@ func (l lingering) Err() error {
 // alone returns the context of a call for the driver: without its deadline, see undated,
 // and without the driver's session that it may have. In a transaction of the caller's an
 // answer would promise nothing, and a conflict would end the transaction.
-func alone(ctx context.Context) context.Context {
+func alone(ctx context.Context) context.Context { return undated{sessionless(ctx)} }
+
+func sessionless(ctx context.Context) context.Context {
 	if mongo.SessionFromContext(ctx) != nil {
 		ctx = mongo.NewSessionContext(ctx, nil)
 	}
-	return undated{ctx}
+	return ctx
 }
 
 // undated is a context that ends when its parent does, without saying when that will

@@ -135,7 +135,7 @@ func decode(kind, userID, b string, field func(name, value string) error) error 
 		}
 	}
 	if err != nil {
-		return &adapter.RecordError{Place: "under a key of the kind " + kind, UserID: userID, Field: name, Want: "as this package writes it", Got: "something else"}
+		return unreadable(kind, userID, name)
 	}
 	return nil
 }

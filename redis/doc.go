@@ -1,8 +1,15 @@
 // Package redis keeps authentication data in Redis or Valkey: one server, a Sentinel
 // set, or a Cluster.
 //
-//	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"}) // github.com/redis/go-redis/v9
+//	import (
+//		"github.com/redis/go-redis/v9"
+//
+//		authredis "github.com/authstore/authstore/redis"
+//	)
+//
+//	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"})
 //	store := authredis.New(client, authredis.Options{})
+//	defer store.Close()
 //
 // or by URL, which closes its client with the adapter:
 //

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/attempt"
 	"github.com/authstore/authstore/redis/internal/client"
 )
 
@@ -73,10 +75,17 @@ type store struct {
 	calls       client.Calls // what may go on after its context has ended
 }
 
+// WithDefaults returns the options with nothing empty that has a default.
+func (o Options) WithDefaults() Options {
+	o.Options = o.Options.WithDefaults()
+	o.Prefix = cmp.Or(o.Prefix, "authstore")
+	o.WaitTimeout = cmp.Or(o.WaitTimeout, time.Second)
+	o.RequestTimeout = cmp.Or(o.RequestTimeout, attempt.Default)
+	return o
+}
+
 func newStore(client redis.UniversalClient, o Options) (*store, error) {
-	if o.Prefix == "" {
-		o.Prefix = "authstore"
-	}
+	o = o.WithDefaults()
 	if strings.ContainsAny(o.Prefix, "{}") {
 		return nil, adapter.Invalid("Options.Prefix", "must not hold braces")
 	}
@@ -86,11 +95,8 @@ func newStore(client redis.UniversalClient, o Options) (*store, error) {
 	if o.RequestTimeout < 0 {
 		return nil, adapter.Invalid("Options.RequestTimeout", "must not be negative")
 	}
-	if o.WaitTimeout == 0 {
-		o.WaitTimeout = time.Second
-	}
 	s := &store{
-		client: client, options: o.WithDefaults(), prefix: o.Prefix + ":", single: "1",
+		client: client, options: o.Options, prefix: o.Prefix + ":", single: "1",
 		replicas: o.WaitReplicas, waitTimeout: o.WaitTimeout,
 	}
 	s.calls.Use(client, o.RequestTimeout)

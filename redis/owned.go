@@ -26,7 +26,7 @@ func (s *store) own(ctx context.Context, userID, kind, hash, field string, encod
 		if err != nil {
 			return "", nil, err
 		}
-		return status(s.write(ctx, ownedCreate, id, s.granted(id, claims, s.key(kindUser, id), s.key(hash, id)),
+		return s.status(s.write(ctx, ownedCreate, id, s.granted(id, claims, s.key(kindUser, id), s.key(hash, id)),
 			with(claims, id, until, field, record, nonce)...))
 	})
 	if held := (*heldError)(nil); errors.As(err, &held) {
@@ -78,7 +78,7 @@ func (s *store) change(ctx context.Context, script *client.Script, kind, hash, f
 	if err != nil {
 		return "", "", "", client.Failure(err)
 	}
-	result, reply, err := status(s.write(ctx, script, tag, s.at(index, tag, hash), append([]any{tag, hash, field}, args...)...))
+	result, reply, err := s.status(s.write(ctx, script, tag, s.at(index, tag, hash), append([]any{tag, hash, field}, args...)...))
 	switch {
 	case err != nil:
 		return "", "", "", client.Failure(err)

@@ -55,17 +55,17 @@ func (s *store) write(ctx context.Context, script *client.Script, tag string, ke
 // run runs a script on the slot of its keys.
 func (s *store) run(ctx context.Context, script *client.Script, keys []string, args ...any) *redis.Cmd {
 	all := s.arguments(args)
-	return client.Prompt(ctx, &s.calls, func() *redis.Cmd {
+	return s.judged(client.Prompt(ctx, &s.calls, func() *redis.Cmd {
 		return together(ctx, func() *redis.Cmd { return s.send(ctx, script, keys, all) })
-	}, redis.NewCmd)
+	}, redis.NewCmd))
 }
 
 // query runs a script that changes nothing.
 func (s *store) query(ctx context.Context, script *client.Script, keys []string, args ...any) *redis.Cmd {
 	all := s.arguments(args)
-	return client.Read(ctx, &s.calls, func(c redis.UniversalClient) *redis.Cmd {
+	return s.judged(client.Read(ctx, &s.calls, func(c redis.UniversalClient) *redis.Cmd {
 		return together(ctx, func() *redis.Cmd { return script.Run(ctx, c, keys, all...) })
-	}, redis.NewCmd)
+	}, redis.NewCmd))
 }
 
 // send sends a script, by the client's own way of doing it where that serves.
@@ -80,9 +80,9 @@ func (s *store) send(ctx context.Context, script *client.Script, keys []string, 
 // one that takes something away would find nothing.
 func (s *store) runOnce(ctx context.Context, script *client.Script, keys []string, args ...any) *redis.Cmd {
 	all := s.arguments(args)
-	return client.Prompt(ctx, &s.calls, func() *redis.Cmd {
+	return s.judged(client.Prompt(ctx, &s.calls, func() *redis.Cmd {
 		return script.Run(ctx, sender{store: s, once: true}, keys, all...)
-	}, redis.NewCmd)
+	}, redis.NewCmd))
 }
 
 // sender sends scripts that are to be sent once, or waited for.
@@ -137,7 +137,7 @@ func (goneError) Error() string { return "redis: the write was applied, and the 
 
 // status returns the reply of a script that answers {status, …}, where … may have lists
 // in it, which are flattened, or the same as words of one string.
-func status(cmd *redis.Cmd) (string, []string, error) {
+func (s *store) status(cmd *redis.Cmd) (string, []string, error) {
 	reply, err := cmd.Result()
 	if err != nil {
 		return "", nil, err
@@ -147,7 +147,7 @@ func status(cmd *redis.Cmd) (string, []string, error) {
 		flat = strings.Fields(text)
 	}
 	if len(flat) == 0 {
-		return "", nil, client.ErrRecord
+		return "", nil, s.unreadable(cmd)
 	}
 	return flat[0], flat[1:], nil
 }

@@ -55,7 +55,7 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 			return "", nil, err
 		}
 		keys := s.granted(id, claims, s.key(kindUser, id), s.sessionKey(id, stored), s.key(kindSessions, id))
-		return status(s.write(ctx, sessionCreate, id, keys, with(claims, id, until, stored, record, nonce, millis(se.Expires), lasts, at)...))
+		return s.status(s.write(ctx, sessionCreate, id, keys, with(claims, id, until, stored, record, nonce, millis(se.Expires), lasts, at)...))
 	}
 	result, _, err := s.fulfil(ctx, claims, write)
 	if held := (*heldError)(nil); errors.As(err, &held) {
@@ -78,7 +78,7 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 		return adapter.Session{}, adapter.User{}, err
 	}
 	if !s.options.Now().Before(se.Expires) {
-		return adapter.Session{}, adapter.User{}, adapter.ErrExpired
+		return adapter.Session{}, adapter.User{}, adapter.ErrNotFound
 	}
 	se.SessionToken = token
 	u, err := decodeUser(id, user)
@@ -150,12 +150,10 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 		return adapter.Session{}, client.Failure(err)
 	}
 	keys := s.ofSession(index, id, stored, kindUser)
-	result, reply, err := status(s.write(ctx, sessionUpdate, id, keys, id, stored, millis(now), changes, lasts))
+	result, reply, err := s.status(s.write(ctx, sessionUpdate, id, keys, id, stored, millis(now), changes, lasts))
 	switch {
 	case err != nil:
 		return adapter.Session{}, client.Failure(err)
-	case result == "EXPIRED":
-		return adapter.Session{}, adapter.ErrExpired
 	case result == "ABSENT":
 		return adapter.Session{}, adapter.ErrNotFound
 	case result == "GONE":
@@ -212,7 +210,7 @@ func (s *store) DeleteSession(ctx context.Context, token string) error {
 
 // deleteStored deletes a session by its stored token, and reports whether it was there.
 func (s *store) deleteStored(ctx context.Context, index, id, stored string) (bool, error) {
-	result, entries, err := status(s.write(ctx, sessionDelete, id, s.ofSession(index, id, stored), id, stored))
+	result, entries, err := s.status(s.write(ctx, sessionDelete, id, s.ofSession(index, id, stored), id, stored))
 	if err != nil {
 		return false, err
 	}
@@ -257,7 +255,7 @@ func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Sess
 func (s *store) sessions(ctx context.Context, id, now, last, expires string) ([]string, error) {
 	keys := s.at("", id, kindUser, kindSessions)
 	for _, settle := range []string{"", "", "", "1"} {
-		result, reply, err := status(s.run(ctx, sessionsList, keys, id, now, last, expires, piece, settle))
+		result, reply, err := s.status(s.query(ctx, sessionsList, keys, id, now, last, expires, piece, settle))
 		if err != nil {
 			return nil, err
 		}
@@ -269,7 +267,7 @@ func (s *store) sessions(ctx context.Context, id, now, last, expires string) ([]
 			keys = append(keys, s.sessionKey(id, stored))
 		}
 	}
-	return nil, client.ErrRecord // no script of ours answers so
+	return nil, unreadable(kindSessions, unescape(id), "") // no script of ours answers so
 }
 
 // DeleteSessionByID costs one round trip, with plain tokens two. A look for sessions that
@@ -310,7 +308,7 @@ func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...strin
 		stored := s.stored(token)
 		keys, args = append(keys, s.sessionKey(id, stored)), append(args, stored)
 	}
-	result, entries, err := status(s.write(ctx, sessionsDelete, id, keys, args...))
+	result, entries, err := s.status(s.write(ctx, sessionsDelete, id, keys, args...))
 	if err != nil {
 		return client.Failure(err)
 	}
@@ -326,7 +324,7 @@ func (s *store) tidy(ctx context.Context, id, result string, entries []string) e
 			return err
 		}
 		var err error
-		if result, entries, err = status(s.run(ctx, sessionsDismiss, s.at("", id, kindUser, kindAside), id)); err != nil {
+		if result, entries, err = s.status(s.run(ctx, sessionsDismiss, s.at("", id, kindUser, kindAside), id)); err != nil {
 			return err
 		}
 	}

@@ -51,7 +51,7 @@ func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Accou
 				return "", nil, err
 			}
 		}
-		return status(s.write(ctx, userCreate, id, s.granted(id, claims, keys...),
+		return s.status(s.write(ctx, userCreate, id, s.granted(id, claims, keys...),
 			with(claims, id, until, nonce, append([]byte(nonce), user...), field, account)...))
 	}
 	result, _, err := s.fulfil(ctx, claims, write)
@@ -137,7 +137,7 @@ func (s *store) updateUser(ctx context.Context, id string, email *string, change
 		return []claim{s.newClaim(kindEmail, *email, newNonce(), id)}
 	}
 	run := func(claims []claim, until, own string) (string, []string, error) {
-		return status(s.write(ctx, userUpdate, id, s.granted(id, claims, s.key(kindUser, id)), with(claims, id, until, changes, own)...))
+		return s.status(s.write(ctx, userUpdate, id, s.granted(id, claims, s.key(kindUser, id)), with(claims, id, until, changes, own)...))
 	}
 	result, reply, err := s.fulfil(ctx, claims, func(claims []claim, until string) (string, []string, error) {
 		return run(claims, until, "0")
@@ -173,7 +173,7 @@ func (s *store) takenOrAbsent(ctx context.Context, id string) (string, []string,
 func (s *store) DeleteUser(ctx context.Context, id string) error {
 	tag := escape(id)
 	keys := s.at("", tag, kindUser, kindAccounts, kindAuthenticators, kindSessions, kindAside, kindDeleted)
-	result, entries, err := status(s.write(ctx, userDelete, tag, keys, tag, pendingLife.Milliseconds()))
+	result, entries, err := s.status(s.write(ctx, userDelete, tag, keys, tag, pendingLife.Milliseconds()))
 	if err != nil {
 		return client.Failure(err)
 	}

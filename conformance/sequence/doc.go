@@ -2,7 +2,16 @@
 // sequences of all its operations. It is a package of its own because it needs a
 // library for that, pgregory.net/rapid, which package conformance does without:
 //
-//	conformance.Run(t, harness, sequence.Test(100))
+//	import (
+//		"testing"
+//
+//		"github.com/authstore/authstore/conformance"
+//		"github.com/authstore/authstore/conformance/sequence"
+//	)
+//
+//	var harness conformance.Harness // of your store
+//
+//	func TestConformance(t *testing.T) { conformance.Run(t, harness, sequence.Test(100)) }
 //
 // A sequence works on a few keys only, so that its calls meet each other, by two
 // adapters on one store, while the clock moves. Each answer, and after each step

@@ -1,6 +1,8 @@
-// Package silent is a TCP proxy for tests whose connections can die without a word, as
-// those do that a NAT or a load balancer has forgotten: what is sent is lost, nothing
-// comes, and nobody hears that they are closed.
+// Package silent has, for tests, what goes wrong between a client and its server. A [Proxy]
+// is one of TCP whose connections can die without a word, as those do that a NAT or a load
+// balancer has forgotten: what is sent is lost, nothing comes, and nobody hears that they
+// are closed. [Serve] is a server that says anything, [Dialer] one whose names are not
+// found, or not looked up at all.
 package silent
 
 import (

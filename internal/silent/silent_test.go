@@ -1,6 +1,7 @@
 package silent
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -11,21 +12,7 @@ import (
 
 // echo is a server that answers with what it gets.
 func echo(t *testing.T) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() { _, _ = io.Copy(conn, conn); _ = conn.Close() }()
-		}
-	}()
-	return listener.Addr().String()
+	return Serve(t, func(conn net.Conn) { _, _ = io.Copy(conn, conn) })
 }
 
 func ask(t *testing.T, conn net.Conn, wait time.Duration) error {
@@ -68,5 +55,18 @@ func TestConnectionsDieSilently(t *testing.T) {
 	p.Restore()
 	if err := ask(t, dial(), 10*time.Second); err != nil || p.Made() != 4 {
 		t.Errorf("a new connection after it: %v, the proxy has made %d", err, p.Made())
+	}
+}
+
+func TestNames(t *testing.T) {
+	_, err := Dialer(t, NoSuchName).DialContext(t.Context(), "tcp", "db.test:1")
+	var name *net.DNSError
+	if !errors.As(err, &name) || !name.IsNotFound {
+		t.Errorf("a name that is not there: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err = Dialer(t, NoAnswer).DialContext(ctx, "tcp", "db.test:1"); !errors.As(err, &name) || !name.Timeout() {
+		t.Errorf("a name server that is silent: %v", err)
 	}
 }

@@ -15,7 +15,7 @@ local packed = cmsgpack.pack(s)
 local again = updated(packed, stored)
 if again == 'SAME' then return {'OK', id, stored} end
 if again then return again end
-if expires <= tonumber(ARGV[5]) then return answer('EXPIRED') end
+if expires <= tonumber(ARGV[5]) then return answer('ABSENT') end
 if ARGV[7] == '' then
 	redis.call('SET', k, current .. packed, 'KEEPTTL')
 else

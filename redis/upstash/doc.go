@@ -3,8 +3,15 @@
 // a service in Go that reads, updates and revokes what an Auth.js application has on the
 // same server. Without one, package redis is the better store.
 //
-//	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"}) // github.com/redis/go-redis/v9
+//	import (
+//		"github.com/redis/go-redis/v9"
+//
+//		"github.com/authstore/authstore/redis/upstash"
+//	)
+//
+//	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"})
 //	store := upstash.New(client, upstash.Options{})
+//	defer store.Close()
 //
 // or by URL, which closes its client with the adapter:
 //

@@ -1,7 +1,6 @@
 package upstash
 
 import (
-	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
@@ -36,18 +35,18 @@ type layout struct {
 	prefix [kinds]string
 }
 
-// newLayout returns the layout that options name.
+// newLayout returns the layout that options name, which have their defaults.
 func newLayout(o Options) (layout, error) {
 	l := layout{base: o.BaseKeyPrefix, prefix: [kinds]string{
-		users:             cmp.Or(o.UserKeyPrefix, "user:"),
-		emails:            cmp.Or(o.EmailKeyPrefix, "user:email:"),
-		accounts:          cmp.Or(o.AccountKeyPrefix, "user:account:"),
-		lastAccount:       cmp.Or(o.AccountByUserIDPrefix, "user:account:by-user-id:"),
-		sessions:          cmp.Or(o.SessionKeyPrefix, "user:session:"),
-		lastSession:       cmp.Or(o.SessionByUserIDKeyPrefix, "user:session:by-user-id:"),
-		links:             cmp.Or(o.VerificationTokenKeyPrefix, "user:token:"),
-		authenticators:    cmp.Or(o.AuthenticatorKeyPrefix, "authenticator:"),
-		authenticatorList: cmp.Or(o.AuthenticatorUserKeyPrefix, "authenticator:by-user-id:"),
+		users:             o.UserKeyPrefix,
+		emails:            o.EmailKeyPrefix,
+		accounts:          o.AccountKeyPrefix,
+		lastAccount:       o.AccountByUserIDPrefix,
+		sessions:          o.SessionKeyPrefix,
+		lastSession:       o.SessionByUserIDKeyPrefix,
+		links:             o.VerificationTokenKeyPrefix,
+		authenticators:    o.AuthenticatorKeyPrefix,
+		authenticatorList: o.AuthenticatorUserKeyPrefix,
 		replies:           "authstore:reply:",
 		deletions:         "authstore:deletion:",
 		removals:          "authstore:removed:",

@@ -1,6 +1,7 @@
 package upstash
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/attempt"
 	"github.com/authstore/authstore/redis/internal/client"
 )
 
@@ -47,9 +49,9 @@ type Options struct {
 }
 
 // New returns an adapter on a client of the application's, which stays open when the
-// adapter is closed: a *redis.Client of a single server or a Sentinel set. It panics on
-// options that cannot work.
-func New(c redis.UniversalClient, o Options) adapter.Adapter {
+// adapter is closed. It is of a single server or a Sentinel set: the layout's keys lie in no
+// common hash slot of a cluster. New panics on options that cannot work.
+func New(c *redis.Client, o Options) adapter.Adapter {
 	s, err := newStore(c, o)
 	if err != nil {
 		panic(err)
@@ -59,17 +61,32 @@ func New(c redis.UniversalClient, o Options) adapter.Adapter {
 
 // store is the contract on the layout, for valid input (see adapter.Guard).
 type store struct {
-	client  redis.UniversalClient
+	client  *redis.Client
 	options adapter.Options
 	layout  layout
 	closes  bool         // the client is closed with the adapter
 	calls   client.Calls // what may go on after its context has ended
 }
 
-func newStore(c redis.UniversalClient, o Options) (*store, error) {
-	if _, single := c.(*redis.Client); !single {
-		return nil, adapter.Invalid("client", "must be a *redis.Client: the layout's keys lie in no common hash slot of a cluster")
-	}
+// WithDefaults returns the options with nothing empty that has a default.
+func (o Options) WithDefaults() Options {
+	o.Options = o.Options.WithDefaults()
+	o.PlainSessionTokens = true
+	o.UserKeyPrefix = cmp.Or(o.UserKeyPrefix, "user:")
+	o.EmailKeyPrefix = cmp.Or(o.EmailKeyPrefix, "user:email:")
+	o.AccountKeyPrefix = cmp.Or(o.AccountKeyPrefix, "user:account:")
+	o.AccountByUserIDPrefix = cmp.Or(o.AccountByUserIDPrefix, "user:account:by-user-id:")
+	o.SessionKeyPrefix = cmp.Or(o.SessionKeyPrefix, "user:session:")
+	o.SessionByUserIDKeyPrefix = cmp.Or(o.SessionByUserIDKeyPrefix, "user:session:by-user-id:")
+	o.VerificationTokenKeyPrefix = cmp.Or(o.VerificationTokenKeyPrefix, "user:token:")
+	o.AuthenticatorKeyPrefix = cmp.Or(o.AuthenticatorKeyPrefix, "authenticator:")
+	o.AuthenticatorUserKeyPrefix = cmp.Or(o.AuthenticatorUserKeyPrefix, "authenticator:by-user-id:")
+	o.RequestTimeout = cmp.Or(o.RequestTimeout, attempt.Default)
+	return o
+}
+
+func newStore(c *redis.Client, o Options) (*store, error) {
+	o = o.WithDefaults()
 	l, err := newLayout(o)
 	if err != nil {
 		return nil, err
@@ -77,8 +94,7 @@ func newStore(c redis.UniversalClient, o Options) (*store, error) {
 	if o.RequestTimeout < 0 {
 		return nil, adapter.Invalid("Options.RequestTimeout", "must not be negative")
 	}
-	o.PlainSessionTokens = true
-	s := &store{client: c, options: o.WithDefaults(), layout: l}
+	s := &store{client: c, options: o.Options, layout: l}
 	s.calls.Use(c, o.RequestTimeout)
 	return s, nil
 }
@@ -89,7 +105,7 @@ func openURL(rawURL string, o adapter.Options) (adapter.Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := newStore(c, Options{Options: o, BaseKeyPrefix: p.Prefix, RequestTimeout: p.RequestTimeout})
+	s, err := newStore(c.(*redis.Client), Options{Options: o, BaseKeyPrefix: p.Prefix, RequestTimeout: p.RequestTimeout})
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}

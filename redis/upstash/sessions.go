@@ -52,10 +52,8 @@ func (s *store) liveSession(token, value string) (adapter.Session, error) {
 	switch {
 	case err != nil:
 		return adapter.Session{}, err
-	case se.SessionToken != token:
+	case se.SessionToken != token, !s.options.Now().Before(se.Expires):
 		return adapter.Session{}, adapter.ErrNotFound
-	case !s.options.Now().Before(se.Expires):
-		return adapter.Session{}, adapter.ErrExpired
 	}
 	return se, nil
 }

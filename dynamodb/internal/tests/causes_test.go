@@ -21,6 +21,7 @@ import (
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/dynamodb"
+	"github.com/authstore/authstore/internal/silent"
 )
 
 // clientOf returns a client of an address, which makes one attempt.
@@ -190,17 +191,14 @@ func TestTheNetworkSaysTheCause(t *testing.T) {
 		_, _ = c.Write([]byte{0x15, 3, 1, 0, 2, 2, 10}) // as a server of TLS alone answers plain text
 	})
 	resetting := listen(t, func(net.Conn) {})
-	nowhere := nameServer(t, func(query []byte) []byte {
-		query[2], query[3] = 0x81, 0x83 // there is no such name
-		return query
-	})
+	nowhere := silent.Dialer(t, silent.NoSuchName).DialContext
 	for name, tt := range map[string]struct {
 		client dynamodb.Client
 		kind   error
 		says   string
 	}{
 		"refused":                   {clientOf("http://127.0.0.1:1"), adapter.ErrUnavailable, "connection refused by 127.0.0.1:1"},
-		"cut":                       {clientOf("http://" + resetting), adapter.ErrUnavailable, "the connection broke"},
+		"cut":                       {clientOf("http://" + resetting), adapter.ErrUnavailable, "the connection was closed"},
 		"TLS against plain":         {clientOf(strings.Replace(plain, "http:", "https:", 1)), adapter.ErrSetup, "does not speak TLS"},
 		"plain against TLS":         {clientOf(strings.Replace(secure.URL, "https:", "http:", 1)), adapter.ErrSetup, "speaks TLS"},
 		"plain against TLS alone":   {clientOf("http://" + alerting), adapter.ErrSetup, "speaks TLS"},
@@ -217,62 +215,27 @@ func TestTheNetworkSaysTheCause(t *testing.T) {
 
 // listen serves connections, each of which ends when the function does.
 func listen(t *testing.T, serve func(net.Conn)) (address string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if request, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
-				_, _ = io.Copy(io.Discard, request.Body)
-			}
-			serve(c)
-			_ = c.Close()
+	return silent.Serve(t, func(c net.Conn) {
+		if request, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+			_, _ = io.Copy(io.Discard, request.Body)
 		}
-	}()
-	return l.Addr().String()
-}
-
-// nameServer returns a dialer that looks names up by a server of its own, which does not
-// answer where answer returns nothing.
-func nameServer(t *testing.T, answer func(query []byte) []byte) func(ctx context.Context, network, address string) (net.Conn, error) {
-	server, err := net.ListenPacket("udp", "127.0.0.1:0")
-	check(t, err)
-	t.Cleanup(func() { _ = server.Close() })
-	go func() {
-		for {
-			buffer := make([]byte, 512)
-			n, from, err := server.ReadFrom(buffer)
-			if err != nil {
-				return
-			}
-			if reply := answer(buffer[:n]); reply != nil {
-				_, _ = server.WriteTo(reply, from)
-			}
-		}
-	}()
-	dialer := net.Dialer{Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", server.LocalAddr().String())
-	}}}
-	return dialer.DialContext
+		serve(c)
+	})
 }
 
 // A deadline is kept while nobody answers what the address of a name is, and where
 // credentials come from, and is no end that somebody else asked for.
 func TestADeadlineIsKept(t *testing.T) {
-	silent := func(ctx context.Context) (aws.Credentials, error) {
+	nobody := func(ctx context.Context) (aws.Credentials, error) {
 		<-ctx.Done()
 		return aws.Credentials{}, fmt.Errorf("asked the instance: %w", context.Canceled)
 	}
 	for name, client := range map[string]dynamodb.Client{
-		"silent names": clientOf("http://dynamodb.test", withDial(nameServer(t, func([]byte) []byte { return nil }))),
+		"silent names": clientOf("http://dynamodb.test", withDial(silent.Dialer(t, silent.NoAnswer).DialContext)),
 		"silent credentials": clientOf("http://127.0.0.1:1", func(o *awsdynamodb.Options) {
-			o.Credentials = aws.NewCredentialsCache(aws.CredentialsProviderFunc(silent))
+			o.Credentials = aws.NewCredentialsCache(aws.CredentialsProviderFunc(nobody))
 		}),
-		"silent credentials without a cache": clientOf("http://127.0.0.1:1", func(o *awsdynamodb.Options) { o.Credentials = aws.CredentialsProviderFunc(silent) }),
+		"silent credentials without a cache": clientOf("http://127.0.0.1:1", func(o *awsdynamodb.Options) { o.Credentials = aws.CredentialsProviderFunc(nobody) }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := dynamodb.New(client, dynamodb.Options{Table: "users"})

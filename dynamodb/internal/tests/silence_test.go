@@ -2,13 +2,11 @@ package dynamodb_test
 
 import (
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,85 +17,15 @@ import (
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/dynamodb"
 	"github.com/authstore/authstore/internal/engine"
+	"github.com/authstore/authstore/internal/silent"
 )
 
-// nat stands before a server and can forget the connections that it has: they stay open,
-// and nothing comes through any more.
-type nat struct {
-	address string
-	server  string
-	age     atomic.Int64 // connections of an age that is past are forgotten
-	opened  atomic.Int64
-	mu      sync.Mutex
-	all     []net.Conn
-}
-
-func newNAT(t *testing.T, server string) *nat {
-	u, err := url.Parse(server)
+// newProxy returns a proxy in front of the engine, and its endpoint.
+func newProxy(t *testing.T) (*silent.Proxy, string) {
+	u, err := url.Parse(engine.DynamoDB(t).URL)
 	check(t, err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	n := &nat{address: "http://" + l.Addr().String(), server: u.Host}
-	t.Cleanup(func() { _ = l.Close(); n.closeAll() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			n.opened.Add(1)
-			go n.serve(c)
-		}
-	}()
-	return n
-}
-
-// forget forgets the connections that there are.
-func (n *nat) forget() { n.age.Add(1) }
-
-func (n *nat) keep(c net.Conn) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.all = append(n.all, c)
-}
-
-func (n *nat) closeAll() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, c := range n.all {
-		_ = c.Close()
-	}
-}
-
-func (n *nat) serve(c net.Conn) {
-	n.keep(c)
-	up, err := net.Dial("tcp", n.server)
-	if err != nil {
-		return
-	}
-	n.keep(up)
-	age := n.age.Load()
-	go n.pass(c, up, age)
-	n.pass(up, c, age)
-}
-
-// pass copies until the connection is forgotten, and then swallows.
-func (n *nat) pass(from, to net.Conn, age int64) {
-	buffer := make([]byte, 32<<10)
-	for {
-		got, err := from.Read(buffer)
-		if n.age.Load() != age {
-			_, _ = io.Copy(io.Discard, from)
-			return
-		}
-		if err != nil {
-			_ = to.Close()
-			return
-		}
-		if _, err := to.Write(buffer[:got]); err != nil {
-			return
-		}
-	}
+	p := silent.New(t, u.Host)
+	return p, "http://" + p.Addr
 }
 
 // idle leaves several idle connections in a store's client.
@@ -124,26 +52,26 @@ func TestADeadConnectionCostsAMoment(t *testing.T) {
 	s, err := direct.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: time.Now().Add(time.Hour)})
 	check(t, err)
 	setCredentials(t)
-	for name, open := range map[string]func(t *testing.T, n *nat) adapter.Adapter{
-		"by URL": func(t *testing.T, n *nat) adapter.Adapter {
-			a, err := adapter.Open(t.Context(), "dynamodb://"+table+"?region=local&endpoint="+n.address)
+	for name, open := range map[string]func(t *testing.T, endpoint string) adapter.Adapter{
+		"by URL": func(t *testing.T, endpoint string) adapter.Adapter {
+			a, err := adapter.Open(t.Context(), "dynamodb://"+table+"?region=local&endpoint="+endpoint)
 			check(t, err)
 			return a
 		},
-		"the SDK's client": func(_ *testing.T, n *nat) adapter.Adapter {
-			return dynamodb.New(clientOf(n.address), dynamodb.Options{Table: table})
+		"the SDK's client": func(_ *testing.T, endpoint string) adapter.Adapter {
+			return dynamodb.New(clientOf(endpoint), dynamodb.Options{Table: table})
 		},
-		"a client of net/http": func(_ *testing.T, n *nat) adapter.Adapter {
-			return dynamodb.New(clientOf(n.address, func(o *awsdynamodb.Options) { o.HTTPClient = &http.Client{Transport: new(http.Transport)} }), dynamodb.Options{Table: table})
+		"a client of net/http": func(_ *testing.T, endpoint string) adapter.Adapter {
+			return dynamodb.New(clientOf(endpoint, func(o *awsdynamodb.Options) { o.HTTPClient = &http.Client{Transport: new(http.Transport)} }), dynamodb.Options{Table: table})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := newNAT(t, engine.DynamoDB(t).URL)
-			a := open(t, n)
+			proxy, endpoint := newProxy(t)
+			a := open(t, endpoint)
 			defer func() { check(t, a.Close()) }()
 			idle(t, a)
-			n.forget()
+			proxy.Kill()
 			begun := time.Now()
 			if _, _, err := a.GetSessionAndUser(t.Context(), s.SessionToken); err != nil {
 				t.Errorf("got %v, want the session", err)
@@ -167,8 +95,8 @@ func TestADeadConnectionCostsAMoment(t *testing.T) {
 func TestARequestEndsByItself(t *testing.T) {
 	table := newTable()
 	withIndex.newStore(t, dynamodb.Options{Table: table})
-	n := newNAT(t, engine.DynamoDB(t).URL)
-	a := dynamodb.New(clientOf(n.address), dynamodb.Options{Table: table, RequestTimeout: 400 * time.Millisecond})
+	proxy, endpoint := newProxy(t)
+	a := dynamodb.New(clientOf(endpoint), dynamodb.Options{Table: table, RequestTimeout: 400 * time.Millisecond})
 	for name, call := range map[string]func() error{
 		"a write": func() error {
 			_, err := a.CreateSession(t.Context(), adapter.Session{UserID: "u", Expires: time.Now().Add(time.Hour)})
@@ -180,7 +108,7 @@ func TestARequestEndsByItself(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			idle(t, a)
 			check(t, call())
-			n.forget()
+			proxy.Kill()
 			begun := time.Now()
 			err := call()
 			if name == "a batch" { // its first call is a read
@@ -195,6 +123,27 @@ func TestARequestEndsByItself(t *testing.T) {
 			}
 			check(t, call())
 		})
+	}
+}
+
+// So do those of a call that goes through the whole table.
+func TestRequestsOfAWalkEnd(t *testing.T) {
+	table := newTable()
+	withIndex.newStore(t, dynamodb.Options{Table: table})
+	proxy, endpoint := newProxy(t)
+	a := dynamodb.New(clientOf(endpoint), dynamodb.Options{Table: table, RequestTimeout: 400 * time.Millisecond})
+	repairer, _ := adapter.As[adapter.Repairer](a)
+	check(t, repairer.ApplySchema(t.Context()))
+	proxy.Silence()
+	for name, walk := range map[string]func() error{
+		"CheckSchema": func() error { _, err := repairer.CheckSchema(t.Context()); return err },
+		"Repair":      func() error { _, err := repairer.Repair(t.Context(), false); return err },
+	} {
+		begun := time.Now()
+		err := walk()
+		if took := time.Since(begun); !errors.Is(err, adapter.ErrUnavailable) || !strings.Contains(err.Error(), "no answer in time") || took > 3*time.Second {
+			t.Errorf("%s: got %v after %s, want ErrUnavailable after the time for a request", name, err, took)
+		}
 	}
 }
 
@@ -226,8 +175,8 @@ func TestNoAnswerAtAll(t *testing.T) {
 func TestConnectionsAreKept(t *testing.T) {
 	table := newTable()
 	withIndex.newStore(t, dynamodb.Options{Table: table})
-	n := newNAT(t, engine.DynamoDB(t).URL)
-	client := clientOf(n.address, func(o *awsdynamodb.Options) { o.HTTPClient = awshttp.NewBuildableClient() })
+	proxy, endpoint := newProxy(t)
+	client := clientOf(endpoint, func(o *awsdynamodb.Options) { o.HTTPClient = awshttp.NewBuildableClient() })
 	a := dynamodb.New(client, dynamodb.Options{Table: table})
 	for range 50 {
 		_, err := a.CreateVerificationToken(t.Context(), adapter.VerificationToken{Identifier: "ada", Token: "t", Expires: time.Now().Add(time.Hour)})
@@ -235,7 +184,7 @@ func TestConnectionsAreKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := n.opened.Load(); got != 1 {
+	if got := proxy.Made(); got != 1 {
 		t.Errorf("got %d connections for calls after each other, want 1", got)
 	}
 }

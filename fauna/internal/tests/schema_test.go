@@ -89,8 +89,8 @@ func TestSchemaIsBlocked(t *testing.T) {
 		Collection.byName("People")!.replace({ name: "People", indexes: { byEmail: { terms: [{ field: ".mail" }] } }, constraints: [{ unique: [".email"] }] })
 		null`, nil)
 	problems(t, schema, true, "People has an index byEmail of other fields")
-	if err := schema.ApplySchema(t.Context()); !errors.Is(err, adapter.ErrInvalid) {
-		t.Errorf("got %v, want ErrInvalid", err)
+	if err := schema.ApplySchema(t.Context()); !errors.Is(err, adapter.ErrSetup) || !strings.Contains(err.Error(), "collection People") {
+		t.Errorf("got %v, want ErrSetup that names the collection", err)
 	}
 }
 

@@ -130,8 +130,8 @@ func TestRefusesToWorkWithoutIndexes(t *testing.T) {
 	ctx := t.Context()
 	store := mongo.New(db, mongo.Options{})
 	_, err := store.CreateUser(ctx, adapter.User{Email: "ada@example.com"})
-	var missing *mongo.SchemaError
-	if !errors.As(err, &missing) || len(missing.Problems) != 10 || !strings.Contains(err.Error(), "ApplySchema") {
+	var missing *adapter.SetupError
+	if !errors.As(err, &missing) || strings.Count(missing.Problem, "index of") != 10 || !strings.Contains(missing.Remedy, "ApplySchema") {
 		t.Fatalf("CreateUser without indexes: %v", err)
 	}
 	unchecked := mongo.New(db, mongo.Options{SkipSchemaCheck: true})

@@ -136,6 +136,48 @@ func TestNoAnswerAtAll(t *testing.T) {
 	proxy.Restore()
 }
 
+// What walks through collections takes as long as they are large, and each request of it no
+// longer than it may: six times requestTimeout.
+func TestWalksAreLimitedByRequest(t *testing.T) {
+	const limit = 6 * 250 * time.Millisecond
+	store, proxy := throughProxy(t, true, "&requestTimeout=250ms")
+	repairer, _ := adapter.As[adapter.Repairer](store)
+	purger, _ := adapter.As[adapter.Purger](store)
+	walks := map[string]func() error{
+		"CheckSchema":  func() error { _, err := repairer.CheckSchema(t.Context()); return err },
+		"Repair":       func() error { _, err := repairer.Repair(t.Context(), false); return err },
+		"PurgeExpired": func() error { _, err := purger.PurgeExpired(t.Context()); return err },
+	}
+	for _, walk := range walks {
+		check(t, walk())
+	}
+	proxy.Delay(150 * time.Millisecond)
+	begun := time.Now()
+	check(t, walks["CheckSchema"]())
+	if took := time.Since(begun); took < limit {
+		t.Errorf("CheckSchema took %s, which tells nothing of a limit of %s", took, limit)
+	}
+	proxy.Delay(0)
+	proxy.Silence()
+	var walking sync.WaitGroup
+	for name, walk := range walks {
+		walking.Go(func() {
+			begun := time.Now()
+			err := walk()
+			if took := time.Since(begun); !errors.Is(err, adapter.ErrUnavailable) || took > limit+2*time.Second {
+				t.Errorf("%s: %v after %s", name, err, took)
+			}
+		})
+	}
+	walking.Wait()
+	proxy.Restore()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := repairer.CheckSchema(ctx); err != nil {
+		t.Errorf("CheckSchema after the silence: %v", err)
+	}
+}
+
 // A deadline does not throw away the connections of a server that answers a moment later.
 func TestDeadlinesKeepConnections(t *testing.T) {
 	store, proxy := throughProxy(t, true, "")

@@ -3,23 +3,17 @@ package client
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"regexp"
 	"strings"
-	"syscall"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/internal/attempt"
+	"github.com/authstore/authstore/internal/cause"
 )
-
-// ErrRecord is a stored value that the layout does not know.
-var ErrRecord = errors.New("a stored record is not of the form that this package writes")
 
 // Failure returns an error of the client as one of the contract's kinds: what a person has
 // to mend is adapter.ErrSetup, and says what it is; what a retry may mend is
@@ -43,7 +37,7 @@ func Failure(err error) error {
 
 // kinds are those of the contract.
 var kinds = []error{
-	adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrSetup, adapter.ErrUnreadable, adapter.ErrClosed, ErrRecord,
+	adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrSetup, adapter.ErrUnreadable, adapter.ErrClosed,
 }
 
 // known reports whether an error has a kind already.
@@ -171,65 +165,38 @@ func sentinels(err error) error {
 	return network(err)
 }
 
+// useTLS is what to do about a server that speaks TLS.
+const useTLS = "use rediss://, tls=true, or Options.TLSConfig"
+
+// remedies are for what keeps commands from a server.
+var remedies = cause.Remedies{
+	cause.NoHost:    "check the host in the URL or in the client's options",
+	cause.NotTLS:    "use redis:// in place of rediss://, no tls=true, or the server's port for TLS",
+	cause.SpeaksTLS: useTLS,
+	cause.Authority: "give the client its authority (Options.TLSConfig), or the system",
+	cause.Handshake: "it may want a client certificate (Options.TLSConfig)",
+}
+
 // network returns why there was no answer.
 func network(err error) error {
-	var (
-		name      *net.DNSError
-		authority x509.UnknownAuthorityError
-		host      x509.HostnameError
-		invalid   x509.CertificateInvalidError
-		record    tls.RecordHeaderError
-		alert     tls.AlertError
-	)
-	switch {
-	case errors.As(err, &name) && name.IsNotFound:
-		return setup(err, "the server's host name is not found", "check the host in the URL or in the client's options")
-	case errors.As(err, &authority):
-		return setup(err, "the server's certificate is of an unknown authority", "give the client its authority (Options.TLSConfig), or the system")
-	case errors.As(err, &host):
-		return setup(err, "the server's certificate is for another host", "use the host that it is for")
-	case errors.As(err, &invalid):
-		return setup(err, "the server's certificate is not valid", "it may have expired, or the clock is wrong")
-	case errors.As(err, &record):
-		return setup(err, "the server does not speak TLS", "use redis:// in place of rediss://, no tls=true, or the server's port for TLS")
-	case errors.As(err, &alert):
-		return setup(err, "the server refuses the TLS connection", "it may want a client certificate (Options.TLSConfig)")
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return unavailable(err, "connection refused")
-	case strings.Contains(err.Error(), "redis: "):
+	kind := cause.Of(err)
+	if (kind == cause.Unknown || kind == cause.Late) && strings.Contains(err.Error(), "redis: ") {
 		return protocol(err)
-	case errors.Is(err, context.DeadlineExceeded), timeout(err):
-		return unavailable(err, "no answer in time")
-	case closed(err):
-		return unavailable(err, "the connection was closed")
 	}
-	return adapter.Caused(adapter.ErrUnavailable, err)
+	return adapter.Caused(cause.Explain(err, remedies), err)
 }
-
-func closed(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-}
-
-func timeout(err error) bool {
-	var e net.Error
-	return errors.As(err, &e) && e.Timeout()
-}
-
-const useTLS = "use rediss://, tls=true, or Options.TLSConfig"
 
 // protocol returns what the client itself says: of an answer that is not Redis's, or of its
 // pool.
 func protocol(err error) error {
 	text := err.Error()
 	switch {
-	case strings.Contains(text, `\x15\x03`):
-		return setup(err, "the server speaks TLS", useTLS)
 	case strings.Contains(text, "can't parse"), strings.Contains(text, "invalid reply"):
 		return setup(err, "what answers is not Redis", "check the port: another server may listen there")
 	case strings.Contains(text, "pool"):
 		return unavailable(err, "no connection is free")
 	}
-	return adapter.Caused(adapter.ErrUnavailable, err)
+	return adapter.Caused(cause.Unavailable(err), err)
 }
 
 // explain returns the error of a command with what is known of the client: a single server
@@ -237,7 +204,7 @@ func protocol(err error) error {
 func (c *Calls) explain(ctx context.Context, err error) error {
 	var reply redis.Error
 	if !errors.As(err, &reply) {
-		if !c.answered.Load() && closed(err) && c.wantsTLS(ctx) {
+		if !c.answered.Load() && cause.Of(err) == cause.Closed && c.wantsTLS(ctx) {
 			return setup(err, "the server speaks TLS", useTLS)
 		}
 		return err
@@ -281,5 +248,5 @@ func (c *Calls) wantsTLS(ctx context.Context) bool {
 		_ = conn.Close()
 		return true
 	}
-	return errors.As(err, new(tls.AlertError))
+	return cause.Of(err) == cause.Handshake
 }

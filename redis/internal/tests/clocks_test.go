@@ -52,7 +52,7 @@ func TestExpiryIsByTheAdaptersClock(t *testing.T) {
 
 				now = end
 				for _, token := range []string{w.token, "elsewhere"} {
-					w.want("ErrExpired of GetSessionAndUser", errors.Is(w.open(token), adapter.ErrExpired), true)
+					w.want("ErrNotFound of GetSessionAndUser", errors.Is(w.open(token), adapter.ErrNotFound), true)
 				}
 				_, err = w.UseVerificationToken(t.Context(), "ada", "t2")
 				w.want("ErrExpired of UseVerificationToken", errors.Is(err, adapter.ErrExpired), true)

@@ -19,30 +19,17 @@ import (
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/internal/engine"
+	"github.com/authstore/authstore/internal/silent"
 	"github.com/authstore/authstore/redis"
 )
 
 // answering returns the address of a server that answers every command so.
 func answering(t *testing.T, answer string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go answerAll(conn, answer)
-		}
-	}()
-	return l.Addr().String()
+	return silent.Serve(t, func(conn net.Conn) { answerAll(conn, answer) })
 }
 
 // answerAll answers what comes: each command is an array, whose name follows its length.
 func answerAll(conn net.Conn, answer string) {
-	defer conn.Close()
 	lines := bufio.NewScanner(conn)
 	for lines.Scan() {
 		if strings.HasPrefix(lines.Text(), "*") && lines.Scan() && lines.Scan() {
@@ -85,7 +72,7 @@ func operators(t *testing.T) []operator {
 		{name: "refused", url: "redis://" + refused, says: "connection refused", kind: later},
 		{name: "refused, a Cluster", url: "redis+cluster://" + refused, says: "connection refused", kind: later},
 		{name: "refused, Sentinels", url: "redis+sentinel://" + refused + "?master_name=m", says: "connection refused", kind: later},
-		{name: "a name that is not there", url: "redis://no-such-host.invalid", says: "host name is not found", kind: setup},
+		{name: "a name that is not there", url: "redis://no-such-host.invalid", says: "no host no-such-host.invalid", kind: setup},
 		{name: "TLS against plain", url: "rediss://" + plain.Listener.Addr().String(), says: "does not speak TLS", kind: setup},
 		{name: "plain against TLS", url: "redis://" + secured.Listener.Addr().String(), says: "speaks TLS", kind: setup},
 		{name: "an unknown authority", url: "rediss://" + secured.Listener.Addr().String(), says: "unknown authority", kind: setup},

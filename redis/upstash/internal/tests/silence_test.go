@@ -14,70 +14,14 @@ import (
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/internal/engine"
 	"github.com/authstore/authstore/internal/redistest"
+	"github.com/authstore/authstore/internal/silent"
 	"github.com/authstore/authstore/redis/upstash"
 )
 
-// Connections that died without a word cost a read a moment, with a deadline and without,
-// however many of them the client has; a write is ErrUnavailable in bounded time.
+// Connections that died without a word cost a read a moment, however many of them the
+// client has; a write is ErrUnavailable in bounded time.
 func TestSilentConnections(t *testing.T) {
-	o, err := goredis.ParseURL(engine.Redis(t).URL)
-	check(t, err)
-	proxy := redistest.NewProxy(t, o.Addr)
-	store, err := adapter.Open(t.Context(), "redis+upstash://"+proxy.Addr+"?request_timeout=4s&prefix="+newPrefix())
-	check(t, err)
-	u, err := store.CreateUser(t.Context(), adapter.User{})
-	check(t, err)
-	se, err := store.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: time.Now().Add(time.Hour)})
-	check(t, err)
-	reads := map[string]func(context.Context) error{
-		"GetSessionAndUser": func(ctx context.Context) error {
-			_, _, err := store.GetSessionAndUser(ctx, se.SessionToken)
-			return err
-		},
-		"GetUser": func(ctx context.Context) error {
-			_, err := store.GetUser(ctx, u.ID)
-			return err
-		},
-		"ListSessions": func(ctx context.Context) error {
-			_, err := store.ListSessions(ctx, u.ID)
-			return err
-		},
-		"Ping": func(ctx context.Context) error {
-			p, _ := adapter.As[adapter.Pinger](store)
-			return p.Ping(ctx)
-		},
-	}
-	for name, read := range reads {
-		for limit, within := range map[time.Duration]time.Duration{0: 1500 * time.Millisecond, 800 * time.Millisecond: 780 * time.Millisecond} {
-			var busy sync.WaitGroup // connections to forget
-			for range 5 {
-				busy.Go(func() { check(t, read(t.Context())) })
-			}
-			busy.Wait()
-			proxy.Silence(false)
-			ctx, cancel := t.Context(), func() {}
-			if limit > 0 {
-				ctx, cancel = context.WithTimeout(ctx, limit)
-			}
-			begun := time.Now()
-			if err := read(ctx); err != nil || time.Since(begun) > within {
-				t.Errorf("%s, a deadline of %v: got %v after %v, want an answer", name, limit, err, time.Since(begun))
-			}
-			cancel()
-		}
-	}
-	proxy.Silence(true)
-	begun := time.Now()
-	_, err = store.CreateUser(t.Context(), adapter.User{})
-	if !errors.Is(err, adapter.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || time.Since(begun) > 5*time.Second {
-		t.Errorf("CreateUser: got %v after %v, want ErrUnavailable", err, time.Since(begun))
-	}
-	begun = time.Now()
-	_, err = store.GetUser(t.Context(), u.ID)
-	if !errors.Is(err, adapter.ErrUnavailable) || time.Since(begun) > 5*time.Second {
-		t.Errorf("GetUser: got %v after %v, want ErrUnavailable", err, time.Since(begun))
-	}
-	check(t, store.Close())
+	redistest.CheckSilence(t, engine.Redis(t).URL, "redis+upstash", newPrefix())
 }
 
 // A deadline is kept while nobody answers who the host is, and its error is that alone.
@@ -101,7 +45,7 @@ func TestDeadlineWhileDNSIsSilent(t *testing.T) {
 func TestDeadlinesKeepConnections(t *testing.T) {
 	o, err := goredis.ParseURL(engine.Redis(t).URL)
 	check(t, err)
-	proxy := redistest.NewProxy(t, o.Addr)
+	proxy := silent.New(t, o.Addr)
 	o.Addr = proxy.Addr
 	c := goredis.NewClient(o)
 	t.Cleanup(func() { check(t, c.Close()) })
@@ -113,7 +57,7 @@ func TestDeadlinesKeepConnections(t *testing.T) {
 		cancel()
 		_, _ = store.GetUser(t.Context(), "u")
 	}
-	if n := proxy.Opened.Load(); n > 10 {
+	if n := proxy.Made(); n > 10 {
 		t.Errorf("got %d connections, want few", n)
 	}
 }

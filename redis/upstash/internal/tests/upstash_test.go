@@ -155,10 +155,7 @@ func TestOpenByURL(t *testing.T) {
 func TestNewPanicsOnWhatCannotWork(t *testing.T) {
 	client := goredis.NewClient(&goredis.Options{})
 	defer client.Close()
-	cluster := goredis.NewClusterClient(&goredis.ClusterOptions{})
-	defer cluster.Close()
 	for name, f := range map[string]func(){
-		"a cluster":               func() { upstash.New(cluster, upstash.Options{}) },
 		"percent":                 func() { upstash.New(client, upstash.Options{BaseKeyPrefix: "%"}) },
 		"one prefix twice":        func() { upstash.New(client, upstash.Options{UserKeyPrefix: "x:", SessionKeyPrefix: "x:"}) },
 		"users within addresses":  func() { upstash.New(client, upstash.Options{UserKeyPrefix: "x:y:", EmailKeyPrefix: "x:"}) },
