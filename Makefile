@@ -15,6 +15,13 @@ ENGINES = mongo dynamodb fauna redis
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 GOLANGCI    = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# Packages whose tests need no server and take seconds.
+QUICK = ./adapter ./memory ./internal/attempt ./internal/attribute ./internal/layers \
+        ./internal/lenient ./internal/repair ./cmd/...
+
+FORMATTED = @files=$$(gofmt -l .); if [[ -n $$files ]]; then echo "not formatted (make fmt):" $$files; exit 1; fi
 
 FUZZTIME     = 5s
 TIME         = 10m
@@ -82,15 +89,31 @@ mutants: ## Check that the suite fails a backend with a planted bug
 	go test -count=1 -timeout 10m -run Mutants -v ./conformance/...
 
 .PHONY: lint
-lint: ## Check the format, go vet, staticcheck and go.mod
-	@files=$$(gofmt -l .); if [[ -n $$files ]]; then echo "not formatted (make fmt):" $$files; exit 1; fi
+lint: ## Check the format, go vet, staticcheck, go.mod and the scripts
+	$(FORMATTED)
 	go vet ./...
 	$(STATICCHECK) ./...
 	go mod tidy -diff
+	internal/scripts/lint.sh
+
+.PHONY: pre-commit
+pre-commit: ## Check in a minute what most changes break: no server is needed
+	$(FORMATTED)
+	go vet ./...
+	internal/scripts/lint.sh
+	go test $(QUICK)
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what is imported (vuln.go.dev must be reached)
+	$(GOVULNCHECK) ./...
 
 .PHONY: golangci
 golangci: ## Run golangci-lint, whose build takes minutes (.golangci.yml)
 	$(GOLANGCI) run ./...
+
+.PHONY: release
+release: ## Tag VERSION=v1.2.3 with its part of the changelog (RELEASING.md)
+	internal/scripts/release.sh $(VERSION)
 
 .PHONY: fmt
 fmt: ## Format the Go code and tidy go.mod

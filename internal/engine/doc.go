@@ -1,4 +1,4 @@
-// Package engine starts the real servers that the tests run on: Redis, a Redis
+// Package engine starts the servers that the tests run on: Redis, a Redis
 // Cluster, a Redis with Sentinels, MongoDB, DynamoDB Local and Fauna. Only tests
 // import it.
 //

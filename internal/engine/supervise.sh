@@ -2,7 +2,7 @@
 # supervise.sh COMMAND...
 #
 # Runs a server, and again whenever it was killed (kill -9), as a service manager does,
-# but not while there is a file /tmp/down. What it has stored is there still.
+# but not while there is a file /down. What it has stored is there still.
 
 trap 'kill "$pid"; wait "$pid"; exit' TERM INT
 while :; do
@@ -11,5 +11,5 @@ while :; do
   wait "$pid"
   status=$?
   [ "$status" = 137 ] || exit "$status"
-  while [ -e /tmp/down ]; do sleep 0.1; done
+  while [ -e /down ]; do sleep 0.1; done
 done

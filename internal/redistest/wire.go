@@ -81,10 +81,11 @@ func Dial(faults *fault.Injector) func(context.Context, string, string) (net.Con
 	}
 }
 
-// CheckCuts runs the suite's cuts on a harness and fails the test unless all pass.
+// CheckCuts runs the suite's cuts and repetitions on a harness and fails the test unless all
+// pass.
 func CheckCuts(t *testing.T, h conformance.Harness) {
 	t.Helper()
-	checkThose(t, h, true, func(id string) bool { return strings.HasPrefix(id, "CUT-") })
+	checkThose(t, h, true, func(id string) bool { return strings.HasPrefix(id, "CUT-") || strings.HasPrefix(id, "REP-") })
 }
 
 // CheckAll runs the suite on a harness and fails the test unless all passes that is

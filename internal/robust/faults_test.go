@@ -68,10 +68,10 @@ const killScript = `
 		done
 	}
 	kill_all() {
-		touch /tmp/down
+		touch /down
 		kill -9 $(processes "$1")
 		sleep "$2"
-		rm /tmp/down
+		rm /down
 	}
 `
 
@@ -122,7 +122,7 @@ func laggingFailover(t testing.TB, s engine.Server) func(context.Context) (int, 
 			for port in $replicas; do redis-cli -p "$port" config set masterauth none; done
 			redis-cli -p "$master" client kill type replica
 			sleep 0.7
-			touch /tmp/down
+			touch /down
 			kill -9 $(processes "^redis-server.*:$master")
 			for port in $replicas; do redis-cli -p "$port" config set masterauth ""; done
 			for try in $(seq 200); do
@@ -131,7 +131,7 @@ func laggingFailover(t testing.TB, s engine.Server) func(context.Context) (int, 
 				done
 				sleep 0.1
 			done
-			rm /tmp/down
+			rm /down
 			sleep 2`, ports(s), fmt.Sprint(n))
 	})
 }

@@ -4,8 +4,8 @@
 # Installs what the tests need beside Go, and says nothing when it is all there:
 # a C compiler with its library for the race detector, Chromium for the browser
 # test of examples/signin, cfn-lint for the template of dynamodb, Node.js with the
-# npm packages that package interop runs, and for the engines Docker with an image
-# of each.
+# npm packages that package interop runs, shellcheck and luacheck for make lint, and
+# for the engines Docker with an image of each.
 set -euo pipefail
 source "$(dirname "$0")/debian.sh"
 
@@ -44,6 +44,8 @@ have_cfn_lint || have_pip || missing+=(python3-pip)
 have_c_compiler || missing+=(gcc libc6-dev)
 have_browser || missing+=(chromium)
 have_node || missing+=(nodejs npm)
+command -v shellcheck >/dev/null || missing+=(shellcheck)
+command -v luacheck >/dev/null || missing+=(lua-check)
 if [[ ${#missing[@]} -gt 0 ]]; then install "${missing[@]}"; fi
 
 # What is missing below the tests miss too, and say so.

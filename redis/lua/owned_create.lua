@@ -3,7 +3,6 @@
 -- cluster marks, answer. ARGV: 3 ID, 4 deadline, 5 field, 6 record, 7 nonce, 8 claim.
 local again = answered()
 if again then return again end
-local id = ARGV[3]
 if redis.call('EXISTS', KEYS[1]) == 0 then return answer('ABSENT') end
 local old = redis.call('HGET', KEYS[2], ARGV[5])
 if old then

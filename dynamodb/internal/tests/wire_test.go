@@ -46,7 +46,7 @@ func onWire(faults *fault.Injector) func(*awsdynamodb.Options) {
 	}
 }
 
-// TestCutsOnTheWire runs the suite's cuts below the SDK's retries, so that its own
+// TestCutsOnTheWire runs the suite's cuts and repetitions below the SDK's retries, so that its own
 // repetition of a request is part of what is tested (R7).
 func TestCutsOnTheWire(t *testing.T) {
 	for _, l := range layouts {
@@ -59,7 +59,7 @@ func TestCutsOnTheWire(t *testing.T) {
 			}
 			var cuts []conformance.Test
 			for _, test := range conformance.Tests() {
-				if strings.HasPrefix(test.ID, "CUT-") {
+				if strings.HasPrefix(test.ID, "CUT-") || strings.HasPrefix(test.ID, "REP-") {
 					cuts = append(cuts, test)
 				}
 			}

@@ -36,7 +36,7 @@ func (top topology) onWire(t *testing.T, open func(url string, faults *fault.Inj
 	return h
 }
 
-// TestCutsOnTheWire runs the suite's cuts below the client's retries, so that its own
+// TestCutsOnTheWire runs the suite's cuts and repetitions below the client's retries, so that its
 // repetition of a command is part of what is tested (R7).
 func TestCutsOnTheWire(t *testing.T) {
 	const soon = time.Millisecond // between retries

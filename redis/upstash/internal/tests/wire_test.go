@@ -15,7 +15,7 @@ import (
 	"github.com/authstore/authstore/redis/upstash"
 )
 
-// TestCutsOnTheWire runs the suite's cuts below the client's retries, so that its own
+// TestCutsOnTheWire runs the suite's cuts and repetitions below the client's retries, so that its
 // repetition of a command is part of what is tested (R7).
 func TestCutsOnTheWire(t *testing.T) {
 	h, url := harness(t), engine.Redis(t).URL
