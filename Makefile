@@ -26,10 +26,11 @@ FORMATTED = @files=$$(gofmt -l .); if [[ -n $$files ]]; then echo "not formatted
 FUZZTIME     = 5s
 TIME         = 10m
 MIN_COVERAGE = 95
+BACKEND      = redis
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Start the sign-in example
@@ -87,6 +88,10 @@ cover: ## Check how much of adapter and memory the suite alone covers
 .PHONY: mutants
 mutants: ## Check that the suite fails a backend with a planted bug
 	go test -count=1 -timeout 10m -run Mutants -v ./conformance/...
+
+.PHONY: backend-mutants
+backend-mutants: setup ## Check that the tests of BACKEND (redis, mongo, …) fail with a bug in its code or scripts
+	go test -count=1 -timeout 0 -v -run TestBackendMutants ./internal/backendmutants -mutants.backend $(BACKEND) | grep -v '^=== '
 
 .PHONY: lint
 lint: ## Check the format, go vet, staticcheck, go.mod and the scripts

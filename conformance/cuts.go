@@ -281,7 +281,51 @@ var cutTests = append(cutWriteTests(),
 		}
 	}},
 	Test{ID: "CUT-110", Rule: "A user ID that is taken again after its deletion was cut at any step starts with nothing.", Source: "docs/contract.md R14", Needs: []Feature{Faults}, Run: cutDeleteUserAndReuse},
+	Test{ID: "CUT-111", Rule: "A refusal whose reply is lost is none that a driver's repetition turns into success.", Source: "docs/contract.md R7", Needs: []Feature{Faults, Live}, Run: loseRefusals},
 )
+
+// loseRefusals loses each reply of calls that are refused once. They say so nevertheless,
+// or that they do not know.
+func loseRefusals(t *T) {
+	u, other := t.newStage(ada), t.newStage(grace)
+	t.ok("CreateSession", signIn.userBy(t.ctx, t.store, other.user.ID, "taken"))
+	refused := func(by taking, userID, key string) call {
+		return func(ctx context.Context, a adapter.Adapter) error { return by.userBy(ctx, a, userID, key) }
+	}
+	for name, c := range map[string]call{
+		"CreateUser with a taken address": refused(create, t.NewID(), grace),
+		"CreateUser with a taken ID":      refused(create, other.user.ID, "free"),
+		"CreateUserWithAccount with a taken account": func(ctx context.Context, a adapter.Adapter) error {
+			_, _, err := a.CreateUserWithAccount(ctx, adapter.User{ID: t.NewID()}, plainAccount("", other.account.Provider, other.account.ProviderAccountID))
+			return err
+		},
+		"UpdateUser to a taken address": refused(move, u.user.ID, grace),
+		"LinkAccount of a taken account": func(ctx context.Context, a adapter.Adapter) error {
+			_, err := a.LinkAccount(ctx, plainAccount(u.user.ID, other.account.Provider, other.account.ProviderAccountID))
+			return err
+		},
+		"LinkAccount of the user's own account": func(ctx context.Context, a adapter.Adapter) error {
+			_, err := a.LinkAccount(ctx, plainAccount(u.user.ID, u.account.Provider, u.account.ProviderAccountID))
+			return err
+		},
+		"CreateSession with a taken token":    refused(signIn, u.user.ID, "taken"),
+		"CreateAuthenticator with a taken ID": refused(register, u.user.ID, other.authenticator.CredentialID),
+		"UpdateAuthenticatorCounter to a lower one": func(ctx context.Context, a adapter.Adapter) error {
+			_, err := a.UpdateAuthenticatorCounter(ctx, u.authenticator.CredentialID, 1)
+			return err
+		},
+	} {
+		t.steps(name, func(step int) bool {
+			t.namespace.Faults.Arm(fault.Plan{Step: step, Mode: fault.LoseReply, Once: true})
+			err := c(t.ctx, t.store)
+			hit := t.namespace.Faults.Disarm()
+			if !errors.Is(err, adapter.ErrConflict) && !(hit && errors.Is(err, adapter.ErrUnavailable)) {
+				t.Errorf("%s, whose reply is lost at step %d\n  got:  %v\n  want: a conflict, or that it is not known", name, step, err)
+			}
+			return hit
+		})
+	}
+}
 
 // cutWriteTests returns a test for each write.
 func cutWriteTests() []Test {

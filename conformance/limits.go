@@ -143,6 +143,28 @@ var limitTests = []Test{
 		t.ok("DeleteSessionByID", t.store.DeleteSessionByID(t.ctx, u.ID, s.ID))
 		t.nothing(universe{users: []string{u.ID}, sessions: []string{s.SessionToken}})
 	}},
+	{ID: "LIM-007", Rule: "A token that is somebody else's since its session has expired stays so, whatever the first user ends.", Source: "docs/contract.md R5", Run: func(t *T) {
+		ends := map[string]func(userID, token string) error{
+			"DeleteSessions": func(userID, _ string) error { return t.store.DeleteSessions(t.ctx, userID) },
+			"DeleteSessionByID": func(userID, token string) error {
+				return t.store.DeleteSessionByID(t.ctx, userID, adapter.SessionID(token))
+			},
+			"DeleteUser": func(userID, _ string) error { return t.store.DeleteUser(t.ctx, userID) },
+		}
+		first, heir := map[string]string{}, t.user(grace).ID
+		for name := range ends {
+			first[name] = t.user(name).ID
+			t.ok("CreateSession", signIn.userBy(t.ctx, t.store, first[name], name))
+		}
+		t.Clock.Advance(2 * time.Hour)
+		for name, end := range ends {
+			_, err := t.Second().CreateSession(t.ctx, adapter.Session{UserID: heir, SessionToken: name, Expires: t.Clock.Now().Add(time.Hour)})
+			t.ok("CreateSession with the token of one that has expired", err)
+			t.ok(name, end(first[name], name))
+			t.signedIn(t.Second(), name, heir)
+		}
+	}},
+	{ID: "LIM-008", Rule: "What was given up, used or refused is in nothing that is stored.", Source: "docs/contract.md R5", Needs: []Feature{Dump}, Run: leavesNothing},
 }
 
 // endsBeforeExtension ends a session in every way after a request has read it.
@@ -210,4 +232,86 @@ func (t *T) grows(op string, update func(set adapter.Attributes, remove ...strin
 		t.Fatal(fmt.Sprintf("%s\n  got:  no error for a record of more than %d bytes\n  want: the limit that the harness names", op, limit))
 	}
 	return n
+}
+
+// leavesNothing looks for keys in what is stored, after their end.
+func leavesNothing(t *T) {
+	u, other := t.user(ada), t.user(grace)
+	github := func(id string) adapter.AccountKey {
+		return adapter.AccountKey{Provider: "github", ProviderAccountID: id}
+	}
+	t.ok("CreateSession", signIn.userBy(t.ctx, t.store, u.ID, "kept-token"))
+	t.account(u.ID, "github", "kept-account")
+	for _, end := range []struct {
+		key string
+		end func(key string) error
+	}{
+		{email("first"), func(key string) error {
+			t.ok("UpdateUser", move.userBy(t.ctx, t.store, u.ID, "first"))
+			t.ok("UpdateUser", move.userBy(t.ctx, t.store, u.ID, "second"))
+			return nil
+		}},
+		{email("second"), func(string) error {
+			t.ok("DeleteSessions", t.store.DeleteSessions(t.ctx, u.ID, "kept-token"))
+			return move.userBy(t.ctx, t.Second(), u.ID, "third")
+		}},
+		{email("third"), func(string) error { return setEmail(noEmail)(t.ctx, t.store, u.ID, "") }},
+		{"unlinked", func(key string) error {
+			t.account(u.ID, "github", key)
+			return t.Second().UnlinkAccount(t.ctx, github(key))
+		}},
+		{"unregistered", func(key string) error {
+			t.authenticator(u.ID, key)
+			return t.Second().DeleteAuthenticator(t.ctx, key)
+		}},
+		{"used", func(key string) error {
+			t.link(key+"-identifier", key)
+			_, err := t.Second().UseVerificationToken(t.ctx, key+"-identifier", key)
+			return err
+		}},
+		{"void", func(key string) error {
+			t.link(key+"-identifier", key)
+			return t.Second().DeleteVerificationTokens(t.ctx, key+"-identifier")
+		}},
+		{"first-session", t.signedInAndOut(u.ID, func(key string) error { return t.Second().DeleteSession(t.ctx, key) })},
+		{"second-session", t.signedInAndOut(u.ID, func(key string) error {
+			return t.Second().DeleteSessionByID(t.ctx, u.ID, adapter.SessionID(key))
+		})},
+		{"third-session", t.signedInAndOut(u.ID, func(string) error { return t.Second().DeleteSessions(t.ctx, u.ID, "kept-token") })},
+		{"refused-account", func(key string) error {
+			_, _, err := t.store.CreateUserWithAccount(t.ctx, adapter.User{Email: other.Email}, plainAccount("", "github", key))
+			return conflicts(err)
+		}},
+		{email("refused"), func(string) error {
+			return conflicts(signUpWith.userBy(t.ctx, t.store, t.NewID(), "kept-account"))
+		}},
+		{email("refused-too"), func(string) error {
+			return conflicts(create.userBy(t.ctx, t.store, u.ID, "refused-too"))
+		}},
+	} {
+		if t.namespace.PlainTokens && strings.HasSuffix(end.key, "session") {
+			continue // the layout of Auth.js keeps which one was the last
+		}
+		t.ok("what ends "+end.key, end.end(end.key))
+		t.equal("whether the harness's Dump shows "+end.key, t.stored(end.key) || t.stored(adapter.SessionID(end.key)), false)
+	}
+	for _, kept := range []string{"kept-account", other.Email, u.ID} {
+		t.equal("whether the harness's Dump shows "+kept, t.stored(kept), true)
+	}
+}
+
+// signedInAndOut signs a user in with a token that was made elsewhere, and out.
+func (t *T) signedInAndOut(userID string, out func(token string) error) func(token string) error {
+	return func(token string) error {
+		t.ok("CreateSession", signIn.userBy(t.ctx, t.store, userID, token))
+		return out(token)
+	}
+}
+
+// conflicts returns an error unless one is a conflict.
+func conflicts(err error) error {
+	if errors.Is(err, adapter.ErrConflict) {
+		return nil
+	}
+	return fmt.Errorf("want a conflict, got: %w", err)
 }

@@ -20,6 +20,9 @@ var crashMutants = []mutant{
 	{"CreateUser is done again when its reply was lost, and conflicts with itself", []string{"CUT-101"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return retriesCreate{base{inner}}
 	}},
+	{"CreateUser takes the conflict of its repetition for its own doing", []string{"CUT-111"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return believesInItself{base{inner}}
+	}},
 	{"UpdateUser writes the attributes after the fields", []string{"CUT-005", "RAC-019"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return updatesInSteps{base{inner}}
 	}},
@@ -32,7 +35,7 @@ var crashMutants = []mutant{
 	{"DeleteUser, interrupted, is not taken up again", []string{"CUT-007", "CUT-108"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return deletesOnce{base{inner}, e}
 	}},
-	{"DeleteUser, interrupted, leaves the sessions to the next user with the ID", []string{"CUT-110"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+	{"DeleteUser, interrupted, leaves the sessions to the next user with the ID", []string{"CUT-110", "HLD-006"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return clearsLater{bequeaths{base{inner}, e}}
 	}},
 	{"LinkAccount claims the account first, for nobody", []string{"CUT-008"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
@@ -177,6 +180,19 @@ func (m retriesCreate) CreateUser(ctx context.Context, u adapter.User) (adapter.
 	created, err := m.Adapter.CreateUser(ctx, u)
 	if errors.Is(err, adapter.ErrUnavailable) {
 		return m.Adapter.CreateUser(ctx, u)
+	}
+	return created, err
+}
+
+type believesInItself struct{ base }
+
+func (m believesInItself) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
+	created, err := m.Adapter.CreateUser(ctx, u)
+	if !errors.Is(err, adapter.ErrUnavailable) {
+		return created, err
+	}
+	if created, err = m.Adapter.CreateUser(ctx, u); errors.Is(err, adapter.ErrConflict) {
+		return u, nil
 	}
 	return created, err
 }

@@ -46,7 +46,7 @@ var raceMutants = []mutant{
 	{"an update that is repeated is answered with the user of now", []string{"REP-006"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return answersOfNow{base{inner}}
 	}},
-	{"CreateUser checks the e-mail address, and then writes", []string{"RAC-001", "RAC-002"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+	{"CreateUser checks the e-mail address, and then writes", []string{"RAC-001", "RAC-002", "HLD-001"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return checksEmail{base{inner}}
 	}},
 	{"CreateUser checks the e-mail address, and then writes, beside other writes of one", []string{"RAC-006"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
@@ -73,7 +73,7 @@ var raceMutants = []mutant{
 	{"CreateUserWithAccount leaves users behind when it loses a race", []string{"RAC-004"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return signsUpInSteps{base{inner}, false}
 	}},
-	{"CreateUserWithAccount keeps the account when the e-mail address is taken", []string{"RAC-005", "USR-015"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+	{"CreateUserWithAccount keeps the account when the e-mail address is taken", []string{"RAC-005", "USR-015", "LIM-008"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return takesAccountFirst{base{inner}, e}
 	}},
 	{"a user's list of sessions is read, and written back with one more", []string{"RAC-011"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
@@ -82,7 +82,7 @@ var raceMutants = []mutant{
 	{"a verification token that two create at once can be used twice", []string{"RAC-014"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return usesTwice{base{inner}, e}
 	}},
-	{"UpdateUser reads the user, and writes it back whole", []string{"RAC-016"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+	{"UpdateUser reads the user, and writes it back whole", []string{"RAC-016", "HLD-005"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return writesBack{base{inner}}
 	}},
 	{"UpdateUser writes the user back whole, also one that was deleted meanwhile", []string{"RAC-038"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {

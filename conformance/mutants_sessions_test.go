@@ -16,6 +16,9 @@ import (
 const ages = 100 * 365 * 24 * time.Hour
 
 var sessionMutants = []mutant{
+	{"DeleteSessions ends the tokens that the user ever had, whose ever they are by now", []string{"LIM-007"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return endsEveryToken{base{inner}, e}
+	}},
 	{"a session lives a millisecond too long", []string{"SES-004", "SES-022"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return readsSessions{base{inner}, e.behind(time.Millisecond)}
 	}},
@@ -949,4 +952,32 @@ func (m emptyTransports) GetAuthenticator(ctx context.Context, credentialID stri
 		a.Transports = []string{}
 	}
 	return a, err
+}
+
+// endsEveryToken keeps beside the sessions the tokens of each user.
+type endsEveryToken struct {
+	base
+	*env
+}
+
+func (m endsEveryToken) CreateSession(ctx context.Context, se adapter.Session) (adapter.Session, error) {
+	created, err := m.Adapter.CreateSession(ctx, se)
+	if err == nil {
+		m.shared.Store(created.SessionToken+" of "+created.UserID, created)
+	}
+	return created, err
+}
+
+func (m endsEveryToken) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
+	if err := m.Adapter.DeleteSessions(ctx, userID, keep...); err != nil {
+		return err
+	}
+	var err error
+	m.shared.Range(func(_, made any) bool {
+		if se := made.(adapter.Session); se.UserID == userID && !slices.Contains(keep, se.SessionToken) {
+			err = m.Adapter.DeleteSession(ctx, se.SessionToken)
+		}
+		return err == nil
+	})
+	return err
 }

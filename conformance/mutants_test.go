@@ -56,6 +56,7 @@ var mutants = slices.Concat(
 	callMutants,
 	crashMutants,
 	raceMutants,
+	heldUpMutants,
 	keyMutants,
 	crowdMutants,
 	costMutants,

@@ -19,6 +19,7 @@ func Tests() []Test {
 		needing(Live, raceTests),
 		cutTests,
 		needing(Live, repetitionTests),
+		needing(Live, heldUpTests),
 		cascadeTests,
 		hostileTests,
 		needing(Live, limitTests),

@@ -18,15 +18,21 @@ type claim struct {
 	record item // nil: it is there
 	field  string
 	// leads reports whether the guard that holds the value leads to a user who has it, and
-	// if not, where a record is that was left behind, or is missing. A guard can be left alone: by the
-	// Auth.js adapter, which deletes records and knows no guards, and by what was written
-	// for a user while it was deleted.
-	leads func(ctx context.Context, guard item) (leads bool, left, none key, err error)
+	// if not, what it leads to. A guard can be left alone: by the Auth.js adapter, which
+	// deletes records and knows no guards, and by what was written for a user while it was
+	// deleted; and a session expires before the service removes it.
+	leads func(ctx context.Context, guard item) (leads bool, rest rest, err error)
 
 	stale item // the guard that leads nowhere, whose place is taken
-	left  key  // the record of a user who is gone that goes with it
-	none  key  // the record that it leads to, which has to be missing still
+	rest       // what it leads to
 	old   item // what such a user has in the record's place
+}
+
+// rest is what a guard leads to that leads to no user who has what it says.
+type rest struct {
+	left key  // the record of a user who is gone, which goes
+	none key  // a record that is missing, and has to be still
+	over item // a session that has expired, which goes
 }
 
 // steps returns the steps that make the guard, and the record.
@@ -34,19 +40,18 @@ func (c *claim) steps(s *store) []step {
 	steps := []step{s.create(c.guard, c.stale, func(ctx context.Context, held item) error { return c.evict(ctx, held) })}
 	if c.left != (key{}) {
 		gone := s.absent(userKey(inPartitionOf(c.left)))
-		gone.failed = func(context.Context, item) error { // the ID has a user again: look once more
-			c.stale, c.left = nil, key{}
-			return nil
-		}
+		gone.failed = c.lookAgain // the ID has a user again
 		steps = append(steps, gone, s.remove(c.left))
 	}
 	if c.none != (key{}) {
 		missing := s.absent(c.none)
-		missing.failed = func(context.Context, item) error { // it was being written: look once more
-			c.stale, c.none = nil, key{}
-			return nil
-		}
+		missing.failed = c.lookAgain // it was being written
 		steps = append(steps, missing)
+	}
+	if c.over != nil {
+		ended := s.removeRead(c.over)
+		ended.failed = c.lookAgain // it was extended
+		steps = append(steps, ended)
 	}
 	if c.record != nil {
 		steps = append(steps, s.create(c.record, c.old, func(ctx context.Context, there item) error {
@@ -58,28 +63,36 @@ func (c *claim) steps(s *store) []step {
 	return steps
 }
 
+// lookAgain forgets what was found of the guard that holds the value.
+func (c *claim) lookAgain(context.Context, item) error {
+	c.stale, c.rest = nil, rest{}
+	return nil
+}
+
 // evict takes note that the place of a guard can be had. ErrConflict if it cannot.
 func (c *claim) evict(ctx context.Context, held item) error {
 	if len(held) == 0 { // it is gone since
-		c.stale, c.left, c.none = nil, key{}, key{}
-		return nil
+		return c.lookAgain(ctx, held)
 	}
-	leads, left, none, err := c.leads(ctx, held)
+	leads, found, err := c.leads(ctx, held)
 	if err == nil && leads {
 		err = adapter.Conflict(c.field)
 	}
-	c.stale, c.left, c.none = held, left, none
+	c.stale, c.rest = held, found
 	return err
 }
 
 // owner returns whom the guard led to whose place is taken.
 func (c *claim) owner() string { return text(c.stale[fieldUserID]) }
 
-// leftBehind returns what is in the place of a new record, if its user is not there. If
-// the user is, it is ErrConflict.
+// leftBehind returns what is in the place of a new record, if its user is not there or it
+// is a session that has expired. Else it is ErrConflict.
 func (s *store) leftBehind(ctx context.Context, there item, field string) (item, error) {
-	if len(there) == 0 {
+	switch {
+	case len(there) == 0:
 		return nil, nil
+	case s.isOver(there):
+		return there, nil
 	}
 	switch _, err := s.get(ctx, userKey(inPartitionOf(s.keyOf(there)))); {
 	case err == nil:
@@ -100,16 +113,16 @@ func (s *store) claimEmail(email, userID, stamp string) *claim {
 	return &claim{
 		guard: s.guardOf(emailGuard(email), userID, stamp),
 		field: adapter.FieldUserEmail,
-		leads: func(ctx context.Context, guard item) (bool, key, key, error) {
+		leads: func(ctx context.Context, guard item) (bool, rest, error) {
 			owner := text(guard[fieldUserID])
 			if owner == userID {
-				return false, key{}, key{}, nil
+				return false, rest{}, nil
 			}
 			u, err := s.get(ctx, userKey(owner))
 			if err != nil {
-				return false, key{}, key{}, absence(err)
+				return false, rest{}, absence(err)
 			}
-			return text(u[userEmail]) == email, key{}, key{}, nil
+			return text(u[userEmail]) == email, rest{}, nil
 		},
 	}
 }
@@ -121,20 +134,32 @@ func (s *store) claimRecord(record item, field string) *claim {
 		guard:  s.guardOf(recordGuard(at.sort), inPartitionOf(at), stampOf(record)),
 		record: record,
 		field:  field,
-		leads: func(ctx context.Context, guard item) (bool, key, key, error) {
+		leads: func(ctx context.Context, guard item) (bool, rest, error) {
 			held := key{userPartition(text(guard[fieldUserID])), at.sort}
 			record, user, err := s.getTwo(ctx, held, userKey(inPartitionOf(held)), true)
+			over := s.isOver(record)
 			switch {
-			case err != nil, held == at && (record == nil || user == nil): // see claim.old
-				return false, key{}, key{}, err
+			case err != nil, held == at && (record == nil || user == nil || over): // see claim.old
+				return false, rest{}, err
 			case record == nil: // or is about to be there: two items are not read at one time
-				return false, key{}, held, nil
-			case user != nil:
-				return true, key{}, key{}, nil
+				return false, rest{none: held}, nil
+			case user == nil:
+				return false, rest{left: held}, nil
+			case over:
+				return false, rest{over: record}, nil
 			}
-			return false, held, key{}, nil
+			return true, rest{}, nil
 		},
 	}
+}
+
+// isOver reports whether a record is a session that has expired.
+func (s *store) isOver(record item) bool {
+	if record == nil || !hasPrefix(s.keyOf(record), prefixSession) {
+		return false
+	}
+	expires, readable := expiry(record)
+	return readable && !s.options.Now().Before(expires)
 }
 
 // claimAgain claims the sort key of a record that is there.

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/authstore/authstore/adapter"
 )
 
@@ -39,6 +41,23 @@ func TestThePauseEndsWithTheContext(t *testing.T) {
 		})
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want that the deadline has passed", err)
+		}
+	})
+}
+
+// A call whose keys are on their way to another server is made again until they are there.
+func TestACallWaitsForKeysThatMove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		cmd := together(t.Context(), func() *redis.Cmd {
+			cmd := redis.NewCmd(t.Context())
+			if calls++; calls < 4 {
+				cmd.SetErr(answer("TRYAGAIN Multiple keys request during rehashing of slot"))
+			}
+			return cmd
+		})
+		if cmd.Err() != nil || calls != 4 {
+			t.Errorf("got %v after %d calls, want an answer", cmd.Err(), calls)
 		}
 	})
 }

@@ -28,11 +28,13 @@ const (
 	LoseReply
 	// Hang does not answer until the context ends; the store sees nothing.
 	Hang
+	// HoldUp carries the step out, after [Plan.Meanwhile]: nothing is lost.
+	HoldUp
 )
 
 // String names the mode.
 func (m Mode) String() string {
-	return [...]string{"command lost", "reply lost", "no answer"}[m]
+	return [...]string{"command lost", "reply lost", "no answer", "held up"}[m]
 }
 
 // Plan is a fault to come.
@@ -44,7 +46,7 @@ type Plan struct {
 	// until [Injector.Disarm], as in a process that died there.
 	Once bool
 	// Meanwhile, if it is set, is what others do after the step has been hit and before
-	// its caller learns of it.
+	// its caller learns of it. It may arm another plan.
 	Meanwhile func()
 }
 
@@ -93,9 +95,12 @@ func (i *Injector) Step(ctx context.Context, do func() error) error {
 	if meanwhile != nil {
 		meanwhile()
 	}
-	if mode == Hang {
+	switch mode {
+	case Hang:
 		<-ctx.Done()
 		return ctx.Err()
+	case HoldUp:
+		return do()
 	}
 	return ErrInjected
 }
@@ -111,7 +116,7 @@ func (i *Injector) next() (mode Mode, meanwhile func(), hit bool) {
 		return 0, nil, false
 	case i.step == p.Step:
 		return p.Mode, p.Meanwhile, true
-	case p.Once:
+	case p.Once, p.Mode == HoldUp:
 		return 0, nil, false
 	case p.Mode == Hang:
 		return Hang, nil, true

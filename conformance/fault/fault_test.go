@@ -59,6 +59,22 @@ func TestMeanwhileComesBetweenTheStepAndItsEnd(t *testing.T) {
 	}
 }
 
+func TestAStepThatIsHeldUpIsDoneLast(t *testing.T) {
+	i := &fault.Injector{}
+	var seen []string
+	i.Arm(fault.Plan{Step: 1, Mode: fault.HoldUp, Meanwhile: func() {
+		_ = i.Step(t.Context(), func() error { seen = append(seen, "other"); return nil })
+	}})
+	for _, name := range []string{"held up", "next"} {
+		if err := i.Step(t.Context(), func() error { seen = append(seen, name); return nil }); err != nil {
+			t.Errorf("%s: got %v, want no error", name, err)
+		}
+	}
+	if !i.Disarm() || !slices.Equal(seen, []string{"other", "held up", "next"}) {
+		t.Errorf("got the steps %q", seen)
+	}
+}
+
 func TestHangEndsWithItsContext(t *testing.T) {
 	i := &fault.Injector{}
 	i.Arm(fault.Plan{Step: 1, Mode: fault.Hang})

@@ -26,16 +26,16 @@ func (s *store) own(ctx context.Context, userID string, keys []string, list, val
 	if !possible {
 		return errAbsent
 	}
-	var expiry string
+	var expiry, now string
 	if !expires.IsZero() {
-		expiry = millis(expires)
+		expiry, now = millis(expires), s.options.Now().UTC().Format(timeForm)
 	}
 	inList, err := text(credential) // as JSON
 	if err != nil {
 		return err
 	}
 	keys = append([]string{s.layout.reply(), user, list}, keys...)
-	result, err := s.run(ctx, ownedCreate, keys, value, expiry, credential, inList, s.layout.prefix[users]).Text()
+	result, err := s.run(ctx, ownedCreate, keys, value, expiry, credential, inList, s.layout.prefix[users], now).Text()
 	switch result {
 	case "ABSENT":
 		return errAbsent

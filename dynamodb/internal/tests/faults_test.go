@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -28,7 +29,12 @@ type script struct {
 	play func(write int, send func() (*http.Response, error)) (*http.Response, error) // nil: they are sent
 	sent int
 	look func(operation string, body []byte) // at every request
+
+	forget, forgot bool // the service knows the tokens of transactions no longer
 }
+
+// token finds that of a transaction.
+var token = regexp.MustCompile(`"ClientRequestToken":"[^"]*"`)
 
 func (s *script) set(play func(int, func() (*http.Response, error)) (*http.Response, error)) {
 	s.mu.Lock()
@@ -44,6 +50,14 @@ func (s *script) Do(req *http.Request) (*http.Response, error) {
 	}
 	if s.look != nil {
 		s.look(operation, body)
+	}
+	if s.forget {
+		body = token.ReplaceAllFunc(body, func(found []byte) []byte {
+			s.forgot = true
+			other := []byte(`"ClientRequestToken":"` + strings.Repeat("x", len(found)))
+			other[len(found)-1] = '"'
+			return other[:len(found)]
+		})
 	}
 	send := func() (*http.Response, error) {
 		again := req.Clone(context.WithoutCancel(req.Context())) // it goes on when the client has given up

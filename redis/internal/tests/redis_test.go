@@ -44,6 +44,8 @@ func TestTheServerExpires(t *testing.T) {
 			check(t, err)
 			_, err = store.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada", Token: "t", Expires: at})
 			check(t, err)
+			_, err = store.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada", Token: "shorter", Expires: time.Now().Add(time.Minute)})
+			check(t, err)
 			elsewhere := adapter.SessionID("elsewhere")
 			expires(t, client, prefix, at, "s:{u}:"+s.ID, "s:{u}:"+elsewhere, "t:{"+elsewhere+"}", "v:{ada}")
 

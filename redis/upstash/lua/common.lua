@@ -85,6 +85,14 @@ local function owned(key, users)
 	return not id or redis.call('EXISTS', users .. id) == 1
 end
 
+-- over reports whether a session has expired at a time, both as JavaScript writes dates.
+local function over(key, at)
+	local v = fetch(key)
+	local r = v and decode(v)
+	local e = r and r.expires
+	return at ~= '' and type(e) == 'string' and string.match(e, '^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$') and e <= at
+end
+
 -- names reports whether a record is that of a credential ID.
 local function names(v, id)
 	local r = decode(v)

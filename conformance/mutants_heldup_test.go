@@ -1,0 +1,64 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+
+	"github.com/authstore/authstore/adapter"
+)
+
+// heldUpMutants work as long as others do little between two of their steps.
+var heldUpMutants = []mutant{
+	{"CreateSession looks whose the token is that a cut call has claimed, and then takes it", []string{"HLD-002"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return checksRests{base{inner}, e}
+	}},
+	{"UnlinkAccount takes the account away once more, whose ever it is then", []string{"HLD-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return unlinksTwice{base{inner}}
+	}},
+	{"LinkAccount checks the user, and locks the account of one who is deleted meanwhile", []string{"HLD-004"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return locksLate{base{inner}, e}
+	}},
+}
+
+// checksRests claims a token before it makes the session.
+type checksRests struct {
+	base
+	*env
+}
+
+func (m checksRests) CreateSession(ctx context.Context, se adapter.Session) (adapter.Session, error) {
+	claimed, err := m.claim(ctx, se.SessionToken)
+	if err != nil {
+		return adapter.Session{}, fail(ctx, "CreateSession", err)
+	}
+	if claimed {
+		return checksToken{m.base}.CreateSession(ctx, se)
+	}
+	return m.Adapter.CreateSession(ctx, se)
+}
+
+type unlinksTwice struct{ base }
+
+func (m unlinksTwice) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error {
+	if err := m.Adapter.UnlinkAccount(ctx, key); err != nil {
+		return err
+	}
+	return m.Adapter.UnlinkAccount(ctx, key)
+}
+
+type locksLate struct {
+	base
+	*env
+}
+
+func (m locksLate) LinkAccount(ctx context.Context, acc adapter.Account) (adapter.Account, error) {
+	if _, locked := m.shared.Load(acc.Key()); locked {
+		return adapter.Account{}, fail(ctx, "LinkAccount", adapter.Conflict(adapter.FieldAccount))
+	}
+	_, check := m.Adapter.GetUser(ctx, acc.UserID)
+	linked, err := m.Adapter.LinkAccount(ctx, acc)
+	if check == nil && errors.Is(err, adapter.ErrInvalid) {
+		m.shared.Store(acc.Key(), true)
+	}
+	return linked, err
+}

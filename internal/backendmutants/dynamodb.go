@@ -1,0 +1,165 @@
+package backendmutants
+
+const repairOfDynamoDB = "TestRepair|TestADeletedUserIsNotPutBack|TestAUser|TestTheGuardOfAGhost"
+
+var dynamoDBMutants = []Mutant{
+	// Guards.
+	{
+		Breaks: "an address stays taken by who has given it up", File: "dynamodb/guards.go",
+		Old: "return text(u[userEmail]) == email, rest{}, nil", New: "return u != nil, rest{}, nil", Run: "TestGuardsThatAreLeftAlone|TestTheirChangesAreRead|TestWhoSignsUpThereAgainIsFound",
+	},
+	{
+		Breaks: "what belongs to a deleted user stays taken", File: "dynamodb/guards.go",
+		Old: "			case user == nil:\n				return false, rest{left: held}, nil\n", New: "", Run: "TestTheDeadHoldNothing",
+	},
+	{
+		Breaks: "an expired session keeps its token until the service removes it", File: "dynamodb/guards.go",
+		Old: "			case over:\n				return false, rest{over: record}, nil\n", New: "", Run: `TestConformance$/LIM-007`,
+	},
+	{
+		Breaks: "an expired session is taken without another look whether it was extended", File: "dynamodb/guards.go",
+		Old: "		steps = append(steps, ended)\n", New: "", Run: "TestAnExtendedSessionKeepsItsToken",
+	},
+	{
+		Breaks: "a record is evicted without another look whose it is", File: "dynamodb/guards.go",
+		Old: "		steps = append(steps, gone, s.remove(c.left))\n", New: "		steps = append(steps, s.remove(c.left))\n", Run: "TestWhatIsTakenIsLookedAtAgain",
+	},
+	{
+		Breaks: "a guard is taken without another look whether its record is missing", File: "dynamodb/guards.go",
+		Old: "		steps = append(steps, missing)\n", New: "", Run: "TestWhatIsTakenIsLookedAtAgain",
+	},
+	{
+		Breaks: "a guard is taken over that is another's by now", File: "dynamodb/transact.go",
+		Old: "	if read != nil {\n		put.ConditionExpression, put.ExpressionAttributeNames, put.ExpressionAttributeValues = s.asRead(read)\n	}", New: "	if read != nil {\n		put.ConditionExpression = isThere\n	}", Run: "TestWhatIsTakenIsLookedAtAgain",
+	},
+	{
+		Breaks: "a guard is released that is another's by now", File: "dynamodb/transact.go",
+		Old: `"attribute_not_exists(#pk) OR #u=:u"`, New: `"attribute_not_exists(#pk) OR #u=:u OR #u<>:u"`, Run: `TestConformance$/(HLD|LIM-007)`,
+	},
+	{
+		Breaks: "an address that is given up stays in the table", File: "dynamodb/users.go",
+		Old: `if old != "" && old != foreign {`, New: `if old != "" && old == foreign {`, Run: `TestConformance$/(LIM-008|CAS-007)`,
+	},
+	{
+		Breaks: "the guard of a session is left behind", File: "dynamodb/sessions.go",
+		Old: "	if out.Attributes[fieldGuard] != nil {\n", New: "	if out.Attributes[fieldGuard] == nil {\n", Run: `TestConformance$/LIM-008`,
+	},
+	{
+		Breaks: "the guards of a user's sessions are left behind", File: "dynamodb/sessions.go",
+		Old: "if keys = append(keys, k); it[fieldGuard] != nil {", New: "if keys = append(keys, k); it[fieldGuard] == nil {", Run: `TestConformance$/(LIM-008|CAS)`,
+	},
+	{
+		Breaks: "the guard of an extended session goes before it", File: "dynamodb/sessions.go",
+		Old: `return e.name(fieldExpires) + "<" + e.value(until)`, New: `return e.name(fieldExpires) + ">" + e.value(until)`, Run: "TestAGuardLivesAsLongAsItsSession",
+	},
+
+	// Repetition.
+	{
+		Breaks: "a transaction that is tried again is another one", File: "dynamodb/transact.go",
+		Old: "if !reflect.DeepEqual(in.TransactItems, writes) {", New: "if reflect.DeepEqual(writes, writes) {", Run: "TestALostReplyIsSuccessWhateverFollowed",
+	},
+	{
+		Breaks: "a transaction does not know its own writes", File: "dynamodb/transact.go",
+		Old: `if stamp := steps[i].stamp; stamp != "" && stampOf(reason.Item) == stamp {`, New: `if stamp := steps[i].stamp; stamp != "" && stampOf(reason.Item) == "" {`, Run: "TestATransactionIsKnownByItsStampsToo",
+	},
+	{
+		Breaks: "the client repeats single writes", File: "dynamodb/retry.go",
+		Old: "func once(o *dynamodb.Options) { o.Retryer = cautious{o.Retryer} }", New: "func once(o *dynamodb.Options) { o.Retryer = struct{ aws.Retryer }{o.Retryer} }", Run: "TestAWriteIsNotMadeTwice",
+	},
+	{
+		Breaks: "the client repeats the use of a one-time token", File: "dynamodb/verificationtokens.go",
+		Old: "		}, once)\n", New: "		})\n", Run: "TestAOneTimeTokenIsTakenOnce",
+	},
+	{
+		Breaks: "a write takes for its own what another one wrote", File: "dynamodb/calls.go",
+		Old: "return it, err == nil && stampOf(it) == stamp", New: "return it, err == nil", Run: "TestAWriteIsNotMadeTwice",
+	},
+	{
+		Breaks: "a change of address does not look whether the user is as it was read", File: "dynamodb/transact.go",
+		Old: "	condition, names, values := s.stillStamped(stampOf(read))\n	e := expression", New: "	condition, names, values := isThere, maps.Clone(s.pkNames), item(nil)\n	e := expression", Run: `TestConformance$/(HLD-00[35]|RAC-02)`,
+	},
+	{
+		Breaks: "a look-up is not consistent", File: "dynamodb/calls.go",
+		Old: "Key: s.attributes(k), ConsistentRead: aws.Bool(true)})", New: "Key: s.attributes(k), ConsistentRead: aws.Bool(false)})", Run: "TestReadsAreConsistent",
+	},
+	{
+		Breaks: "a list is not consistent", File: "dynamodb/calls.go",
+		Old: "TableName: s.table, ConsistentRead: aws.Bool(true), KeyConditionExpression", New: "TableName: s.table, ConsistentRead: aws.Bool(false), KeyConditionExpression", Run: "TestReadsAreConsistent",
+	},
+
+	// Deletion.
+	{
+		Breaks: "what belonged to a deleted user goes although its ID has a user again", File: "dynamodb/cascade.go",
+		Old: "s.removeOwned([]step{dead}, id, owned, skip)", New: "s.removeOwned([]step{dead}[:0], id, owned, skip)", Run: "TestADeletionEndsWithItsTombstone",
+	},
+	{
+		Breaks: "a sweep goes on although the ID has a user again", File: "dynamodb/cascade.go",
+		Old: "if _, err := s.get(ctx, tombstoneKey(id)); err != nil {", New: "if _, err := s.get(ctx, tombstoneKey(id)); absence(err) != nil {", Run: "TestAnIDStartsWithNothing|TestADeletionEndsWithItsTombstone",
+		Harmless: "each step that deletes accounts and credentials looks for the tombstone itself, and nobody gets a token of a session twice",
+	},
+	{
+		Breaks: "a new user does not look whether the ID was deleted once more", File: "dynamodb/users.go",
+		Old: `aws.String("#s=:s")`, New: `aws.String("#s=:s OR #s<>:s")`, Run: `TestConformance$/HLD-006`,
+	},
+	{
+		Breaks: "a new user is made without a sweep", File: "dynamodb/users.go",
+		Old: "			return s.sweep(ctx, u.ID, nil)\n", New: "			return nil\n", Run: `TestConformance$/CUT-110`,
+	},
+	{
+		Breaks: "a deletion does not look whether the address is as it was read", File: "dynamodb/cascade.go",
+		Old: `condition := *isThere + " AND " + is(userEmail, user)(&e)`, New: `condition := *isThere + " AND (attribute_exists(#pk) OR " + is(userEmail, user)(&e) + ")"`, Run: "TestADeletionTakesTheNewAddressAlong",
+	},
+	{
+		Breaks: "deleted IDs are remembered for ever", File: "dynamodb/cascade.go",
+		Old: "	w.item[fieldExpires] = number(seconds(s.options.Now().Add(tombstoneLife)))\n", New: "	_ = tombstoneLife\n", Run: "TestTombstonesLast",
+	},
+
+	// Sessions, counters, schema.
+	{
+		Breaks: "a session is extended at the moment that it ends", File: "dynamodb/sessions.go",
+		Old: `") OR " + ms + ">" + e.value(number(now.UnixMilli())) + ")"`, New: `") OR " + ms + ">=" + e.value(number(now.UnixMilli())) + ")"`, Run: `TestConformance$/(SES-008|LIM-003|SES-004)`,
+		Harmless: "the first comparison, with the fraction, has refused it already unless the expiry has none",
+	},
+	{
+		Breaks: "a counter that stays is taken", File: "dynamodb/authenticators.go",
+		Old: `stored + "<" + e.value(number(int64(counter)))`, New: `stored + "<=" + e.value(number(int64(counter)))`, Run: `TestConformance$/PKY-007`,
+	},
+	{
+		Breaks: "a counter of another program that stays is taken", File: "dynamodb/authenticators.go",
+		Old: "if counter <= a.Counter && (", New: "if counter < a.Counter && (", Run: `TestConformance$/(PKY-007|FOR-019)`,
+	},
+	{
+		Breaks: "the table has no attribute of expiry", File: "dynamodb/schema.go",
+		Old: "for _, more := range []func(context.Context) ([]problem, error){s.ttlProblems, s.backupProblems} {", New: "for _, more := range []func(context.Context) ([]problem, error){s.backupProblems} {", Run: "TestSchemaIsApplied|TestTablesThatWereMadeOtherwise",
+	},
+
+	// Repair.
+	{
+		Breaks: "Repair deletes a record whose user is there by now", File: "dynamodb/repair.go",
+		Old: "steps := []step{s.absent(userKey(id)), s.removeRead(it)}", New: "steps := []step{s.removeRead(it)}", Run: repairOfDynamoDB,
+	},
+	{
+		Breaks: "Repair deletes a guard that has changed", File: "dynamodb/repair.go",
+		Old: "	condition, names, values := s.stillStamped(g.stamp)\n", New: "	condition, names, values := isThere, s.pkNames, item(nil)\n", Run: repairOfDynamoDB,
+	},
+	{
+		Breaks: "Repair deletes a guard that leads somewhere by now", File: "dynamodb/repair.go",
+		Old: "}}, failed: changed}, gone}, nil\n", New: "}}, failed: changed}}, nil\n", Run: repairOfDynamoDB,
+	},
+	{
+		Breaks: "Repair deletes a user who has changed", File: "dynamodb/repair.go",
+		Old: "	condition, names, values := s.asRead(it)\n	return step{write: types.TransactWriteItem{Delete", New: "	condition, names, values := isThere, s.pkNames, item(nil)\n	return step{write: types.TransactWriteItem{Delete", Run: repairOfDynamoDB,
+	},
+	{
+		Breaks: "Repair deletes a user although the one who stays has another address by now", File: "dynamodb/repair.go",
+		Old: "append(checks, s.removeRead(all[0]))", New: "append(checks[:0], s.removeRead(all[0]))", Run: repairOfDynamoDB,
+	},
+	{
+		Breaks: "Repair puts a user back whom somebody has deleted", File: "dynamodb/repair.go",
+		Old: "[]step{s.create(user, nil, changed), check}", New: "[]step{s.create(user, nil, changed)}", Run: repairOfDynamoDB,
+	},
+	{
+		Breaks: "Repair makes a guard for a record that is gone", File: "dynamodb/repair.go",
+		Old: "append(claimed.steps(s), s.look(at, isThere, s.pkNames, nil))", New: "claimed.steps(s)", Run: repairOfDynamoDB,
+	},
+}

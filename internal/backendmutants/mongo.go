@@ -1,0 +1,128 @@
+package backendmutants
+
+var mongoMutants = []Mutant{
+	// Sign-ups and deletions that others meet.
+	{
+		Breaks: "a sign-up is settled without a look whose the account is", File: "mongo/claims.go",
+		Old: `bson.D{{Key: "_id", Value: accountID}, {Key: "userId", Value: id}})`, New: `bson.D{{Key: "_id", Value: accountID}})`, Run: "TestASignUpWhoseAccountIsAnothers",
+	},
+	{
+		Breaks: "who is removed as unfinished has become a user meanwhile", File: "mongo/claims.go",
+		Old: "	_, err := c.users.DeleteOne(ctx, unfinished(id, nonce))\n", New: "	_, err := c.users.DeleteOne(ctx, byID(id))\n", Run: `TestConformance$/HLD-002`,
+	},
+	{
+		Breaks: "the last step of a sign-up takes any mark away", File: "mongo/claims.go",
+		Old: "users.UpdateMany(ctx, unfinished(id, nonce), bson.D{{Key", New: "users.UpdateMany(ctx, byID(id), bson.D{{Key", Run: `TestConformance$/HLD-006`,
+	},
+	{
+		Breaks: "the last step of a deletion removes the next user of the ID", File: "mongo/users.go",
+		Old: "	_, err = deleteMany(ctx, c.soon, unfinished(id, nonce))\n", New: "	_, err = deleteMany(ctx, c.soon, byID(id))\n", Run: `TestConformance$/HLD-003`,
+	},
+	{
+		Breaks: "the account of a sign-up is written again after it was unlinked", File: "mongo/claims.go",
+		Old: "		if needed, err := has(ctx, c.users, unfinished(id, nonce)); !needed || err != nil {\n			return err\n		}\n", New: "", Run: `TestConformance$/REP-004`,
+	},
+	{
+		Breaks: "a user who is being deleted is updated", File: "mongo/users.go",
+		Old: "filter := append(byID(stored), bson.E{Key: stateField, Value: nil}) // nil: there is no such field", New: "filter := byID(stored)", Run: "TestReadersFinishASignUp",
+	},
+	{
+		Breaks: "a record that gives way is another user's by now", File: "mongo/claims.go",
+		Old: `u.DeleteOne(ctx, append(byID(holder.Lookup("_id")), bson.E{Key: "userId", Value: asItIs(holder, "userId")}))`, New: `u.DeleteOne(ctx, byID(holder.Lookup("_id")))`, Run: "TestWhatGivesWayIsLookedAtAgain",
+	},
+	{
+		Breaks: "an expired session keeps its token until the server removes it", File: "mongo/claims.go",
+		Old: "case isSomebody(user) && !(u.Collection == c.sessions && s.hasExpired(holder)):", New: "case isSomebody(user):", Run: `TestConformance$/LIM-007`,
+	},
+	{
+		Breaks: "a user of a sign-up that is not finished keeps the address", File: "mongo/claims.go",
+		Old: "		case isSigningUp(holder):\n			return s.resolve(ctx, c, p, holder)\n		}\n		return adapter.Conflict(conflict)", New: "		}\n		return adapter.Conflict(conflict)", Run: "TestWhoeverMeetsASignUpWithoutItsAccount",
+	},
+
+	// What is asked of the server.
+	{
+		Breaks: "the read preference is that of the client", File: "mongo/open.go",
+		Old: "options.Collection().SetReadPreference(readpref.Primary()).SetReadConcern", New: "options.Collection().SetReadConcern", Run: "TestTheClientsConcernsAreNotUsed",
+	},
+	{
+		Breaks: "the read concern is that of the client", File: "mongo/open.go",
+		Old: ".SetReadConcern(s.readConcern).", New: ".", Run: "TestTheClientsConcernsAreNotUsed",
+	},
+	{
+		Breaks: "the write concern is that of the client", File: "mongo/open.go",
+		Old: ".SetWriteConcern(s.writeConcern)\n	return", New: "\n	return", Run: "TestTheClientsConcernsAreNotUsed",
+	},
+	{
+		Breaks: "a write that the majority did not confirm in time is not ErrUnavailable", File: "mongo/errors.go",
+		Old: "	64, // the write was applied, but the majority has not confirmed it in time\n", New: "", Run: "TestAWriteConcernThatTimesOutIsUnavailable",
+	},
+	{
+		Breaks: "calls take part in a transaction of the caller's", File: "mongo/wait.go",
+		Old: "		ctx = mongo.NewSessionContext(ctx, nil)\n", New: "		_ = ctx\n", Run: "TestCallsTakeNoPartInATransaction",
+	},
+	{
+		Breaks: "expired sessions stay", File: "mongo/schema.go",
+		Old: "		{collection: c.sessions, fields: []string{\"expires\"}, ttl: true},\n", New: "", Run: "TestTheServerRemovesWhatHasExpired|TestCheckSchema",
+	},
+	{
+		Breaks: "expired one-time tokens stay", File: "mongo/schema.go",
+		Old: "		{collection: c.tokens, fields: []string{\"expires\"}, ttl: true},\n", New: "", Run: "TestTheServerRemovesWhatHasExpired|TestCheckSchema",
+	},
+	{
+		Breaks: "an index that hides documents is good enough", File: "mongo/schema.go",
+		Old: "case s.Hidden || s.Collation != nil ||", New: "case s.Collation != nil ||", Run: "TestCheckSchema|TestIndexesThatDoAsMuch",
+	},
+
+	// Deletes and updates.
+	{
+		Breaks: "a session is ended by its ID for another user", File: "mongo/sessions.go",
+		Old: `c.sessions.DeleteOne(ctx, append(s.byUser(userID), bson.E{Key: "sessionToken", Value: sessionID}))`, New: `c.sessions.DeleteOne(ctx, bson.D{{Key: "sessionToken", Value: sessionID}})`, Run: `TestConformance$/SES-013`,
+	},
+	{
+		Breaks: "a session that was found by its ID is ended without another look whose it is", File: "mongo/sessions.go",
+		Old: `append(s.byUser(userID), bson.E{Key: "_id", Value: id})`, New: `byID(id)`, Run: `TestConformance$/(SES|FOR-006)`,
+		Harmless: "no session gets another user: who takes its token makes another document",
+	},
+	{
+		Breaks: "a session is extended at the moment that it ends", File: "mongo/sessions.go",
+		Old: `dated("expires", "$gt", bson`, New: `dated("expires", "$gte", bson`, Run: `TestConformance$/(SES-008|LIM-003|SES-004)`,
+	},
+	{
+		Breaks: "a counter that stays is taken", File: "mongo/authenticators.go",
+		Old: `lower := bson.E{Key: "$lt", Value: int64(counter)}`, New: `lower := bson.E{Key: "$lte", Value: int64(counter)}`, Run: `TestConformance$/PKY-007`,
+	},
+	{
+		Breaks: "a record of another program is changed without another look what it is", File: "mongo/changes.go",
+		Old: "	for _, field := range w.needs {\n		same = append(same, bson.E{Key: field, Value: asItIs(doc, field)})\n	}\n", New: "", Run: "TestAnOddCounterIsLookedAtAgain",
+	},
+	{
+		Breaks: "a purge takes what another program keeps", File: "mongo/purge.go",
+		Old: "append(c.own(of), expired)", New: "bson.D{expired}", Run: "TestAPurgeLeavesOthersDocuments",
+	},
+
+	// Repair.
+	{
+		Breaks: "Repair deletes what is another user's by now", File: "mongo/repair.go",
+		Old: `of.DeleteOne(ctx, append(byID(doc.Lookup("_id")), bson.E{Key: "userId", Value: asItIs(doc, "userId")}))`, New: `of.DeleteOne(ctx, byID(doc.Lookup("_id")))`, Run: "TestRepairLooksAgain",
+	},
+	{
+		Breaks: "Repair deletes what belongs to a user who is there by now", File: "mongo/repair.go",
+		Old: "			if err == nil && !leads {\n", New: "			if _ = leads; err == nil {\n", Run: "TestRepairLooksAgain",
+	},
+	{
+		Breaks: "Repair writes an address that was changed meanwhile", File: "mongo/repair.go",
+		Old: "c.users.UpdateOne(ctx, withEmail(id, email),", New: "c.users.UpdateOne(ctx, byID(id),", Run: "TestRepairLooksAgain",
+	},
+	{
+		Breaks: "Repair does not look whether the twin who stays is there", File: "mongo/repair.go",
+		Old: "	stands, err := has(ctx, from, stays)\n", New: "	stands, err := true, error(nil)\n", Run: "TestRepairIsRaced",
+	},
+	{
+		Breaks: "Repair does not look whether something belongs to the twin who goes", File: "mongo/repair.go",
+		Old: "stands, err = !used && !hasMore(doc), failed", New: "stands, err = used || !hasMore(doc), failed", Run: "TestRepairIsRaced",
+	},
+	{
+		Breaks: "Repair takes a sign-up for cut that is under way", File: "mongo/repair.go",
+		Old: "time.Now().Add(-aMinute)", New: "time.Now().Add(aMinute)", Run: "TestRepairWhatWasCut",
+	},
+}

@@ -1,0 +1,265 @@
+package backendmutants
+
+// Patterns of tests that several bugs have in common.
+const (
+	heldUpOnRedis = `TestConformanceCluster$/HLD`
+	leftOnRedis   = `TestConformance(Cluster)?$/(CAS-007|LIM-008|CUT-108)`
+	wireOfRedis   = `TestCutsOnTheWire|TestARepetition`
+)
+
+var redisMutants = []Mutant{
+	// Claims, on a Cluster.
+	{
+		Breaks: "a claim is taken over without its mark", File: "redis/claims.go",
+		Old: "mark = strconv.FormatInt(markLife.Milliseconds(), 10)", New: `mark = ""`, Run: heldUpOnRedis,
+	},
+	{
+		Breaks: "the mark is of something else than the claim", File: "redis/lua/verify.lua",
+		Old: "redis.call('ZADD', KEYS[1], at, ARGV[6])", New: "redis.call('ZADD', KEYS[1], at, ARGV[5])", Run: heldUpOnRedis,
+	},
+	{
+		Breaks: "a mark goes when the next one is made", File: "redis/lua/verify.lua",
+		Old: "'-inf', at - ARGV[7])", New: "'-inf', at + 1000)", Run: "TestMarksStayForAnHour",
+	},
+	{
+		Breaks: "marks stay for ever", File: "redis/lua/verify.lua",
+		Old: "	redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', at - ARGV[7])\n", New: "", Run: "TestMarksStayForAnHour",
+	},
+	{
+		Breaks: "a write does not look for the mark", File: "redis/lua/common.lua",
+		Old: "	if redis.call('ZSCORE', KEYS[#KEYS - 1], string.sub(ARGV[i + 3], 1, NONCE)) then return 'REVOKED' end\n", New: "", Run: heldUpOnRedis,
+	},
+	{
+		Breaks: "a write comes after the deadline of its claim", File: "redis/lua/common.lua",
+		Old: "return now() > tonumber(deadline) and 'LATE'", New: "return false", Run: "TestAWriteAfterItsDeadlineIsRefused",
+	},
+	{
+		Breaks: "an entry is taken over that is another's by now", File: "redis/lua/takeover.lua",
+		Old: "if entry and entry ~= ARGV[3] and entry ~= ARGV[4] then return entry end\n", New: "", Run: heldUpOnRedis,
+	},
+	{
+		Breaks: "an entry is released that is another's by now", File: "redis/lua/release.lua",
+		Old: "if redis.call('GET', KEYS[1]) == ARGV[3] then redis.call('DEL', KEYS[1]) end", New: "redis.call('DEL', KEYS[1])", Run: heldUpOnRedis,
+	},
+	{
+		Breaks: "a refused call leaves its claims", File: "redis/claims.go",
+		Old: "		if err := s.drop(ctx, claims); err != nil {\n			return \"\", nil, err\n		}\n		switch {\n		case status == \"HELD\":", New: "		switch {\n		case status == \"HELD\":", Run: leftOnRedis,
+	},
+	{
+		Breaks: "a call that meets a holder leaves its other claims", File: "redis/claims.go",
+		Old: "				if err := s.drop(ctx, claims); err != nil {\n					return \"\", err\n				}\n", New: "				_ = held\n", Run: leftOnRedis,
+	},
+	{
+		Breaks: "a claim that was never fulfilled keeps an address of a user who is there", File: "redis/lua/common.lua",
+		Old: "return u and u.e == what", New: "return u", Run: `TestConformanceCluster$/(CUT-006|HLD)`,
+	},
+	{
+		Breaks: "an address that was the user's own is written, although it was given up meanwhile", File: "redis/lua/user_update.lua",
+		Old: "if ARGV[6] == '1' and u.e ~= before then return answer('REVOKED e') end\n", New: "", Run: heldUpOnRedis,
+	},
+	{
+		Breaks: "an entry that leads to a user with another address is believed", File: "redis/users.go",
+		Old: "if err == nil && u.Email != email {", New: "if err == nil && u.Email == \"\" {", Run: `TestConformanceCluster$/(CUT-006|HLD)`,
+	},
+
+	// What is given up.
+	{
+		Breaks: "an entry goes that is another's by now, on one server", File: "redis/lua/common.lua",
+		Old: "if redis.call('GET', entries[i]) == entries[i + 1] then redis.call('DEL', entries[i]) end", New: "redis.call('DEL', entries[i])", Run: `TestConformance$/LIM-007`,
+	},
+	{
+		Breaks: "an expired session keeps its token until the server removes it", File: "redis/lua/common.lua",
+		Old: " and tonumber(s.t) > tonumber(at)\n", New: "\n", Run: `TestConformance(Cluster)?$/LIM-007`,
+	},
+	{
+		Breaks: "a session of an earlier generation keeps its token", File: "redis/lua/common.lua",
+		Old: "return s and g == redis.call('GETRANGE', key('u', id), 0, NONCE - 1) and", New: "return s and", Run: "TestWhatIsOverStaysOverWhateverWasEvicted",
+	},
+	{
+		Breaks: "an address that is given up stays in the index", File: "redis/lua/user_update.lua",
+		Old: "if before and u.e ~= before then old = {key('e', escape(before)), nonce .. id} end\n", New: "", Run: leftOnRedis,
+	},
+	{
+		Breaks: "the nonce of a new address is not kept", File: "redis/lua/user_update.lua",
+		Old: "	if claimed then u.x = string.sub(ARGV[10], 1, NONCE) end\n", New: "", Run: leftOnRedis,
+	},
+	{
+		Breaks: "the nonce of an address is lost with the generation", File: "redis/lua/sessions_delete.lua",
+		Old: "	if u.e and not u.x then u.x = old end -- the nonce of its address\n", New: "", Run: leftOnRedis,
+	},
+	{
+		Breaks: "entries of tokens made elsewhere are left behind", File: "redis/lua/common.lua",
+		Old: "	if s.f then\n", New: "	if false then\n", Run: leftOnRedis,
+	},
+	{
+		Breaks: "the entries of a deleted user's credentials are left behind", File: "redis/lua/user_delete.lua",
+		Old: "pairs({p = accounts, c = authenticators})", New: "pairs({p = accounts})", Run: leftOnRedis,
+	},
+	{
+		Breaks: "a refused sign-up leaves its entries, on one server", File: "redis/lua/common.lua",
+		Old: "	for i = first, last - 1, 6 do redis.call('DEL', ARGV[i + 1]) end\n", New: "", Run: leftOnRedis,
+	},
+	{
+		Breaks: "the entry of an unlinked account is left behind", File: "redis/owned.go",
+		Old: "	return s.release(ctx, entries)\n", New: "	_ = entries\n	return nil\n", Run: leftOnRedis,
+	},
+	{
+		Breaks: "a deletion that was cut forgets what it has to release", File: "redis/lua/user_delete.lua",
+		Old: "	for i = 1, #entries do redis.call('RPUSH', pending, entries[i]) end\n", New: "", Run: leftOnRedis,
+	},
+	{
+		Breaks: "what a cut deletion has to release is kept for ever", File: "redis/lua/user_delete.lua",
+		Old: "	redis.call('PEXPIRE', pending, ARGV[4])\n", New: "", Run: "TestWhatACutLeavesExpires",
+	},
+	{
+		Breaks: "a deletion that the client repeats releases nothing", File: "redis/lua/user_delete.lua",
+		Old: "single and {} or redis.call('LRANGE', pending, 0, -1)}", New: "{}}", Run: wireOfRedis,
+	},
+	{
+		Breaks: "the list of what a deletion has to release is left behind", File: "redis/users.go",
+		Old: "	return client.Failure(s.del(ctx, s.key(kindDeleted, tag)).Err())\n", New: "	return nil\n", Run: leftOnRedis,
+	},
+
+	// Answers that are kept.
+	{
+		Breaks: "the answer to a sign-up is kept for ever", File: "redis/lua/user_create.lua",
+		Old: "		redis.call('PEXPIRE', KEYS[#KEYS], 60000)\n", New: "", Run: "TestAnswersExpire",
+	},
+	{
+		Breaks: "answers are kept for ever", File: "redis/lua/common.lua",
+		Old: "redis.pcall('SET', KEYS[#KEYS], 'OK', 'NX', 'PX', 60000)", New: "redis.pcall('SET', KEYS[#KEYS], 'OK', 'NX')", Run: "TestAnswersExpire",
+	},
+	{
+		Breaks: "refusals are kept for ever", File: "redis/lua/common.lua",
+		Old: "redis.pcall('SET', KEYS[#KEYS], reply, 'PX', 60000)", New: "redis.pcall('SET', KEYS[#KEYS], reply)", Run: "TestAnswersExpire",
+	},
+	{
+		Breaks: "a refused sign-up is success when the client asks again", File: "redis/lua/user_create.lua",
+		Old: "if why then return answer(why) end", New: "if why then return why end", Run: "TestCutsOnTheWire",
+	},
+	{
+		Breaks: "a taken ID is success when the client asks again", File: "redis/lua/user_create.lua",
+		Old: "return answer('ID')", New: "return 'ID'", Run: "TestCutsOnTheWire",
+	},
+	{
+		Breaks: "a refused change of address is success when the client asks again", File: "redis/lua/user_update.lua",
+		Old: "	if why then return answer(why) end\n", New: "	if why then return why end\n", Run: "TestCutsOnTheWire",
+	},
+	{
+		Breaks: "a refused link is success when the client asks again", File: "redis/lua/owned_create.lua",
+		Old: "return answer('HELD ' .. ARGV[8])", New: "return 'HELD ' .. ARGV[8]", Run: "TestCutsOnTheWire",
+	},
+	{
+		Breaks: "a refused counter is success when the client asks again", File: "redis/lua/owned_count.lua",
+		Old: "return answer('BEHIND')", New: "return 'BEHIND'", Run: "TestCutsOnTheWire",
+	},
+	{
+		Breaks: "a taken token is success when the client asks again", File: "redis/lua/session_create.lua",
+		Old: "return answer('HELD t')", New: "return 'HELD t'", Run: "TestCutsOnTheWire",
+	},
+	{
+		Breaks: "a sign-up whose answer was evicted conflicts with itself", File: "redis/lua/user_create.lua",
+		Old: "if redis.call('GETRANGE', KEYS[1], 0, NONCE - 1) == ARGV[5] then return 'OK' end\n", New: "", Run: "TestARepetitionWhoseAnswerWasEvicted",
+	},
+	{
+		Breaks: "a link whose answer was evicted conflicts with itself", File: "redis/lua/owned_create.lua",
+		Old: "	if cmsgpack.unpack(old).x == ARGV[7] then return 'OK' end\n", New: "", Run: "TestARepetitionWhoseAnswerWasEvicted",
+	},
+	{
+		Breaks: "a session whose answer was evicted conflicts with itself", File: "redis/lua/session_create.lua",
+		Old: "if write() or fetch(KEYS[2]).x == ARGV[7] then return 'OK' end", New: "if write() then return 'OK' end", Run: "TestARepetitionWhoseAnswerWasEvicted",
+	},
+	{
+		Breaks: "the client repeats the use of a one-time token", File: "redis/verificationtokens.go",
+		Old: "s.runOnce(ctx, linkUse", New: "s.run(ctx, linkUse", Run: wireOfRedis,
+	},
+
+	// Generations and lists.
+	{
+		Breaks: "a session that is over is kept, and opens again", File: "redis/lua/sessions_delete.lua",
+		Old: "if s and generation(s) == old then", New: "if s then", Run: "TestWhatIsOverStaysOverWhateverWasEvicted",
+	},
+	{
+		Breaks: "a session of an earlier generation can be extended", File: "redis/lua/session_update.lua",
+		Old: "redis.call('GETRANGE', key('u', id), 0, NONCE - 1) ~= current", New: "redis.call('EXISTS', key('u', id)) == 0", Run: "TestSignOutWhateverWasEvicted",
+	},
+	{
+		Breaks: "a session of an earlier generation opens", File: "redis/sessions.go",
+		Old: "if of != current {", New: "if of == \"\" {", Run: "TestSignOutWhateverWasEvicted",
+	},
+	{
+		Breaks: "the generation does not change", File: "redis/lua/sessions_delete.lua",
+		Old: "redis.call('SET', KEYS[1], new .. cmsgpack.pack(u))", New: "redis.call('SET', KEYS[1], old .. cmsgpack.pack(u)); new = old", Run: "TestSignOutWhateverWasEvicted",
+	},
+	{
+		Breaks: "sessions of an earlier generation are listed", File: "redis/lua/sessions_list.lua",
+		Old: "if s and generation(s) == current then", New: "if s then", Run: `TestConformance(Cluster)?$/(SES|CAS|CUT)`,
+		Harmless: "a list goes in the same step as its generation; the comparison is for lists that an operator has put back",
+	},
+	{
+		Breaks: "sessions that were put aside are kept from being worked off", File: "redis/lua/common.lua",
+		Old: "return redis.call('EXISTS', aside) == 1 and 'MORE' or 'OK'", New: "return 'OK'", Run: "TestASignOutOfManyThatIsCut",
+	},
+	{
+		Breaks: "what is put aside is kept for ever", File: "redis/lua/common.lua",
+		Old: "		redis.call('PEXPIRE', aside, 24 * HOUR)\n", New: "", Run: "TestWhatACutLeavesExpires",
+	},
+	{
+		Breaks: "a kept session goes with the list that it was in", File: "redis/lua/common.lua",
+		Old: "if type(v) ~= 'string' or generation(v) == current then return end", New: "if type(v) ~= 'string' then return end", Run: `TestConformance$/SES-016`,
+	},
+	{
+		Breaks: "one-time tokens go with the one that was made last", File: "redis/lua/link_create.lua",
+		Old: "if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[5]) then redis.call('PEXPIRE', KEYS[1], ARGV[5]) end", New: "redis.call('PEXPIRE', KEYS[1], ARGV[5])", Run: "TestTheServerExpires",
+	},
+	{
+		Breaks: "a one-time token goes before the slowest clock says so", File: "redis/lua/link_create.lua",
+		Old: ".t + HOUR < tonumber(ARGV[6])", New: ".t + 0 < tonumber(ARGV[6])", Run: "TestAClockAheadTidiesUpNothingThatIsValid",
+	},
+	{
+		Breaks: "a session leaves the list before the slowest clock says so", File: "redis/lua/session_create.lua",
+		Old: "'-inf', ARGV[10] - HOUR,", New: "'-inf', ARGV[10],", Run: "TestAClockAheadTidiesUpNothingThatIsValid",
+	},
+	{
+		Breaks: "what is valid leaves the server before the slowest clock says so", File: "redis/verificationtokens.go",
+		Old: "(expires.Sub(now) + grace)", New: "expires.Sub(now)", Run: "TestExpiryIsByTheAdaptersClock",
+	},
+	{
+		Breaks: "the entry of an extended session goes before it", File: "redis/lua/session_update.lua",
+		Old: "if single and s.f and", New: "if false and", Run: "TestTheServerExpires",
+	},
+	{
+		Breaks: "an update of attributes takes the expiry away", File: "redis/lua/session_update.lua",
+		Old: "redis.call('SET', k, current .. packed, 'KEEPTTL')", New: "redis.call('SET', k, current .. packed)", Run: "TestTheServerExpires",
+	},
+	{
+		Breaks: "a counter that stays is taken", File: "redis/lua/owned_count.lua",
+		Old: "counter <= stored and", New: "counter < stored and", Run: `TestConformance$/(PKY-007|RAC-028)`,
+	},
+
+	// While slots move, and replicas.
+	{
+		Breaks: "the list of sessions is not declared", File: "redis/sessions.go",
+		Old: "	return append(keys, s.sessionKey(id, stored), s.key(kindSessions, id))\n", New: "	return append(keys, s.sessionKey(id, stored))\n", Run: "TestAHalfMovedUserIsWholeOrUnavailable",
+	},
+	{
+		Breaks: "the user of an extended session is not declared", File: "redis/sessions.go",
+		Old: "keys := s.ofSession(index, id, stored, kindUser)", New: "keys := s.ofSession(index, id, stored)", Run: "TestAHalfMovedUserIsWholeOrUnavailable",
+	},
+	{
+		Breaks: "listed sessions are not declared", File: "redis/lua/sessions_list.lua",
+		Old: "if single or known[k] then", New: "if true then", Run: "TestAHalfMovedUserIsWholeOrUnavailable",
+	},
+	{
+		Breaks: "a call does not wait for keys that move", File: "redis/prompt.go",
+		Old: "for begun, pause := time.Now(), firstPause; ; pause *= 2 {", New: "for begun, pause := time.Now().Add(-passage), firstPause; ; pause *= 2 {", Run: "TestACallWaitsForKeysThatMove",
+	},
+	{
+		Breaks: "too few replicas are enough", File: "redis/replicas.go",
+		Old: "n < s.replicas", New: "n < s.replicas-1", Run: "TestWaitReplicas",
+	},
+	{
+		Breaks: "a write that waits is repeated, although it must not be", File: "redis/replicas.go",
+		Old: "return !cmd.NoRetry()", New: "return true", Run: "TestWhatIsTriedOnAnotherServer",
+	},
+}
