@@ -81,7 +81,7 @@ var redisMutants = []Mutant{
 	},
 	{
 		Breaks: "the nonce of a new address is not kept", File: "redis/lua/user_update.lua",
-		Old: "	if claimed then u.x = string.sub(ARGV[10], 1, NONCE) end\n", New: "", Run: leftOnRedis,
+		Old: "if moves and claimed then u.x = string.sub(ARGV[10], 1, NONCE) end\n", New: "", Run: leftOnRedis,
 	},
 	{
 		Breaks: "the nonce of an address is lost with the generation", File: "redis/lua/sessions_delete.lua",
@@ -113,7 +113,7 @@ var redisMutants = []Mutant{
 	},
 	{
 		Breaks: "a deletion that the client repeats releases nothing", File: "redis/lua/user_delete.lua",
-		Old: "single and {} or redis.call('LRANGE', pending, 0, -1)}", New: "{}}", Run: wireOfRedis,
+		Old: "single and {} or redis.call('LRANGE', pending, 0, -1)}", New: "{}}", Run: "TestADeletionWhoseReplyIsLostLeavesNothing",
 	},
 	{
 		Breaks: "the list of what a deletion has to release is left behind", File: "redis/users.go",
@@ -127,11 +127,15 @@ var redisMutants = []Mutant{
 	},
 	{
 		Breaks: "answers are kept for ever", File: "redis/lua/common.lua",
-		Old: "redis.pcall('SET', KEYS[#KEYS], 'OK', 'NX', 'PX', 60000)", New: "redis.pcall('SET', KEYS[#KEYS], 'OK', 'NX')", Run: "TestAnswersExpire",
+		Old: "redis.pcall('SET', KEYS[#KEYS], reply or 'OK', 'NX', 'PX', 60000)", New: "redis.pcall('SET', KEYS[#KEYS], reply or 'OK', 'NX')", Run: "TestAnswersExpire",
 	},
 	{
 		Breaks: "refusals are kept for ever", File: "redis/lua/common.lua",
 		Old: "redis.pcall('SET', KEYS[#KEYS], reply, 'PX', 60000)", New: "redis.pcall('SET', KEYS[#KEYS], reply)", Run: "TestAnswersExpire",
+	},
+	{
+		Breaks: "an update that the client repeats is answered with what others wrote since", File: "redis/lua/common.lua",
+		Old: "return stored and redis.sha1hex(stored) == kept and 'SAME' or 'GONE'", New: "return 'SAME'", Run: "TestARepetitionIsNoSecondWrite",
 	},
 	{
 		Breaks: "a refused sign-up is success when the client asks again", File: "redis/lua/user_create.lua",

@@ -160,6 +160,34 @@ func TestWhatACutLeavesExpires(t *testing.T) {
 	})
 }
 
+// A deletion whose reply is lost takes the index entries along when the client repeats it.
+func TestADeletionWhoseReplyIsLostLeavesNothing(t *testing.T) {
+	wire := &rig{between: func() {}}
+	client, other := wire.client(t, cluster), cluster.open(t, cluster.server(t).URL)
+	defer client.Close()
+	defer other.Close()
+	for _, lost := range []bool{false, true} { // the first time, to have the scripts at the server
+		prefix := newPrefix()
+		w := world{T: t, Adapter: redis.New(client, redis.Options{Prefix: prefix})}
+		w.must(w.create())
+		w.must(w.link())
+		w.must(w.passkey())
+		if lost {
+			wire.mark = []byte(prefix + ":r:")
+		}
+		w.must(w.DeleteUser(t.Context(), "u"))
+		if wire.mark != nil {
+			t.Fatal("no reply was lost")
+		}
+		all, _ := keysOf(t, other, prefix)
+		for _, key := range all {
+			if !strings.HasPrefix(key, prefix+":r:") {
+				t.Errorf("%s is left", key)
+			}
+		}
+	}
+}
+
 // Answers, and refusals, are kept for a minute.
 func TestAnswersExpire(t *testing.T) {
 	for _, top := range []topology{single, cluster} {
