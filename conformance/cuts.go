@@ -289,6 +289,8 @@ var cutTests = append(cutWriteTests(),
 func loseRefusals(t *T) {
 	u, other := t.newStage(ada), t.newStage(grace)
 	t.ok("CreateSession", signIn.userBy(t.ctx, t.store, other.user.ID, "taken"))
+	generated := adapter.NewSessionToken(u.user.ID, [32]byte{1})
+	t.ok("CreateSession", signIn.userBy(t.ctx, t.store, u.user.ID, generated))
 	refused := func(by taking, userID, key string) call {
 		return func(ctx context.Context, a adapter.Adapter) error { return by.userBy(ctx, a, userID, key) }
 	}
@@ -308,8 +310,9 @@ func loseRefusals(t *T) {
 			_, err := a.LinkAccount(ctx, plainAccount(u.user.ID, u.account.Provider, u.account.ProviderAccountID))
 			return err
 		},
-		"CreateSession with a taken token":    refused(signIn, u.user.ID, "taken"),
-		"CreateAuthenticator with a taken ID": refused(register, u.user.ID, other.authenticator.CredentialID),
+		"CreateSession with a taken token of its own form": refused(signIn, u.user.ID, generated),
+		"CreateSession with a taken token":                 refused(signIn, u.user.ID, "taken"),
+		"CreateAuthenticator with a taken ID":              refused(register, u.user.ID, other.authenticator.CredentialID),
 		"UpdateAuthenticatorCounter to a lower one": func(ctx context.Context, a adapter.Adapter) error {
 			_, err := a.UpdateAuthenticatorCounter(ctx, u.authenticator.CredentialID, 1)
 			return err
