@@ -42,7 +42,8 @@ var heldUpTests = []Test{
 		for _, by := range []taking{create, signUp} {
 			t.steps(by.op, func(cutAt int) (cut bool) {
 				t.eachStep(by.op, func(step int, name string) (hit bool) {
-					hit, cut = t.riseAgain(by, name, step, cutAt)
+					hit, deletionCut := t.riseAgain(by, name, step, cutAt)
+					cut = cut || deletionCut
 					return hit
 				})
 				return cut

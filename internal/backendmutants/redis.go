@@ -190,7 +190,7 @@ var redisMutants = []Mutant{
 	},
 	{
 		Breaks: "a session of an earlier generation opens", File: "redis/sessions.go",
-		Old: "if of != current {", New: "if of == \"\" {", Run: "TestSignOutWhateverWasEvicted",
+		Old: "if of != current {", New: "if of == \"\" && current == \"\" {", Run: "TestSignOutWhateverWasEvicted",
 	},
 	{
 		Breaks: "the generation does not change", File: "redis/lua/sessions_delete.lua",

@@ -161,6 +161,21 @@ func TestAnExtendedSessionKeepsItsToken(t *testing.T) {
 	})
 }
 
+// An address that another program took from a user, whose guard it does not know, is free.
+func TestAnAddressWhoseGuardWasLeftIsFree(t *testing.T) {
+	s := newStand(t)
+	check(t, errOf(s.a.CreateUser(t.Context(), adapter.User{ID: "a", Email: ada})))
+	user := s.get(at("USER#a", "USER#a"))
+	user["email"] = &types.AttributeValueMemberS{Value: "moved@example.com"}
+	s.put(user)
+	check(t, errOf(s.a.CreateUser(t.Context(), adapter.User{ID: "b", Email: ada})))
+	got, err := s.b.GetUserByEmail(t.Context(), ada)
+	check(t, err)
+	if got.ID != "b" {
+		t.Errorf("got the user %q, want b", got.ID)
+	}
+}
+
 // A user who moves while it is deleted leaves neither address behind.
 func TestADeletionTakesTheNewAddressAlong(t *testing.T) {
 	s := newStand(t)
@@ -245,7 +260,7 @@ func TestALostReplyIsSuccessWhateverFollowed(t *testing.T) {
 		check(t, errOf(b.UpdateUser(context.Background(), "v", adapter.UserUpdate{Name: new("B")})))
 		s.busy(4) // the SDK's two other attempts, and two of ours
 	})
-	check(t, errOf(a.CreateUser(t.Context(), adapter.User{ID: "v", Email: "v@example.com"})))
+	check(t, errOf(a.CreateUser(t.Context(), adapter.User{ID: "v"}))) // whose one item is changed
 }
 
 // A transaction is known by what it wrote when the service has forgotten its token.
