@@ -139,7 +139,7 @@ var dynamoDBMutants = []Mutant{
 	},
 	{
 		Breaks: "Repair deletes a guard that has changed", File: "dynamodb/repair.go",
-		Old: "	condition, names, values := s.stillStamped(g.stamp)\n", New: "	condition, names, values := isThere, s.pkNames, item(nil)\n", Run: repairOfDynamoDB,
+		Old: "	condition, names, values := s.stillStamped(g.stamp)\n", New: "	condition, names, values := isThere, s.pkNames, item(nil)\n", Run: "TestRepairLooksAtGuardsAgain",
 	},
 	{
 		Breaks: "Repair deletes a guard that leads somewhere by now", File: "dynamodb/repair.go",
@@ -159,6 +159,6 @@ var dynamoDBMutants = []Mutant{
 	},
 	{
 		Breaks: "Repair makes a guard for a record that is gone", File: "dynamodb/repair.go",
-		Old: "append(claimed.steps(s), s.look(at, isThere, s.pkNames, nil))", New: "claimed.steps(s)", Run: repairOfDynamoDB,
+		Old: "append(claimed.steps(s), s.look(at, isThere, s.pkNames, nil))", New: "claimed.steps(s)", Run: "TestRepairLooksAtGuardsAgain",
 	},
 }

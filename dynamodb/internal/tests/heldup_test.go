@@ -276,3 +276,31 @@ func TestATransactionIsKnownByItsStampsToo(t *testing.T) {
 		t.Error("no token was forgotten")
 	}
 }
+
+// A guard that Repair takes away leads nowhere still, and one that it makes leads somewhere.
+func TestRepairLooksAtGuardsAgain(t *testing.T) {
+	s := newStand(t)
+	r, _ := adapter.As[adapter.Repairer](s.a)
+	mend := func() error { return errOf(r.Repair(t.Context(), false)) }
+	s.user("first")
+	s.user("next")
+	s.eachStep(func(name string, heldUp func(func() error, func()) error) {
+		record, guard := at("USER#first", "ACCOUNT#github#"+name), at("ACCOUNT#github#"+name, "GUARD")
+		check(t, s.link(s.b, "first", name))
+		s.delete(record)
+		taken := false
+		check(t, heldUp(mend, func() { taken = s.link(s.b, "next", name) == nil }))
+		if got := s.get(guard); taken != (len(got) > 0) || taken && describe(got["userId"]) != "next" {
+			t.Errorf("the guard is %v, of an account that was taken: %t", got, taken)
+		}
+
+		name += "-unguarded"
+		record, guard = at("USER#first", "ACCOUNT#github#"+name), at("ACCOUNT#github#"+name, "GUARD")
+		check(t, s.link(s.b, "first", name))
+		s.delete(guard)
+		check(t, heldUp(mend, func() { s.delete(record) }))
+		if left := len(s.get(guard)) > 0; left && len(s.get(record)) == 0 {
+			t.Error("a guard was made that leads nowhere")
+		}
+	})
+}
