@@ -36,7 +36,7 @@ var upstashMutants = []Mutant{
 	},
 	{
 		Breaks: "what belongs to a deleted user stays taken", File: "redis/upstash/lua/common.lua",
-		Old: "return not id or redis.call('EXISTS', users .. id) == 1", New: "return true", Run: `TestConformance$/(RAC-04|HLD|FOR-014)`,
+		Old: "return not id or redis.call('EXISTS', users .. id) == 1", New: "return true", Run: "TestWhatTheDeadLeftIsFree",
 	},
 	{
 		Breaks: "the replies of writes are kept for ever", File: "redis/upstash/lua/common.lua",

@@ -119,3 +119,17 @@ func TestWhatIsExtendedIsNotPurged(t *testing.T) {
 	}
 	extended.are(t, other, prefix)
 }
+
+// What belongs to a user who is gone keeps its key from nobody.
+func TestWhatTheDeadLeftIsFree(t *testing.T) {
+	store, client, prefix := newStore(t)
+	keys{
+		"user:b": jsUser("b", ""), "user:account:p:1": jsAccount("1", "dead"), "user:session:s": jsSession("s", "dead"), "authenticator:c": jsPasskey("c", "dead"),
+	}.put(t, client, prefix)
+	_, err := store.LinkAccount(t.Context(), adapter.Account{UserID: "b", Type: adapter.AccountOAuth, Provider: "p", ProviderAccountID: "1"})
+	check(t, err)
+	_, err = store.CreateSession(t.Context(), adapter.Session{UserID: "b", SessionToken: "s", Expires: time.Now().Add(time.Hour)})
+	check(t, err)
+	_, err = store.CreateAuthenticator(t.Context(), adapter.Authenticator{UserID: "b", CredentialID: "c", CredentialPublicKey: "k"})
+	check(t, err)
+}
