@@ -8,7 +8,7 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "who is removed as unfinished has become a user meanwhile", File: "mongo/claims.go",
-		Old: "	_, err := c.users.DeleteOne(ctx, unfinished(id, nonce))\n", New: "	_, err := c.users.DeleteOne(ctx, byID(id))\n", Run: `TestConformance$/HLD-002`,
+		Old: "	_, err := c.users.DeleteOne(ctx, unfinished(id, nonce))\n", New: "	_, err := c.users.DeleteOne(ctx, byID(id))\n", Run: "TestWhoHasBecomeAUserStays",
 	},
 	{
 		Breaks: "the last step of a sign-up takes any mark away", File: "mongo/claims.go",
@@ -16,7 +16,8 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "the last step of a deletion removes the next user of the ID", File: "mongo/users.go",
-		Old: "	_, err = deleteMany(ctx, c.soon, unfinished(id, nonce))\n", New: "	_, err = deleteMany(ctx, c.soon, byID(id))\n", Run: `TestConformance$/HLD-003`,
+		Old: "	_, err = deleteMany(ctx, c.soon, unfinished(id, nonce))\n", New: "	_, err = deleteMany(ctx, c.soon, byID(id))\n", Run: `TestConformance$/(HLD|RAC-040)`,
+		Harmless: "the user goes as if the deletion, which is under way, had begun after the user was made",
 	},
 	{
 		Breaks: "the account of a sign-up is written again after it was unlinked", File: "mongo/claims.go",

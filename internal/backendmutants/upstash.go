@@ -89,7 +89,7 @@ var upstashMutants = []Mutant{
 	},
 	{
 		Breaks: "Repair puts a user back over the one who is there", File: "redis/upstash/lua/user_return.lua",
-		Old: " or redis.call('EXISTS', KEYS[1]) == 1 then", New: " then", Run: "TestRepair",
+		Old: " or redis.call('EXISTS', KEYS[1]) == 1 then", New: " then", Run: "TestAUserWhoIsThereIsNotPutBack",
 	},
 	{
 		Breaks: "what is purged was extended meanwhile", File: "redis/upstash/lua/remove.lua",

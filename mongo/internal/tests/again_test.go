@@ -54,6 +54,29 @@ func TestASignUpWhoseAccountIsAnothers(t *testing.T) {
 	}
 }
 
+// A sign-up that comes to its end while somebody removes it, who takes its call for gone,
+// stays.
+func TestWhoHasBecomeAUserStays(t *testing.T) {
+	db := replicaSet.bare(t)
+	open(t, db, mongo.Options{})
+	id := oid(t, "aa")
+	insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: id}, {Key: "email", Value: "ada@example.com"}, {Key: "authstore", Value: bson.D{
+		{Key: "nonce", Value: bson.NewObjectID()}, {Key: "signUp", Value: append(bson.D{{Key: "_id", Value: bson.NewObjectID()}}, accountOf(id, "1")...)},
+	}}})
+	store := meddled(t, db, "delete", "users", func() {
+		_, err := db.Collection("users").UpdateOne(t.Context(), bson.D{}, bson.D{{Key: "$unset", Value: bson.D{{Key: "authstore", Value: ""}}}})
+		check(t, err)
+	})
+	if _, err := store.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"}); !errors.Is(err, adapter.ErrConflict) {
+		t.Errorf("CreateUser: got %v, want ErrConflict", err)
+	}
+	u, err := store.GetUserByEmail(t.Context(), "ada@example.com")
+	check(t, err)
+	if u.ID != id.Hex() {
+		t.Errorf("got the user %s, want %s", u.ID, id.Hex())
+	}
+}
+
 // An account of nobody that gets a user while somebody takes its place stays that user's.
 func TestWhatGivesWayIsLookedAtAgain(t *testing.T) {
 	db := replicaSet.bare(t)
