@@ -536,8 +536,8 @@ func decodeAuthenticator(d doc, collection string) (a adapter.Authenticator, err
 	a.Transports, _ = lenient.Words(d.take(authenticatorTransports), ",")
 	stored := d.take(authenticatorCounter)
 	counter, ok := lenient.Seconds(cmp.Or(stored, any(int64(0))))
-	if !ok || counter > math.MaxUint32 {
-		return a, &adapter.RecordError{Place: collection + " " + id, UserID: a.UserID, Field: authenticatorCounter, Want: "a Number below 2^32", Got: typeName(stored)}
+	if !ok || counter < 0 || counter > math.MaxUint32 {
+		return a, &adapter.RecordError{Place: collection + " " + id, UserID: a.UserID, Field: authenticatorCounter, Want: "a Number from 0 to 4294967295", Got: typeName(stored)}
 	}
 	a.Counter = uint32(counter)
 	return a, nil

@@ -1,6 +1,7 @@
 package fauna
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -77,6 +78,17 @@ func TestAnUpdateForgetsNulls(t *testing.T) {
 	for _, name := range []string{nulls + "a", nulls + "b", "b"} {
 		if v, there := d[name]; !there || v != nil {
 			t.Errorf("%q is not removed: %v", name, d)
+		}
+	}
+}
+
+// A signature counter that none can be is no counter, which any other would be above or
+// below.
+func TestCountersThatCannotBe(t *testing.T) {
+	for _, counter := range []any{int64(-1), int64(1) << 32, "many"} {
+		_, err := decodeAuthenticator(doc{authenticatorID: "c", fieldUserID: "1", authenticatorCounter: counter}, "Authenticator")
+		if !errors.Is(err, adapter.ErrUnreadable) {
+			t.Errorf("%v: got %v, want ErrUnreadable", counter, err)
 		}
 	}
 }

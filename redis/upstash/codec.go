@@ -524,8 +524,8 @@ func (r *reader) counter() uint32 {
 		return 0
 	}
 	n, ok := lenient.Seconds(r.value("counter"))
-	if !ok || n > math.MaxUint32 {
-		r.fail("counter", "a whole number")
+	if !ok || n < 0 || n > math.MaxUint32 {
+		r.fail("counter", "a whole number from 0 to 4294967295")
 		return 0
 	}
 	return uint32(n)

@@ -180,7 +180,8 @@ func (a *address) host(text string) (string, error) {
 		}
 		return path, nil
 	}
-	name, port := text, defaultPort
+	var name string
+	port := defaultPort
 	switch {
 	case strings.HasPrefix(text, "["):
 		inner, after, closed := strings.Cut(text[1:], "]")

@@ -466,3 +466,15 @@ func dump(t *testing.T, client *goredis.Client, prefix string) []string {
 	slices.Sort(all)
 	return all
 }
+
+// A signature counter that none can be is no counter, which any other would be above or
+// below.
+func TestCountersThatCannotBe(t *testing.T) {
+	store, client, prefix := newStore(t)
+	for _, counter := range []string{"-1", "4294967296", `"many"`} {
+		keys{"authenticator:c": `{"credentialID":"c","userId":"12","credentialPublicKey":"k","counter":` + counter + `}`, "user:12": jsUser("12", "")}.put(t, client, prefix)
+		if _, err := store.GetAuthenticator(t.Context(), "c"); !errors.Is(err, adapter.ErrUnreadable) {
+			t.Errorf("%s: got %v, want ErrUnreadable", counter, err)
+		}
+	}
+}
