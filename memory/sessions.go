@@ -23,8 +23,11 @@ func (m *memory) CreateSession(_ context.Context, s adapter.Session) (adapter.Se
 	if owner == nil {
 		return adapter.Session{}, unknownUser(adapter.SessionRecord)
 	}
-	if m.sessions[s.ID] != nil {
-		return adapter.Session{}, adapter.Conflict(adapter.FieldSessionToken)
+	if other := m.sessions[s.ID]; other != nil {
+		if live(other.Expires, m.options.Now()) {
+			return adapter.Session{}, adapter.Conflict(adapter.FieldSessionToken)
+		}
+		m.removeSession(other) // it was not reaped yet
 	}
 	return m.addSession(owner, s).copy(s.SessionToken), nil
 }
