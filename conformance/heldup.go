@@ -50,6 +50,11 @@ var heldUpTests = []Test{
 			})
 		}
 	}},
+	{ID: "HLD-007", Rule: "A call that is held up at any step while its record is removed and made again for another user answers, and does, what it would before or after.", Source: "docs/contract.md R5, R13", Needs: []Feature{Faults}, Run: func(t *T) {
+		for _, s := range successions {
+			t.eachStep(s.name, func(step int, name string) bool { return t.succeed(s, name, step) })
+		}
+	}},
 }
 
 // call is one of an adapter.
@@ -90,7 +95,7 @@ var (
 		return u.ID, err
 	}}
 	anAccount = property{adapter.FieldAccount, func(ctx context.Context, a adapter.Adapter, key string) (string, error) {
-		u, err := a.GetUserByAccount(ctx, adapter.AccountKey{Provider: "github", ProviderAccountID: key})
+		u, err := a.GetUserByAccount(ctx, githubAccount(key))
 		return u.ID, err
 	}}
 	aCredential = property{adapter.FieldCredentialID, func(ctx context.Context, a adapter.Adapter, key string) (string, error) {
@@ -166,7 +171,7 @@ func (t *T) owns(of property, key, userID string) {
 func around(key string, users ...string) universe {
 	w := universe{
 		users: users, emails: []string{email(key)}, sessions: []string{key}, credentials: []string{key},
-		accounts: []adapter.AccountKey{{Provider: "github", ProviderAccountID: key}},
+		accounts: []adapter.AccountKey{githubAccount(key)},
 	}
 	for _, id := range users {
 		w.emails = append(w.emails, ownEmail(id))
@@ -290,12 +295,24 @@ func deleteUser(ctx context.Context, a adapter.Adapter, userID, _ string) error 
 	return a.DeleteUser(ctx, userID)
 }
 
+func githubAccount(id string) adapter.AccountKey {
+	return adapter.AccountKey{Provider: "github", ProviderAccountID: id}
+}
+
 func unlink(ctx context.Context, a adapter.Adapter, _, key string) error {
-	return a.UnlinkAccount(ctx, adapter.AccountKey{Provider: "github", ProviderAccountID: key})
+	return a.UnlinkAccount(ctx, githubAccount(key))
 }
 
 func deleteSession(ctx context.Context, a adapter.Adapter, _, key string) error {
 	return a.DeleteSession(ctx, key)
+}
+
+func deleteSessions(ctx context.Context, a adapter.Adapter, userID, _ string) error {
+	return a.DeleteSessions(ctx, userID)
+}
+
+func deleteSessionByID(ctx context.Context, a adapter.Adapter, userID, key string) error {
+	return a.DeleteSessionByID(ctx, userID, adapter.SessionID(key))
 }
 
 func deleteAuthenticator(ctx context.Context, a adapter.Adapter, _, key string) error {
@@ -334,12 +351,8 @@ var handovers = []handover{
 	{name: "DeleteAuthenticator before it is made again", has: register, give: deleteAuthenticator, take: register, same: true},
 	{name: "DeleteSession", has: signIn, give: deleteSession, take: signIn},
 	{name: "DeleteSession before it is made again", has: signIn, give: deleteSession, take: signIn, same: true},
-	{name: "DeleteSessions", has: signIn, give: func(ctx context.Context, a adapter.Adapter, userID, _ string) error {
-		return a.DeleteSessions(ctx, userID)
-	}, take: signIn},
-	{name: "DeleteSessionByID", has: signIn, give: func(ctx context.Context, a adapter.Adapter, userID, key string) error {
-		return a.DeleteSessionByID(ctx, userID, adapter.SessionID(key))
-	}, take: signIn},
+	{name: "DeleteSessions", has: signIn, give: deleteSessions, take: signIn},
+	{name: "DeleteSessionByID", has: signIn, give: deleteSessionByID, take: signIn},
 }
 
 // handOver holds a call that gives a property up while somebody else takes it if it is free

@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -17,6 +18,12 @@ var heldUpMutants = []mutant{
 	}},
 	{"LinkAccount checks the user, and locks the account of one who is deleted meanwhile", []string{"HLD-004"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return locksLate{base{inner}, e}
+	}},
+	{"UpdateAccount reads whose the account is, and says that it is taken if it is another's then", []string{"HLD-007"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return updatesOwn{base{inner}}
+	}},
+	{"DeleteSessionByID looks whose the session is, and ends it whose ever it is then", []string{"HLD-007"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return endsListed{base{inner}, e}
 	}},
 }
 
@@ -61,4 +68,36 @@ func (m locksLate) LinkAccount(ctx context.Context, acc adapter.Account) (adapte
 		m.shared.Store(acc.Key(), true)
 	}
 	return linked, err
+}
+
+type updatesOwn struct{ base }
+
+func (m updatesOwn) UpdateAccount(ctx context.Context, key adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
+	before, err := m.Adapter.GetAccount(ctx, key)
+	if err != nil {
+		return adapter.Account{}, fail(ctx, "UpdateAccount", err)
+	}
+	a, err := m.Adapter.UpdateAccount(ctx, key, up)
+	if err == nil && a.UserID != before.UserID {
+		return adapter.Account{}, fail(ctx, "UpdateAccount", adapter.Conflict(adapter.FieldAccount))
+	}
+	return a, err
+}
+
+type endsListed struct {
+	base
+	*env
+}
+
+func (m endsListed) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
+	all, err := m.Adapter.ListSessions(ctx, userID)
+	if err != nil || !slices.ContainsFunc(all, func(se adapter.Session) bool { return se.ID == sessionID }) {
+		return err
+	}
+	return m.faults.Step(ctx, func() error {
+		for _, se := range stored(m.env, func(se adapter.Session) bool { return se.ID == sessionID }) {
+			userID = se.UserID
+		}
+		return innermost(m.Adapter).DeleteSessionByID(ctx, userID, sessionID)
+	})
 }

@@ -47,17 +47,33 @@ func (s *store) UpdateAccount(ctx context.Context, k adapter.AccountKey, up adap
 	return s.decodeAccount(it)
 }
 
+// updateAccount changes an account. While it is unlinked and linked again, its guard may
+// lead nowhere, and what the index finds then have another guard: that one is followed.
 func (s *store) updateAccount(ctx context.Context, k adapter.AccountKey, c *changes) (item, error) {
-	at, err := s.behind(ctx, accountSort(k))
-	if err == nil {
-		var it item
-		if it, err = s.updateOwned(ctx, at, accounts, c); err == nil {
-			return it, nil
+	for r := newRetrier(); ; {
+		it, err := s.updateGuarded(ctx, k, c)
+		if errors.Is(err, adapter.ErrNotFound) {
+			it, err = s.updateIndexed(ctx, k, c)
+		}
+		if !errors.Is(err, adapter.ErrConflict) {
+			return it, err
+		}
+		if err := r.again(ctx, errChanged); err != nil {
+			return nil, err
 		}
 	}
-	if !errors.Is(err, adapter.ErrNotFound) {
+}
+
+func (s *store) updateGuarded(ctx context.Context, k adapter.AccountKey, c *changes) (item, error) {
+	at, err := s.behind(ctx, accountSort(k))
+	if err != nil {
 		return nil, err
 	}
+	return s.updateOwned(ctx, at, accounts, c)
+}
+
+// updateIndexed changes an account that had no guard. ErrConflict if it has one by now.
+func (s *store) updateIndexed(ctx context.Context, k adapter.AccountKey, c *changes) (item, error) {
 	found, err := s.findIndexed(ctx, k)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,10 @@ package backendmutants
 
 var upstashMutants = []Mutant{
 	{
+		Breaks: "a session that a list showed is ended whose ever it is by now", File: "redis/upstash/sessions.go",
+		Old: `"userId", userID, lastSession)`, New: `"", "", lastSession)`, Run: `TestConformance$/HLD-007`,
+	},
+	{
 		Breaks: "an expired session keeps its token until the server removes it", File: "redis/upstash/lua/owned_create.lua",
 		Old: " or over(KEYS[i], ARGV[6]) then", New: " then", Run: `TestConformance$/LIM-007`,
 	},

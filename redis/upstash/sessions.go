@@ -76,11 +76,7 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 
 // DeleteSession removes what the token leads to, whatever else its record says.
 func (s *store) DeleteSession(ctx context.Context, token string) error {
-	return s.endSession(ctx, s.layout.session(token))
-}
-
-func (s *store) endSession(ctx context.Context, key string) error {
-	return s.disown(ctx, []string{key}, "", "", lastSession)
+	return s.disown(ctx, []string{s.layout.session(token)}, "", "", lastSession)
 }
 
 func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
@@ -96,7 +92,8 @@ func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Sess
 }
 
 // DeleteSessionByID costs two round trips: the session is found, and then deleted. Its
-// key says which it is, so that it may be one that cannot be read.
+// key says which it is, so that it may be one that cannot be read. One that is another
+// user's by then stays.
 func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
 	var found string
 	err := s.scan(ctx, walk{member: "userId", value: userID, kinds: []kind{sessions}}, func(key, _ string) error {
@@ -108,7 +105,7 @@ func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string)
 	if err != nil || found == "" {
 		return err
 	}
-	return s.endSession(ctx, found)
+	return s.disown(ctx, []string{found}, "userId", userID, lastSession)
 }
 
 func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
