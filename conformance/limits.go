@@ -165,6 +165,24 @@ var limitTests = []Test{
 		}
 	}},
 	{ID: "LIM-008", Rule: "What was given up, used or refused is in nothing that is stored.", Source: "docs/contract.md R5", Needs: []Feature{Dump}, Run: leavesNothing},
+	{ID: "LIM-009", Rule: "A token that names its user is free again, as any other, when its session has expired or its user is gone.", Source: "docs/contract.md R5", Run: func(t *T) {
+		u := t.user(ada)
+		create := func(token string) error {
+			_, err := t.store.CreateSession(t.ctx, adapter.Session{UserID: u.ID, SessionToken: token, Expires: t.Clock.Now().Add(time.Hour)})
+			return err
+		}
+		expires, stray := adapter.NewSessionToken(u.ID, [32]byte{1}), adapter.NewSessionToken(u.ID, [32]byte{2})
+		t.ok("CreateSession", create(expires))
+		t.conflict("CreateSession with the token of a live session", create(expires), adapter.FieldSessionToken)
+		t.Clock.Advance(2 * time.Hour)
+		t.ok("CreateSession with the token of one that has expired", create(expires))
+		t.signedIn(t.Second(), expires, u.ID)
+		t.ok("DeleteUser", t.store.DeleteUser(t.ctx, u.ID))
+		for range 2 {
+			t.among("CreateSession of a user who is gone", create(stray), adapter.ErrInvalid)
+			t.signedOut(t.Second(), stray)
+		}
+	}},
 }
 
 // endsBeforeExtension ends a session in every way after a request has read it.

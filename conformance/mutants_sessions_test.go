@@ -64,6 +64,9 @@ var sessionMutants = []mutant{
 	{"CreateSession overwrites the session that has the token", []string{"SES-018"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return overwritesSessions{base{inner}}
 	}},
+	{"a token that names its user is taken for ever", []string{"LIM-009"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return neverFree{base{inner}, e}
+	}},
 	{"a generated token is no cookie value", []string{"SES-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return spacedTokens{base{inner}}
 	}},
@@ -980,4 +983,18 @@ func (m endsEveryToken) DeleteSessions(ctx context.Context, userID string, keep 
 		return err == nil
 	})
 	return err
+}
+
+type neverFree struct {
+	base
+	*env
+}
+
+func (m neverFree) CreateSession(ctx context.Context, se adapter.Session) (adapter.Session, error) {
+	_, generated := adapter.ParseSessionToken(se.SessionToken)
+	if _, had := m.shared.Load(se.SessionToken); had && generated {
+		return adapter.Session{}, fail(ctx, "CreateSession", adapter.Conflict(adapter.FieldSessionToken))
+	}
+	m.shared.Store(se.SessionToken, true)
+	return m.Adapter.CreateSession(ctx, se)
 }

@@ -54,13 +54,17 @@ func (c *claim) steps(s *store) []step {
 		steps = append(steps, ended)
 	}
 	if c.record != nil {
-		steps = append(steps, s.create(c.record, c.old, func(ctx context.Context, there item) error {
-			var err error
-			c.old, err = s.leftBehind(ctx, there, c.field)
-			return err
-		}))
+		steps = append(steps, c.put(s))
 	}
 	return steps
+}
+
+// put returns the step that makes the record, in the place of what is left there.
+func (c *claim) put(s *store) step {
+	return s.create(c.record, c.old, func(ctx context.Context, there item) (err error) {
+		c.old, err = s.leftBehind(ctx, there, c.field)
+		return err
+	})
 }
 
 // lookAgain forgets what was found of the guard that holds the value.

@@ -27,13 +27,19 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 		return adapter.Session{}, err
 	}
 	if generated {
-		taken, err := s.put(ctx, it)
-		if taken {
-			err = adapter.Conflict(adapter.FieldSessionToken)
-		}
-		return se, failure(err)
+		return se, failure(s.createGenerated(ctx, it))
 	}
 	return se, failure(s.createForeign(ctx, it))
+}
+
+// createGenerated stores a session whose token names its user. Another one with the token is
+// in its place, if there is one.
+func (s *store) createGenerated(ctx context.Context, session item) error {
+	if taken, err := s.put(ctx, session); !taken {
+		return err
+	}
+	c := s.claimRecord(session, adapter.FieldSessionToken)
+	return s.transact(ctx, func() ([]step, error) { return []step{c.put(s)}, nil })
 }
 
 // createForeign stores a session with its guard, which expires with it.

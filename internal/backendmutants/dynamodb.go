@@ -41,6 +41,14 @@ var dynamoDBMutants = []Mutant{
 		Old: `if old != "" && old != foreign {`, New: `if old != "" && old == foreign {`, Run: `TestConformance$/(LIM-008|CAS-007)`,
 	},
 	{
+		Breaks: "a token that names its user stays taken", File: "dynamodb/sessions.go",
+		Old: "	return s.transact(ctx, func() ([]step, error) { return []step{c.put(s)}, nil })\n", New: "	return adapter.Conflict(c.field)\n", Run: `TestConformance$/LIM-009`,
+	},
+	{
+		Breaks: "an update of an account that is linked again meanwhile is told that it is taken", File: "dynamodb/accounts.go",
+		Old: "if !errors.Is(err, adapter.ErrConflict) {", New: "if !errors.Is(err, errChanged) {", Run: `TestConformance$/HLD-007`,
+	},
+	{
 		Breaks: "the guard of a session is left behind", File: "dynamodb/sessions.go",
 		Old: "	if out.Attributes[fieldGuard] != nil {\n", New: "	if out.Attributes[fieldGuard] == nil {\n", Run: `TestConformance$/LIM-008`,
 	},
