@@ -17,6 +17,17 @@ type Server struct {
 	Version string // what it says of itself; empty if it doesn't say
 
 	container *container // nil if it was there before
+	probe     func(context.Context, Server) (version string, err error)
+}
+
+// Await waits until a server that was killed answers again.
+func (s Server) Await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	return wait(ctx, func() error {
+		_, err := s.probe(ctx, s)
+		return err
+	})
 }
 
 // Redis returns a Redis server.
@@ -125,7 +136,7 @@ func (k *kind) find() (Server, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	s := Server{URL: address}
+	s := Server{URL: address, probe: k.probe}
 	var err error
 	if s.Version, err = k.probe(ctx, s); err != nil {
 		return s, fmt.Errorf("%s: %w", k.address, err)
@@ -148,7 +159,7 @@ func (k *kind) start() (Server, error) {
 	if err != nil {
 		return Server{}, err
 	}
-	s := Server{URL: k.url(c.hosts), container: c}
+	s := Server{URL: k.url(c.hosts), container: c, probe: k.probe}
 	err = wait(ctx, func() error {
 		err := k.ready(ctx, c, &s)
 		if err != nil && !c.running(ctx) {

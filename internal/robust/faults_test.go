@@ -52,10 +52,16 @@ func in(t testing.TB, s engine.Server, script string, args ...string) error {
 }
 
 // killed kills a server (kill -9), by the beginning of its command line, which is run again a
-// moment later, with what it has stored.
+// moment later, with what it has stored. It is not killed again before it answers, which
+// takes some servers seconds.
 func killed(command string) func(t testing.TB, s engine.Server) func(context.Context) (int, error) {
 	return func(t testing.TB, s engine.Server) func(context.Context) (int, error) {
-		return again(1500*time.Millisecond, func(int) error { return in(t, s, killScript+`kill_all "$1" 0.2`, "^"+command) })
+		return again(1500*time.Millisecond, func(int) error {
+			if err := in(t, s, killScript+`kill_all "$1" 0.2`, "^"+command); err != nil {
+				return err
+			}
+			return s.Await(t.Context())
+		})
 	}
 }
 
