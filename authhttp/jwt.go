@@ -173,6 +173,9 @@ func (j *JWTSessions) decrypt(value string) ([]byte, error) {
 	if j.cookie().v4 {
 		encryptions = encryptions[1:]
 	}
+	if _, rest, _ := strings.Cut(value, "."); !strings.HasPrefix(rest, ".") {
+		return nil, errKey // RFC 7516 section 5.2, 10: there is no encrypted key, and go-jose does not look
+	}
 	jwe, err := jose.ParseEncryptedCompact(value, []jose.KeyAlgorithm{jose.DIRECT}, encryptions)
 	if err != nil {
 		return nil, err

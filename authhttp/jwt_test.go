@@ -196,6 +196,7 @@ func TestJWTChunks(t *testing.T) {
 		{"no JWT", "nobody", []string{name + "=x"}},
 		{"cut short", "nobody", []string{name + "=" + small[:len(small)-1]}},
 		{"a changed character", "nobody", []string{name + "=" + small[:len(small)-30] + "A" + small[len(small)-29:]}},
+		{"an encrypted key", "nobody", []string{name + "=" + strings.Replace(small, "..", ".AAAA.", 1)}},
 		{"a part more", "nobody", []string{name + "=" + small + ".x"}},
 	} {
 		r := w.request("GET", "")
