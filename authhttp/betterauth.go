@@ -21,7 +21,7 @@ func sign(value, secret string) string {
 // made it.
 func verify(s string, secrets []string) (value string, ok bool) {
 	dot := strings.LastIndexByte(s, '.')
-	if dot < 1 {
+	if dot < 0 {
 		return "", false
 	}
 	good := 0

@@ -100,9 +100,8 @@ func (c Cookie) value(r *http.Request) (string, bool) {
 	if len(r.Header["Cookie"]) == 0 {
 		return "", false
 	}
-	name := c.name()
-	found := r.CookiesNamed(name)
-	if len(found) != 1 || found[0].Quoted || len(name)+len(found[0].Value) > maxCookie {
+	found := r.CookiesNamed(c.name())
+	if len(found) != 1 || found[0].Quoted {
 		return "", false
 	}
 	return found[0].Value, true
@@ -124,7 +123,7 @@ func (c Cookie) Encode(token string) string {
 // somebody else.
 func (c Cookie) decode(value string) (token string, ok bool) {
 	if len(value) > maxCookie {
-		return "", false
+		return "", false // whoever has signed it: it is not worth the time
 	}
 	token = value
 	if c.format != plain {

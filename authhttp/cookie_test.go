@@ -125,6 +125,14 @@ func TestBetterAuthForgeriesReachNoStore(t *testing.T) {
 	w.same("whether it has a dot", strings.Contains(token, "."), false)
 }
 
+// A token may have dots, as those of other sites of Better Auth have.
+func TestSignedTokenWithDots(t *testing.T) {
+	c := BetterAuthCookie(secret)
+	if got, ok := c.decode(c.Encode("7.x.y")); got != "7.x.y" || !ok {
+		t.Errorf("got %q, %v", got, ok)
+	}
+}
+
 // flipLast changes bits of a signature's last character that stand for nothing.
 func flipLast(s string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

@@ -169,14 +169,10 @@ func (j *JWTSessions) read(value string) (adapter.Session, adapter.User, bool) {
 var errKey = errors.New("no key fits")
 
 func (j *JWTSessions) decrypt(value string) ([]byte, error) {
-	encryptions := []jose.ContentEncryption{jose.A256CBC_HS512, jose.A256GCM}
-	if j.cookie().v4 {
-		encryptions = encryptions[1:]
-	}
 	if _, rest, _ := strings.Cut(value, "."); !strings.HasPrefix(rest, ".") {
 		return nil, errKey // RFC 7516 section 5.2, 10: there is no encrypted key, and go-jose does not look
 	}
-	jwe, err := jose.ParseEncryptedCompact(value, []jose.KeyAlgorithm{jose.DIRECT}, encryptions)
+	jwe, err := jose.ParseEncryptedCompact(value, []jose.KeyAlgorithm{jose.DIRECT}, []jose.ContentEncryption{jose.A256CBC_HS512, jose.A256GCM})
 	if err != nil {
 		return nil, err
 	}

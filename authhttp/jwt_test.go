@@ -3,6 +3,7 @@ package authhttp
 import (
 	"encoding/json"
 	"maps"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -219,8 +220,26 @@ func TestJWTBearer(t *testing.T) {
 	rec := serve(j.Require(who), r)
 	w.same("who", rec.Body.String(), "Ada")
 	w.same("Cache-Control", rec.Header().Get("Cache-Control"), "no-store")
-	r.Header.Set("Authorization", "Bearer "+strings.Repeat("x", maxJWT+1))
+	r.Header.Set("Authorization", "Bearer "+encrypt(t, j.keys[0], adas(map[string]any{"long": strings.Repeat("x", maxJWT)}), nil))
 	w.same("who, by an oversized one", serve(j.Load(who), r).Body.String(), "nobody")
+}
+
+// What cannot be decrypted is nobody's anyway: here the chunks alone are judged.
+func TestChunksThatDoNotFit(t *testing.T) {
+	for header, want := range map[string]string{
+		"n.0=a; n.1=b":               "ab",
+		"n.0=a; n.1=b; n.1=c; n.3=d": "",
+		"n.0=a; n.01=b":              "",
+		"n.0=a; n.+1=b":              "",
+		"n.1=b":                      "",
+		"n=a; n.0=a":                 "",
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Cookie", header)
+		if got, ok := chunked(r, "n"); ok != (want != "") || ok && got != want {
+			t.Errorf("%s: got %q, %v, want %q", header, got, ok, want)
+		}
+	}
 }
 
 // The zero value of Cookie is the one of Auth.js 5.

@@ -135,11 +135,9 @@ func (s *Sessions) over(session adapter.Session) bool {
 	return s.Lifetime > 0 && !session.CreatedAt.IsZero() && !s.now().Before(session.CreatedAt.Add(s.Lifetime))
 }
 
-// due reports whether it is time to prolong a session.
+// due reports whether it is time to prolong a session. With a Lifetime that is never so of
+// one whose beginning is not known: its end would be in the year 1.
 func (s *Sessions) due(session adapter.Session) bool {
-	if s.Lifetime > 0 && session.CreatedAt.IsZero() {
-		return false
-	}
 	return s.expires(session.CreatedAt, s.now()).Sub(session.Expires) >= cmp.Or(s.UpdateAge, day)
 }
 

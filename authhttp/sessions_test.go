@@ -1,6 +1,8 @@
 package authhttp
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -65,6 +67,15 @@ func TestStoreThatIsDown(t *testing.T) {
 	}
 }
 
+// A visitor who has gone is no fault of the store's.
+func TestVisitorWhoHasGone(t *testing.T) {
+	w := newWorld(t)
+	value, _ := w.signedIn()
+	w.store.fail["get"] = fmt.Errorf("memory: %w", context.Canceled)
+	w.same("status", serve(w.Load(who), w.request("GET", value)).Code, http.StatusServiceUnavailable)
+	w.same("the log", w.log.String(), "")
+}
+
 func TestDenied(t *testing.T) {
 	w := newWorld(t)
 	rec := serve(w.Require(who), w.request("GET", ""))
@@ -95,6 +106,12 @@ func TestSliding(t *testing.T) {
 	w.same("Set-Cookie", rec.Header().Get("Set-Cookie"), "__Host-session="+value+"; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax")
 	w.sees(value)
 	w.same("calls at once after it", w.store.taken(), "get")
+	w.clock.advance(day)
+	serve(w.Load(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		session, _, err := Current(r.Context())
+		w.ok(err)
+		w.same("the token of a session that was prolonged", session.SessionToken, value)
+	})), w.request("GET", value))
 
 	w.clock.advance(30*day - time.Millisecond)
 	w.same("who, at the last moment", w.sees(value), "Ada")
@@ -132,6 +149,12 @@ func TestLifetime(t *testing.T) {
 	w.same("who, just before", w.sees(session.SessionToken), "Ada")
 	w.clock.advance(time.Millisecond)
 	w.same("who, after", w.sees(session.SessionToken), "nobody")
+	value, _ = w.signedIn()
+	serve(w.Load(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		all, err := w.List(r.Context())
+		w.ok(err)
+		w.same("sessions that are not over", len(all), 1)
+	})), w.request("GET", value))
 }
 
 // dateless is a store of a program that keeps no CreatedAt.
@@ -212,6 +235,21 @@ func TestRequestsThatRenewAtOnce(t *testing.T) {
 	w.store.taken()
 	w.same("who", w.sees(value), "Ada")
 	w.same("calls afterwards", w.store.taken(), "get")
+}
+
+// Of two middlewares the inner one says who it is.
+func TestNested(t *testing.T) {
+	w := newWorld(t)
+	value, _ := w.signedIn()
+	j := newJWTs(AuthJSCookie(), secret)
+	r := w.request("GET", value)
+	r.Header.Set("Cookie", r.Header.Get("Cookie")+"; "+j.cookie().name()+"="+encrypt(t, j.keys[0], adas(map[string]any{"name": "Eve"}), nil))
+	w.same("who, to Sessions", serve(j.Load(w.Load(who)), r).Body.String(), "Ada")
+	w.same("who, to JWTSessions", serve(w.Load(j.Load(who)), r).Body.String(), "Eve")
+	serve(j.Load(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.ok(w.SignOut(rw, r))
+		w.same("who, to JWTSessions, signed out of Sessions", User(r.Context()).Name, "Eve")
+	})), r)
 }
 
 // Current may be asked by several goroutines of a handler.
