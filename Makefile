@@ -18,7 +18,7 @@ GOLANGCI    = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.1
 GOVULNCHECK = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # Packages whose tests need no server and take seconds.
-QUICK = ./adapter ./memory ./internal/attempt ./internal/attribute ./internal/layers \
+QUICK = ./adapter ./authhttp ./memory ./internal/attempt ./internal/attribute ./internal/layers \
         ./internal/lenient ./internal/repair ./cmd/...
 
 FORMATTED = @files=$$(gofmt -l .); if [[ -n $$files ]]; then echo "not formatted (make fmt):" $$files; exit 1; fi
@@ -63,6 +63,7 @@ check-table: ## Check that README.md has the results of the last make test
 
 .PHONY: bench
 bench: setup ## Run the benchmarks: each store beside its bare client, and with many users
+	go test -run '^$$' -bench . ./authhttp
 	go test -run '^$$' -bench . -benchmem ./memory/internal/tests
 	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./mongo/internal/tests
 	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./redis/internal/tests

@@ -5,10 +5,11 @@
 //
 // Every record is written by each side and then read, updated, listed and deleted by the
 // other (records_test.go); an application of @auth/core signs somebody in over HTTP, and Go
-// accepts and ends the session (signin_test.go); and what the packages break is listed and
-// repaired by Go (broken_test.go). The stores are the rows of a table (stores_test.go). How
-// many cases each store passed in each direction is printed, and written to
-// build/reports/interop.json.
+// accepts and ends the session (signin_test.go); cookies that Auth.js, NextAuth.js and
+// Better Auth make are read by authhttp, and those of authhttp by them (cookies_test.go);
+// and what the packages break is listed and repaired by Go (broken_test.go). The stores are
+// the rows of a table (stores_test.go). How many cases each store passed in each direction is
+// printed, and written to build/reports/interop.json.
 //
 // The oracle is oracle/oracle.mjs: one JSON object a line on stdin and stdout, with types
 // that JSON has no form for (oracle_test.go, oracle/values.mjs).

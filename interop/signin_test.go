@@ -5,12 +5,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/authhttp"
 )
 
 const (
@@ -191,6 +193,32 @@ func signInCases(t *testing.T, s *store, o *oracle) {
 			if !strings.Contains(body, `"role":"admin"`) {
 				a.Errorf("the application's session has no role: %s", body)
 			}
+		}},
+		{"authhttp and the application know whom the other has signed in", func(a *app) {
+			c := authhttp.AuthJSCookie()
+			c.Insecure = true // as the application is served
+			s := &authhttp.Sessions{Store: a.pair, Cookie: c}
+			email := a.email()
+			b := a.signIn(email)
+			u := a.accepted(b.token())
+			rec := httptest.NewRecorder()
+			session, err := s.SignIn(rec, httptest.NewRequest(http.MethodPost, "/", nil), u)
+			a.ok(err)
+			other := a.browser()
+			page, err := url.Parse(a.url)
+			a.ok(err)
+			other.client.Jar.SetCookies(page, rec.Result().Cookies())
+			a.same("who the application takes authhttp's browser for", other.person(), u.ID)
+
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			r.AddCookie(&http.Cookie{Name: sessionCookie, Value: b.token()})
+			s.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				a.same("who authhttp takes the application's browser for", authhttp.User(r.Context()).ID, u.ID)
+				a.ok(s.End(r.Context(), session.ID))
+				a.same("who the application takes authhttp's browser for, ended by ID", other.person(), "")
+				a.ok(s.SignOut(w, r))
+			})).ServeHTTP(httptest.NewRecorder(), r)
+			a.same("who the application's browser is, signed out", b.person(), "")
 		}},
 		{"a link of the application is used by Go", func(a *app) {
 			email := a.email()

@@ -30,6 +30,7 @@ func (c cost) String() string {
 // own. What it costs is in docs/adr/0014.
 var limits = map[string]cost{
 	"adapter":              {0, 0, 0, 1, 10},
+	"authhttp":             {1, 0.5, 2, 7, 10},
 	"memory":               {0, 0, 0, 5, 10},
 	"mongo":                {10, 53, 44, 85, 50},
 	"dynamodb":             {7, 2.5, 14, 80, 150},

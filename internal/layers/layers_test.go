@@ -39,6 +39,14 @@ func layering(packages []pkg) []rule {
 			},
 		},
 		{
+			says:   "authhttp imports only the standard library, adapter and go-jose",
+			why:    "an application brings its own router, and gets no framework and no store with the middleware",
+			covers: func(place string) bool { return under(place, "authhttp") },
+			allows: func(_, imp string) bool {
+				return standard(imp) || inModule(imp, "adapter", "authhttp") || under(imp, "github.com/go-jose/go-jose/v4")
+			},
+		},
+		{
 			says:   "a backend never imports another one",
 			why:    "an application gets the driver of the store that it uses, and no other",
 			covers: isBackend,
@@ -254,6 +262,20 @@ func TestViolations(t *testing.T) {
 				ImportPath: own + "mongo", Imports: []string{mongoD, own + "adapter", own + "mongo/internal/bson"},
 				TestImports: []string{"testing", own + "conformance"}, XTestImports: []string{own + "conformance/sequence"},
 			}},
+		},
+		{
+			name:     "authhttp: what it may",
+			packages: []pkg{{ImportPath: own + "authhttp", Imports: []string{"net/http", own + "adapter", "github.com/go-jose/go-jose/v4"}, TestImports: []string{own + "memory"}}},
+		},
+		{
+			name:     "authhttp: a store",
+			packages: []pkg{{ImportPath: own + "authhttp", Imports: []string{own + "memory"}}},
+			want:     "authhttp imports " + own + "memory, but authhttp imports only the standard library, adapter and go-jose: ",
+		},
+		{
+			name:     "authhttp: a router",
+			packages: []pkg{{ImportPath: own + "authhttp", Imports: []string{"github.com/go-chi/chi/v5"}}},
+			want:     "authhttp imports github.com/go-chi/chi/v5, but authhttp imports only",
 		},
 		{
 			name:     "backend: another backend",

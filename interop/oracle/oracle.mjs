@@ -10,6 +10,7 @@ globalThis.crypto ??= webcrypto; // Node.js 18 has it by this name only
 const { decode, encode } = await import("./values.mjs");
 const { stores } = await import("./stores.mjs");
 const { startApp } = await import("./app.mjs");
+const cookies = await import("./cookies.mjs");
 
 const open = new Map(); // what requests name by a handle: stores and applications
 let handles = 0;
@@ -53,6 +54,7 @@ const operations = {
     await open.get(handle).close();
     open.delete(handle);
   },
+  ...cookies.operations(keep, open),
 };
 
 async function answer(line) {
