@@ -18,6 +18,18 @@ type Users interface {
 	// One round trip.
 	CreateUserWithAccount(ctx context.Context, u User, a Account) (User, Account, error)
 
+	// CreateUserWithAuthenticator signs a person up with a passkey, as
+	// CreateUserWithAccount does with an account. [ErrConflict] if the e-mail address, the
+	// ID or the credential ID is taken.
+	//
+	// One round trip.
+	CreateUserWithAuthenticator(ctx context.Context, u User, a Authenticator) (User, Authenticator, error)
+
+	// NewID returns an ID that the store takes for a new user, and that no user has: for
+	// who has to know it before the user is made, as the user handle of a WebAuthn
+	// registration is. No round trip.
+	NewID() string
+
 	// GetUser returns the user with an ID. One round trip.
 	GetUser(ctx context.Context, id string) (User, error)
 
@@ -52,8 +64,10 @@ type Users interface {
 type Accounts interface {
 	// LinkAccount links a provider's account to the user that a.UserID names.
 	// [ErrConflict] if the account has an owner already, the same user included.
-	// An unknown user is [ErrInvalid] on stores where that check costs no round
-	// trip; elsewhere the account is stored and leads nowhere.
+	// An unknown user, which is one whose ID GetUser does not find, is [ErrInvalid] on
+	// stores where that check costs no round trip; elsewhere the account is stored and
+	// leads nowhere, as one does whose user is deleted at the same time: no read finds
+	// it, and anybody may link it.
 	//
 	// One round trip.
 	LinkAccount(ctx context.Context, a Account) (Account, error)
@@ -170,11 +184,16 @@ type Authenticators interface {
 	ListAuthenticators(ctx context.Context, userID string) ([]Authenticator, error)
 
 	// UpdateAuthenticatorCounter stores the signature counter of a sign-in and
-	// returns the credential after it. A counter that does not grow is
+	// returns the whole credential after it. A counter that does not grow is
 	// [ErrConflict] with [FieldCounter], the sign of a cloned authenticator,
 	// unless both are 0 (WebAuthn Level 3, 6.1.1 and 7.2 step 22).
 	// One round trip.
 	UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (Authenticator, error)
+
+	// UpdateAuthenticator changes the fields that the update names and returns the whole
+	// credential after it. It never creates one.
+	// One round trip.
+	UpdateAuthenticator(ctx context.Context, credentialID string, up AuthenticatorUpdate) (Authenticator, error)
 
 	// DeleteAuthenticator removes a credential. Nil if there is none.
 	// One round trip.

@@ -16,11 +16,18 @@ var codes = []struct {
 	{ErrConflict, "conflict"},
 	{ErrInvalid, "invalid"},
 	{ErrUnreadable, "unreadable"},
+	{ErrUnsupported, "unsupported"},
 	{ErrClosed, "closed"},
 	{ErrSetup, "setup"},
 	{context.Canceled, "canceled"},
 	{context.DeadlineExceeded, "deadline_exceeded"},
 	{ErrUnavailable, "unavailable"},
+}
+
+// caused is an error of a kind with that of a store's driver behind it: see package driver.
+type caused interface {
+	error
+	Kind() error
 }
 
 // Code returns a code for the kind of an error, which does not change from one version to
@@ -31,6 +38,7 @@ var codes = []struct {
 //	conflict           [ErrConflict]
 //	invalid            [ErrInvalid]
 //	unreadable         [ErrUnreadable]
+//	unsupported        [ErrUnsupported]
 //	closed             [ErrClosed]
 //	setup              [ErrSetup], also if it was found out too late for the call's context
 //	canceled           [context.Canceled]
@@ -43,8 +51,8 @@ func Code(err error) string {
 	if err == nil {
 		return ""
 	}
-	for caused := (*causedError)(nil); errors.As(err, &caused); {
-		err = caused.kind // what a driver has behind it is of no kind here
+	for caused := caused(nil); errors.As(err, &caused); {
+		err = caused.Kind() // what a driver has behind it is of no kind here
 	}
 	for _, c := range codes {
 		if errors.Is(err, c.kind) {

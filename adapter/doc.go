@@ -114,14 +114,11 @@
 //
 // # Optional interfaces
 //
-// [Schema], [Repairer], [Purger] and [Pinger] are found with [As], also through wrappers
-// that have an Unwrap method ([Unwrapper]).
+// [Schema], [Repairer], [Enumerator], [Purger] and [Pinger] are found with [As], also
+// through wrappers that have an Unwrap method ([Unwrapper]). What a store has not, it
+// cannot do: see docs/contract.md.
 //
 // # Writing a backend
 //
-// A backend implements [Adapter] for input that is valid, and returns the plain
-// errors of this package. [Guard] puts the rules in front of it that are the same
-// for every store: it checks and normalises input, fills in IDs, tokens and
-// times, wraps errors and refuses calls after Close. The conformance package
-// proves the result.
+// What only backends need is in package driver.
 package adapter

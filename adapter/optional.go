@@ -57,18 +57,58 @@ type Repair struct {
 	Action string
 }
 
+// Enumerator is an adapter that can return all users, however many there are.
+type Enumerator interface {
+	// EnumerateUsers returns at most limit users, 1 to 1000, and the cursor of the page that
+	// follows; "" is the cursor of the first page. A page may have fewer users than limit,
+	// and none, while others follow.
+	//
+	// A user who is there from the first page to the last is returned once, or more than
+	// once where the store's package comment says so. One who is made, changed or deleted
+	// meanwhile may be missing, or be there as before. The order is the store's own and
+	// stays. A cursor is good as long as the backend's package comment says, in any process;
+	// one that is not is [ErrInvalid]: begin again.
+	//
+	// A page takes a bounded number of round trips, and memory for limit users.
+	EnumerateUsers(ctx context.Context, cursor string, limit int) (UserPage, error)
+}
+
+// UserPage is a page of [Enumerator].
+type UserPage struct {
+	Users []User
+	// Unreadable has a [*RecordError] for each user of the page that cannot be read.
+	Unreadable []error
+	Next       string // the cursor of the next page; "": this is the last one
+}
+
 // Unwrapper is an adapter that stands in front of another one.
 type Unwrapper interface {
 	Unwrap() Adapter
 }
 
+// extended is an adapter with a backend behind it: that of package driver.
+type extended interface {
+	// Extension returns the optional interfaces of the backend under the rules that all
+	// calls keep to, if the backend has the one that is asked for. Else nil.
+	Extension(has func(backend any) bool) any
+}
+
 // As returns the first adapter of type T among a and those behind it:
 //
 //	if p, ok := adapter.As[adapter.Pinger](store); ok { … }
+//
+// The interfaces of this package keep to the rules that all calls keep to: after Close
+// they return [ErrClosed], and all their errors are [*Error].
 func As[T any](a Adapter) (T, bool) {
 	for a != nil {
 		if t, ok := a.(T); ok {
 			return t, true
+		}
+		if e, ok := a.(extended); ok {
+			if t, ok := e.Extension(func(inner any) bool { _, has := inner.(T); return has }).(T); ok {
+				return t, true
+			}
+			break
 		}
 		u, ok := a.(Unwrapper)
 		if !ok {

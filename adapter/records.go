@@ -72,10 +72,14 @@ type Session struct {
 
 // VerificationToken is a one-time token that was sent to somebody.
 type VerificationToken struct {
-	Identifier string    // whom it was sent to, compared exactly
-	Token      string    // stored as a hash, see [Links] and [HashVerificationToken]
-	Expires    time.Time // live strictly before it; required
-	CreatedAt  time.Time // now when zero
+	Identifier string // whom it was sent to, compared exactly
+	Token      string // stored as a hash, see [Links] and [HashVerificationToken]
+	// Value is up to 64 KiB of text that goes with the token, such as the PKCE verifier of
+	// an OAuth state. UseVerificationToken alone returns it. It is stored as it is: encrypt
+	// what nobody may read who reads the store.
+	Value     string
+	Expires   time.Time // live strictly before it; required
+	CreatedAt time.Time // now when zero
 }
 
 // Authenticator is a passkey: a WebAuthn credential of a user. CredentialID and
@@ -89,7 +93,10 @@ type Authenticator struct {
 	Counter              uint32 // signature counter (WebAuthn Level 3, 6.1.1)
 	CredentialDeviceType string // "singleDevice" or "multiDevice"
 	CredentialBackedUp   bool
-	Transports           []string // "usb", "nfc", "ble", "internal", "hybrid", …
+	Transports           []string   // "usb", "nfc", "ble", "internal", "hybrid", …
+	Attributes           Attributes // every other property: a name, the AAGUID, flags, …
+	CreatedAt            time.Time  // now when zero
+	UpdatedAt            time.Time  // the last write; CreatedAt when zero
 }
 
 // UserUpdate names the fields of a user to change: those that are not nil. A
@@ -114,6 +121,17 @@ type AccountUpdate struct {
 	Scope        *string
 	IDToken      *string
 	SessionState *string
+	// Attributes are set; RemoveAttributes are removed; all others stay.
+	Attributes       Attributes
+	RemoveAttributes []string
+}
+
+// AuthenticatorUpdate names the fields of an authenticator to change: those that are not
+// nil. What WebAuthn never changes is not among them, nor is the counter, see
+// UpdateAuthenticatorCounter.
+type AuthenticatorUpdate struct {
+	CredentialBackedUp *bool     // the backup state, which each sign-in tells (WebAuthn Level 3, 6.1.3)
+	Transports         *[]string // none: they are removed
 	// Attributes are set; RemoveAttributes are removed; all others stay.
 	Attributes       Attributes
 	RemoveAttributes []string

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/url"
-	"strings"
 )
 
 // secretLen is the length of 32 bytes in unpadded base64url.
@@ -51,25 +50,6 @@ func SessionID(token string) string {
 	var id [secretLen]byte
 	base64.RawURLEncoding.Encode(id[:], sum[:])
 	return string(id[:])
-}
-
-// hashLen is the length of a SHA-256 digest in hexadecimal.
-const hashLen = 2 * sha256.Size
-
-// verificationKey returns what is stored for a verification token: itself if it is a
-// hash already, as Auth.js hands it to its adapters, else its digest, so that what was
-// sent to somebody is never in the store. The digest has another form than a hash has:
-// handed in, it is hashed once more, and who reads the store cannot use it.
-func verificationKey(token string) string {
-	if isHash(token) {
-		return token
-	}
-	return SessionID(token)
-}
-
-// isHash reports whether s has the form that [HashVerificationToken] gives.
-func isHash(s string) bool {
-	return len(s) == hashLen && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 // HashVerificationToken returns what is stored for a verification token: the

@@ -35,6 +35,19 @@ func (up SessionUpdate) Apply(s *Session, now time.Time) {
 	s.UpdatedAt = now
 }
 
+// Apply changes a as the update says, at the time now.
+func (up AuthenticatorUpdate) Apply(a *Authenticator, now time.Time) {
+	set(&a.CredentialBackedUp, up.CredentialBackedUp)
+	if up.Transports != nil {
+		a.Transports = copied(*up.Transports)
+	}
+	a.Attributes = up.Attributes.applyTo(a.Attributes, up.RemoveAttributes)
+	a.UpdatedAt = now
+}
+
+// copied returns a copy of a list. An empty one is nil.
+func copied(list []string) []string { return append([]string(nil), list...) }
+
 func set[T any](field *T, v *T) {
 	if v != nil {
 		*field = *v
@@ -57,50 +70,4 @@ func (a Attributes) applyTo(old Attributes, removed []string) Attributes {
 		return nil
 	}
 	return out
-}
-
-func normalizeUserUpdate(up UserUpdate) (UserUpdate, error) {
-	c := checker{record: string(UserRecord)}
-	c.text("Name", up.Name)
-	if up.Email != nil {
-		up.Email = new(c.email("Email", *up.Email))
-	}
-	up.EmailVerified = c.timePtr("EmailVerified", up.EmailVerified)
-	c.text("Image", up.Image)
-	c.removed(up.RemoveAttributes, up.Attributes)
-	up.Attributes = c.attributes(up.Attributes)
-	return up, c.err
-}
-
-func normalizeAccountUpdate(up AccountUpdate) (AccountUpdate, error) {
-	c := checker{record: string(AccountRecord)}
-	c.text("RefreshToken", up.RefreshToken)
-	c.text("AccessToken", up.AccessToken)
-	if up.ExpiresAt != nil {
-		c.seconds("ExpiresAt", *up.ExpiresAt)
-	}
-	c.text("TokenType", up.TokenType)
-	c.text("Scope", up.Scope)
-	c.text("IDToken", up.IDToken)
-	c.text("SessionState", up.SessionState)
-	c.removed(up.RemoveAttributes, up.Attributes)
-	up.Attributes = c.attributes(up.Attributes)
-	return up, c.err
-}
-
-func normalizeSessionUpdate(up SessionUpdate) (SessionUpdate, error) {
-	c := checker{record: string(SessionRecord)}
-	if up.Expires != nil {
-		up.Expires = new(c.expires(*up.Expires))
-	}
-	c.removed(up.RemoveAttributes, up.Attributes)
-	up.Attributes = c.attributes(up.Attributes)
-	return up, c.err
-}
-
-// CounterGrows reports whether a signature counter may be followed by another:
-// it must grow, unless the authenticator has none, which always says 0
-// (WebAuthn Level 3, section 6.1.1).
-func CounterGrows(stored, next uint32) bool {
-	return next > stored || next == 0 && stored == 0
 }

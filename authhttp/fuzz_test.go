@@ -38,13 +38,15 @@ func FuzzHeaders(f *testing.F) {
 	f.Add("__Host-session=x", "Bearer y")
 	f.Add("__Host-session=x; __Host-session=y", "bearer")
 	f.Add(`__Host-session="x"`, "Basic x")
+	f.Add("__Host-session =x", "") // net/http takes no notice of white space around a name
+	bare := strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "")
 	f.Fuzz(func(t *testing.T, cookie, authorization string) {
 		r := &http.Request{Header: http.Header{"Cookie": {cookie}, "Authorization": {authorization}}}
 		s := &Sessions{Bearer: true}
 		token, inCookie := s.token(r)
 		switch {
 		case token == "":
-		case inCookie && (len(r.CookiesNamed(ownName)) != 1 || !strings.Contains(cookie, ownName+"="+token)):
+		case inCookie && (len(r.CookiesNamed(ownName)) != 1 || !strings.Contains(bare.Replace(cookie), ownName+"="+bare.Replace(token))):
 			t.Fatalf("the cookie %q has the token %q", cookie, token)
 		case !inCookie && !strings.HasSuffix(strings.TrimRight(authorization, " "), " "+token):
 			t.Fatalf("the header %q has the token %q", authorization, token)

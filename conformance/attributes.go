@@ -3,12 +3,14 @@ package conformance
 import (
 	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 var attributeTests = []Test{
@@ -123,33 +125,82 @@ var attributeTests = []Test{
 		}
 	}},
 	{ID: "ATT-016", Rule: "A name that not every store can keep is refused, and nothing is written.", Source: "adapter.Attributes", Run: func(t *T) {
-		for _, name := range []string{"", "$set", "$", "@ref", "a.b", ".", "a\x00b", "a\nb", "\xff", strings.Repeat("n", 256)} {
+		for _, name := range []string{"", "a\x00b", "a\nb", "\xff", strings.Repeat("n", 256)} {
 			t.refusesAttributes("a name", adapter.Attributes{name: "x", "good": "x"})
 			t.refusesAttributes("a nested name", adapter.Attributes{"good": []any{map[string]any{name: "x"}}})
 		}
 	}},
-	{ID: "ATT-017", Rule: "The stored name of a field, or a name that a store needs, is refused as an attribute, and nothing is written.", Source: "adapter.ReservedAttribute", Run: func(t *T) {
-		for _, name := range []string{"id", "_id", "userId", "email", "emailVerified", "name", "image", "createdAt", "updatedAt", "expires", "type",
-			"pk", "sk", "GSI1PK", "GSI1SK", "coll", "data", "ts", "ttl", "authstoreX"} {
+	{ID: "ATT-017", Rule: "The name of a field of the record is refused as an attribute, and nothing is written.", Source: "driver.Reserved", Run: func(t *T) {
+		for _, name := range []string{"id", "email", "emailVerified", "name", "image", "createdAt", "updatedAt", "authstoreX", "authstore"} {
 			t.refusesAttributes("the name "+name, adapter.Attributes{name: "x"})
 		}
 	}},
-	{ID: "ATT-018", Rule: "An attribute may have the name of another record's field.", Source: "adapter.ReservedAttribute", Run: func(t *T) {
-		u, err := t.store.CreateUser(t.ctx, adapter.User{})
-		t.ok("CreateUser", err)
-		u.Attributes = adapter.Attributes{"scope": "all", "provider": "none", "sessionToken": "no", "token": "x", "identifier": "y", "user": "z", "counter": int64(1)}
-		_, err = t.store.UpdateUser(t.ctx, u.ID, adapter.UserUpdate{Attributes: u.Attributes})
-		t.ok("UpdateUser", err)
+	{ID: "ATT-018", Rule: "An attribute may have the name of another record's field, or one that a store needs for itself, in every record.", Source: "driver.Reserved", Run: func(t *T) {
+		u := t.userWith(namesElsewhere(driver.UserRecord))
+		t.equal("Attributes of the user", u.Attributes, namesElsewhere(driver.UserRecord))
 		t.sameUser(u)
-		attributes := adapter.Attributes{"name": "phone", "email": "x", "image": "y", "provider": "z"}
-		s, err := t.store.CreateSession(t.ctx, adapter.Session{UserID: u.ID, Expires: Start.Add(time.Hour), Attributes: attributes})
+		acc, s, a := plainAccount(u.ID, "github", "1"), adapter.Session{UserID: u.ID, Expires: Start.Add(time.Hour)}, plainAuthenticator(u.ID, "c")
+		acc.Attributes, s.Attributes, a.Attributes = namesElsewhere(driver.AccountRecord), namesElsewhere(driver.SessionRecord), namesElsewhere(driver.AuthenticatorRecord)
+		acc, err := t.store.LinkAccount(t.ctx, acc)
+		t.ok("LinkAccount", err)
+		t.equal("Attributes of the account", acc.Attributes, namesElsewhere(driver.AccountRecord))
+		t.sameAccount(acc)
+		s, err = t.store.CreateSession(t.ctx, s)
 		t.ok("CreateSession", err)
-		s.Attributes = attributes
+		t.equal("Attributes of the session", s.Attributes, namesElsewhere(driver.SessionRecord))
 		t.sameSession(s)
+		a, err = t.store.CreateAuthenticator(t.ctx, a)
+		t.ok("CreateAuthenticator", err)
+		t.equal("Attributes of the authenticator", a.Attributes, namesElsewhere(driver.AuthenticatorRecord))
+		t.sameAuthenticator(a)
+		t.ok("DeleteUser", t.store.DeleteUser(t.ctx, u.ID))
+		t.noUser(u.ID)
+		t.noAuthenticator("c")
+		t.signedOut(t.store, s.SessionToken)
+	}},
+	{ID: "ATT-021", Rule: "Attributes of such names are set, changed and removed by updates of every record, and nothing else is.", Source: "driver.Reserved", Run: func(t *T) {
+		u := t.user(ada)
+		acc, s, a := t.account(u.ID, "github", "1"), t.session(u.ID), t.authenticator(u.ID, "c")
+		for name := range inOrder(namesElsewhere(driver.UserRecord)) {
+			t.replaced(name, func(set adapter.Attributes, remove []string) (adapter.Attributes, error) {
+				got, err := t.store.UpdateUser(t.ctx, u.ID, adapter.UserUpdate{Attributes: set, RemoveAttributes: remove})
+				return got.Attributes, err
+			})
+		}
+		for name := range inOrder(namesElsewhere(driver.AccountRecord)) {
+			t.replaced(name, func(set adapter.Attributes, remove []string) (adapter.Attributes, error) {
+				got, err := t.store.UpdateAccount(t.ctx, acc.Key(), adapter.AccountUpdate{Attributes: set, RemoveAttributes: remove})
+				return got.Attributes, err
+			})
+		}
+		for name := range inOrder(namesElsewhere(driver.SessionRecord)) {
+			t.replaced(name, func(set adapter.Attributes, remove []string) (adapter.Attributes, error) {
+				got, err := t.store.UpdateSession(t.ctx, s.SessionToken, adapter.SessionUpdate{Attributes: set, RemoveAttributes: remove})
+				return got.Attributes, err
+			})
+		}
+		a, err := t.store.UpdateAuthenticator(t.ctx, "c", adapter.AuthenticatorUpdate{RemoveAttributes: slices.Collect(maps.Keys(a.Attributes))})
+		t.ok("UpdateAuthenticator", err)
+		for name := range inOrder(namesElsewhere(driver.AuthenticatorRecord)) {
+			t.replaced(name, func(set adapter.Attributes, remove []string) (adapter.Attributes, error) {
+				got, err := t.store.UpdateAuthenticator(t.ctx, "c", adapter.AuthenticatorUpdate{Attributes: set, RemoveAttributes: remove})
+				return got.Attributes, err
+			})
+		}
+		t.sameUser(u)
+		t.sameAccount(acc)
+		t.sameSession(s)
+		t.sameAuthenticator(a)
+	}},
+	{ID: "ATT-022", Rule: "Names that a store's query language gives a meaning are names like others, at every depth.", Source: "adapter.Attributes", Run: func(t *T) {
+		t.keepsAttributes(queryNames())
+		t.updatesAttributes(queryNames(), adapter.Attributes{"a.b": "changed", "$set": int64(2)}, []string{"https://app.example.com/roles", "a%2Eb", ".", "$"})
+		t.updatesAttributes(adapter.Attributes{"a": map[string]any{"b": "stays"}, "https://app": "stays"}, adapter.Attributes{"a.b": "own", "a.c": "own"}, []string{"https://app/roles"})
+		t.updatesAttributes(adapter.Attributes{"a": map[string]any{"b": "stays"}, "a.b": "goes"}, nil, []string{"a.b"})
 	}},
 	{ID: "ATT-019", Rule: "An update that sets and removes the same attribute is refused, and nothing is changed.", Source: "docs/contract.md R8", Run: func(t *T) {
 		u := t.userWith(adapter.Attributes{"role": "admin"})
-		for _, remove := range []string{"role", "email", "$x", ""} {
+		for _, remove := range []string{"role", "email", "a\nb", ""} {
 			_, err := t.store.UpdateUser(t.ctx, u.ID, adapter.UserUpdate{Name: new("changed"), Attributes: adapter.Attributes{"role": "user"}, RemoveAttributes: []string{remove}})
 			t.invalid("UpdateUser", err, "User.RemoveAttributes")
 		}
@@ -162,6 +213,50 @@ var attributeTests = []Test{
 		}
 		t.keepsAttributes(adapter.Attributes{"deep": deep, "long": strings.Repeat("é", 30<<10)})
 	}},
+}
+
+// queryNames returns attributes whose names mean something to some store.
+func queryNames() adapter.Attributes {
+	a := adapter.Attributes{}
+	for i, name := range []string{
+		"https://app.example.com/roles", "a.b", ".", "..", "a.", ".a", "$", "$set", "$$ROOT", "a$", "a.$b", "$a.b", "@", "@ref", "@int", "@object", "#n", ":v",
+		"%", "%2E", "a%2Eb", "a%2eb", "%24set", "%25", "%252E", "a%", "a\u002eb", "a.b%", "a[0]", "a.0", "__proto__", "constructor",
+	} {
+		a[name] = int64(i)
+	}
+	nested := map[string]any(a.Clone())
+	a["nested"] = nested
+	a["list"] = []any{map[string]any{"a.b": map[string]any{"$c": "d"}}}
+	return a
+}
+
+// namesElsewhere returns attributes with the names of fields that another record has, of what
+// stores and other programs call theirs.
+func namesElsewhere(r driver.Record) adapter.Attributes {
+	a := adapter.Attributes{}
+	for _, name := range []string{
+		"_id", "userId", "user", "type", "expires", "provider", "providerAccountId", "scope", "sessionToken", "token", "identifier", "email", "name", "image",
+		"credentialID", "counter", "transports", "pk", "sk", "GSI1PK", "GSI1SK", "coll", "data", "ts", "ttl", "value", "providerId", "providerType", "_class", "__v",
+	} {
+		if !driver.Reserved(r, name) {
+			a[name] = "of " + name
+		}
+	}
+	return a
+}
+
+// replaced fails the test unless updates set, change and remove one attribute of a record
+// that has no other.
+func (t *T) replaced(name string, update func(set adapter.Attributes, remove []string) (adapter.Attributes, error)) {
+	t.Helper()
+	for _, v := range []any{"text", int64(7), nil} {
+		got, err := update(adapter.Attributes{name: v}, nil)
+		t.ok("an update that sets "+name, err)
+		t.equal("Attributes", got, adapter.Attributes{name: v})
+	}
+	got, err := update(nil, []string{name})
+	t.ok("an update that removes "+name, err)
+	t.equal("Attributes", got, adapter.Attributes(nil))
 }
 
 // userWith creates a user with attributes.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -17,8 +18,9 @@ var authenticatorTests = []Test{
 		t.sameAuthenticator(want)
 	}},
 	{ID: "PKY-002", Rule: "What an authenticator does not have comes back as the zero value.", Source: "docs/contract.md R12", Run: func(t *T) {
-		want := adapter.Authenticator{CredentialID: "c", UserID: t.user(ada).ID, CredentialPublicKey: "key"}
-		given := want
+		given := plainAuthenticator(t.user(ada).ID, "c")
+		want := given
+		want.CreatedAt, want.UpdatedAt = Start, Start
 		given.Transports = []string{}
 		got, err := t.store.CreateAuthenticator(t.ctx, given)
 		t.ok("CreateAuthenticator", err)
@@ -30,6 +32,10 @@ var authenticatorTests = []Test{
 		got, err := t.store.UpdateAuthenticatorCounter(t.ctx, "d", 1)
 		t.is("UpdateAuthenticatorCounter", err, adapter.ErrNotFound)
 		t.equal("UpdateAuthenticatorCounter", got, adapter.Authenticator{})
+		t.noAuthenticator("d")
+		got, err = t.store.UpdateAuthenticator(t.ctx, "d", adapter.AuthenticatorUpdate{CredentialBackedUp: new(true)})
+		t.is("UpdateAuthenticator", err, adapter.ErrNotFound)
+		t.equal("UpdateAuthenticator", got, adapter.Authenticator{})
 		t.noAuthenticator("d")
 	}},
 	{ID: "PKY-004", Rule: "A taken credential ID is a conflict, and the first authenticator stays as it is.", Source: "docs/contract.md R5", Run: func(t *T) {
@@ -52,12 +58,12 @@ var authenticatorTests = []Test{
 		t.authenticators(other.ID, theirs)
 		t.authenticators(t.NewID())
 	}},
-	{ID: "PKY-006", Rule: "A counter that grows is stored, and nothing else changes.", Source: "docs/contract.md R17", Run: func(t *T) {
+	{ID: "PKY-006", Rule: "A counter that grows is stored, with the time, and nothing else changes.", Source: "docs/contract.md R17", Run: func(t *T) {
 		want := t.authenticator(t.user(ada).ID, "c")
 		for _, counter := range []uint32{8, 9, 1000, math.MaxInt32, math.MaxInt32 + 1, math.MaxUint32} {
 			got, err := t.store.UpdateAuthenticatorCounter(t.ctx, "c", counter)
 			t.ok("UpdateAuthenticatorCounter", err)
-			want.Counter = counter
+			want.Counter, want.UpdatedAt = counter, t.Clock.Now()
 			t.equal("UpdateAuthenticatorCounter", got, want)
 			t.sameAuthenticator(want)
 		}
@@ -78,6 +84,7 @@ var authenticatorTests = []Test{
 		for range 2 {
 			got, err := t.store.UpdateAuthenticatorCounter(t.ctx, "c", 0)
 			t.ok("UpdateAuthenticatorCounter from 0 to 0", err)
+			a.UpdatedAt = Start
 			t.equal("UpdateAuthenticatorCounter", got, a)
 		}
 		_, err = t.store.UpdateAuthenticatorCounter(t.ctx, "c", 1)
@@ -130,6 +137,112 @@ var authenticatorTests = []Test{
 		}
 		_, err := t.store.CreateAuthenticator(t.ctx, fullAuthenticator(u.ID, strings.Repeat("A", 1365)))
 		t.invalid("CreateAuthenticator with a longer ID", err, adapter.FieldCredentialID)
+	}},
+	{ID: "PKY-013", Rule: "An update of an authenticator changes what it names, and the time, and nothing else.", Source: "docs/contract.md R13", Run: func(t *T) {
+		want := t.authenticator(t.user(ada).ID, "c")
+		other := t.authenticator(want.UserID, "d")
+		for _, up := range []adapter.AuthenticatorUpdate{
+			{CredentialBackedUp: new(false)}, {CredentialBackedUp: new(true)},
+			{Transports: &[]string{"usb", "nfc"}}, {Transports: &[]string{}}, {Transports: &[]string{"ble"}, CredentialBackedUp: new(false)},
+			{Attributes: adapter.Attributes{"name": "old phone", "lastUsed": Start}}, {RemoveAttributes: []string{"name", "flags", "absent"}}, {},
+		} {
+			t.Clock.Advance(time.Second)
+			got, err := t.Second().UpdateAuthenticator(t.ctx, "c", up)
+			t.ok("UpdateAuthenticator", err)
+			up.Apply(&want, t.Clock.Now())
+			t.equal("UpdateAuthenticator", got, want)
+			t.sameAuthenticator(want)
+		}
+		got, err := t.store.UpdateAuthenticatorCounter(t.ctx, "c", 8)
+		t.ok("UpdateAuthenticatorCounter", err)
+		want.Counter = 8
+		t.equal("UpdateAuthenticatorCounter after the updates", got, want)
+		t.sameAuthenticator(other)
+	}},
+	{ID: "PKY-014", Rule: "An update of an authenticator that breaks a rule is refused, and nothing is changed.", Source: "docs/contract.md R8", Run: func(t *T) {
+		want := t.authenticator(t.user(ada).ID, "c")
+		for field, up := range map[string]adapter.AuthenticatorUpdate{
+			"Authenticator.Transports":       {CredentialBackedUp: new(false), Transports: &[]string{"usb,nfc"}},
+			"Authenticator.Attributes":       {CredentialBackedUp: new(false), Attributes: adapter.Attributes{"counter": int64(0)}},
+			"Authenticator.RemoveAttributes": {CredentialBackedUp: new(false), RemoveAttributes: []string{"credentialPublicKey"}},
+		} {
+			_, err := t.store.UpdateAuthenticator(t.ctx, "c", up)
+			t.invalid("UpdateAuthenticator", err, field)
+			t.sameAuthenticator(want)
+		}
+	}},
+	{ID: "PKY-015", Rule: "Authenticators keep their attributes as users do.", Source: "adapter.Attributes", Run: func(t *T) {
+		a := plainAuthenticator(t.user(ada).ID, "c")
+		a.Attributes = fullAttributes()
+		_, err := t.store.CreateAuthenticator(t.ctx, a)
+		t.ok("CreateAuthenticator", err)
+		_, err = t.Second().UpdateAuthenticator(t.ctx, "c", adapter.AuthenticatorUpdate{Attributes: adapter.Attributes{"role": "user"}, RemoveAttributes: []string{"active"}})
+		t.ok("UpdateAuthenticator", err)
+		want := changed(fullAttributes(), adapter.Attributes{"role": "user"}, []string{"active"})
+		for _, s := range t.Both() {
+			got, err := s.GetAuthenticator(t.ctx, "c")
+			t.ok("GetAuthenticator", err)
+			t.equal("Attributes", got.Attributes, want)
+		}
+	}},
+	{ID: "PKY-016", Rule: "A sign-up with a passkey stores the user and the authenticator, which may name the new user.", Source: "adapter.Users.CreateUserWithAuthenticator", Run: func(t *T) {
+		u, a := fullUser(ada), fullAuthenticator("", "c")
+		gotUser, got, err := t.store.CreateUserWithAuthenticator(t.ctx, u, a)
+		t.ok("CreateUserWithAuthenticator", err)
+		u.ID, a.UserID = gotUser.ID, gotUser.ID
+		t.equal("the user of CreateUserWithAuthenticator", gotUser, u)
+		t.equal("the authenticator of CreateUserWithAuthenticator", got, a)
+		t.sameUser(u)
+		t.sameAuthenticator(a)
+		id := t.NewID()
+		gotUser, got, err = t.Second().CreateUserWithAuthenticator(t.ctx, adapter.User{ID: id}, plainAuthenticator(id, "d"))
+		t.ok("CreateUserWithAuthenticator", err)
+		t.equal("IDs", []string{gotUser.ID, got.UserID}, []string{id, id})
+		t.sameAuthenticator(got)
+	}},
+	{ID: "PKY-017", Rule: "A sign-up with a passkey of which anything is taken is a conflict that names the field, and nothing of it is written.", Source: "docs/contract.md R5", Run: func(t *T) {
+		u := t.user(ada)
+		first := t.authenticator(u.ID, "c")
+		id := t.NewID()
+		_, _, err := t.Second().CreateUserWithAuthenticator(t.ctx, adapter.User{ID: id, Email: email(grace)}, plainAuthenticator("", "c"))
+		t.conflict("CreateUserWithAuthenticator", err, adapter.FieldCredentialID)
+		_, _, err = t.Second().CreateUserWithAuthenticator(t.ctx, adapter.User{ID: id, Email: email(ada)}, plainAuthenticator("", "d"))
+		t.conflict("CreateUserWithAuthenticator", err, adapter.FieldUserEmail)
+		t.noUser(id)
+		_, _, err = t.Second().CreateUserWithAuthenticator(t.ctx, adapter.User{ID: u.ID, Email: email(grace)}, plainAuthenticator("", "d"))
+		t.conflict("CreateUserWithAuthenticator", err, adapter.FieldUserID)
+		t.noAuthenticator("d")
+		t.freeEmail(email(grace))
+		t.sameUser(u)
+		t.sameAuthenticator(first)
+		t.authenticators(u.ID, first)
+		_, a, err := t.store.CreateUserWithAuthenticator(t.ctx, adapter.User{ID: id, Email: email(alan)}, plainAuthenticator("", "d"))
+		t.ok("CreateUserWithAuthenticator", err)
+		t.sameAuthenticator(a)
+	}},
+	{ID: "PKY-018", Rule: "A sign-up with a passkey that breaks a rule is refused, and nothing of it is written.", Source: "docs/contract.md R8", Run: func(t *T) {
+		id := t.NewID()
+		for field, a := range map[string]adapter.Authenticator{
+			"Authenticator.UserID":              plainAuthenticator(t.NewID(), "c"),
+			"Authenticator.CredentialPublicKey": {CredentialID: "c"},
+			"Authenticator.Transports":          {CredentialID: "c", CredentialPublicKey: "key", Transports: []string{"a,b"}},
+			adapter.FieldCredentialID:           {CredentialPublicKey: "key"},
+		} {
+			_, _, err := t.store.CreateUserWithAuthenticator(t.ctx, adapter.User{ID: id, Email: email(ada)}, a)
+			t.invalid("CreateUserWithAuthenticator", err, field)
+			t.noUser(id)
+			t.noAuthenticator("c")
+		}
+		t.freeEmail(email(ada))
+	}},
+	{ID: "PKY-019", Rule: "A passkey of a sign-up goes with its user, and its credential ID is free again.", Source: "docs/contract.md R14", Run: func(t *T) {
+		u, _, err := t.store.CreateUserWithAuthenticator(t.ctx, adapter.User{Email: email(ada)}, plainAuthenticator("", "c"))
+		t.ok("CreateUserWithAuthenticator", err)
+		t.ok("DeleteUser", t.Second().DeleteUser(t.ctx, u.ID))
+		t.noAuthenticator("c")
+		_, a, err := t.store.CreateUserWithAuthenticator(t.ctx, adapter.User{Email: email(ada)}, plainAuthenticator("", "c"))
+		t.ok("CreateUserWithAuthenticator", err)
+		t.sameAuthenticator(a)
 	}},
 }
 

@@ -697,33 +697,24 @@ var cutWrites = []cutTest{
 		}},
 	{id: "CUT-020", op: "CreateAuthenticator", rule: "CreateAuthenticator, cut at any step, leaves the credential to its user, or its ID free.",
 		prepare: func(t *T, name string) cut {
-			u, other := t.user(name), t.user("other-"+name)
+			u := t.user(name)
 			want := fullAuthenticator(u.ID, name)
 			return cut{
-				universe: universe{users: []string{u.ID, other.ID}, credentials: []string{name}},
+				universe: universe{users: []string{u.ID}, credentials: []string{name}},
 				call: func(ctx context.Context, a adapter.Adapter) error {
 					_, err := a.CreateAuthenticator(ctx, want)
 					return err
 				},
-				done:  func() { t.hasAuthenticator(want) },
-				taken: []string{adapter.FieldCredentialID},
-				rivals: []rival{{
-					call: func(ctx context.Context, a adapter.Adapter) error {
-						_, err := a.CreateAuthenticator(ctx, fullAuthenticator(other.ID, name))
-						return err
-					},
-					field: adapter.FieldCredentialID,
-					owner: func() error {
-						_, err := t.Second().GetAuthenticator(t.ctx, name)
-						return err
-					},
-				}},
+				done:   func() { t.hasAuthenticator(want) },
+				taken:  []string{adapter.FieldCredentialID},
+				rivals: []rival{t.credentialRival(name)},
 			}
 		}},
 	{id: "CUT-021", op: "UpdateAuthenticatorCounter", rule: "UpdateAuthenticatorCounter, cut at any step and repeated, stores the counter or says that it was shown before.",
 		prepare: func(t *T, name string) cut {
 			want := t.authenticator(t.user(name).ID, name)
 			want.Counter++
+			want.UpdatedAt = t.Clock.Now()
 			return cut{
 				universe: universe{users: []string{want.UserID}, credentials: []string{name}},
 				call: func(ctx context.Context, a adapter.Adapter) error {
@@ -746,6 +737,66 @@ var cutWrites = []cutTest{
 				},
 			}
 		}},
+	{id: "CUT-023", op: "CreateUserWithAuthenticator", rule: "CreateUserWithAuthenticator, cut at any step, makes both the user and the authenticator, or neither.",
+		prepare: func(t *T, name string) cut { return t.cutPasskeySignUp(fullUser(name), name) }},
+	{id: "CUT-024", op: "CreateUserWithAuthenticator", rule: "CreateUserWithAuthenticator with an ID, cut at any step, makes both the user and the authenticator, or neither.",
+		prepare: func(t *T, name string) cut {
+			u := fullUser(name)
+			u.ID = t.store.NewID()
+			return t.cutPasskeySignUp(u, name)
+		}},
+	{id: "CUT-025", op: "UpdateAuthenticator", rule: "UpdateAuthenticator, cut at any step, changes all that it names or nothing.",
+		prepare: func(t *T, name string) cut {
+			before := t.authenticator(t.user(name).ID, name)
+			after := before
+			up := adapter.AuthenticatorUpdate{CredentialBackedUp: new(false), Transports: &[]string{"usb"}, Attributes: adapter.Attributes{"name": "new"}}
+			up.Apply(&after, t.Clock.Now())
+			return cut{
+				universe: universe{users: []string{before.UserID}, credentials: []string{name}},
+				call: func(ctx context.Context, a adapter.Adapter) error {
+					_, err := a.UpdateAuthenticator(ctx, name, up)
+					return err
+				},
+				holds: func() {
+					got, err := t.Second().GetAuthenticator(t.ctx, name)
+					t.ok("GetAuthenticator", err)
+					if got.CredentialBackedUp {
+						t.equal("GetAuthenticator", got, before)
+					} else {
+						t.equal("GetAuthenticator", got, after)
+					}
+				},
+				done: func() { t.hasAuthenticator(after) },
+			}
+		}},
+}
+
+// cutPasskeySignUp is CreateUserWithAuthenticator.
+func (t *T) cutPasskeySignUp(u adapter.User, name string) cut {
+	a := fullAuthenticator("", name)
+	w := universe{emails: []string{u.Email}, credentials: []string{name}}
+	if u.ID != "" {
+		w.users = append(w.users, u.ID)
+	}
+	return cut{
+		universe: w,
+		call: func(ctx context.Context, s adapter.Adapter) error {
+			_, _, err := s.CreateUserWithAuthenticator(ctx, u, a)
+			return err
+		},
+		holds: func() {
+			v := t.look(w)
+			n := len(v.users)
+			t.equal("how often user and authenticator are found by ID, address, and credential ID", []int{n, len(v.byEmail), len(v.authenticators)}, []int{n, n, n})
+		},
+		done: func() {
+			want := a
+			want.UserID = t.hasUser(u).ID
+			t.sameAuthenticator(want)
+		},
+		taken:  []string{adapter.FieldUserEmail, adapter.FieldUserID, adapter.FieldCredentialID},
+		rivals: []rival{t.emailRival(u.Email), t.credentialRival(name)},
+	}
 }
 
 // cutSignUp is CreateUserWithAccount.
@@ -881,6 +932,22 @@ func (t *T) accountRival(key adapter.AccountKey, name string) rival {
 		field: adapter.FieldAccount,
 		owner: func() error {
 			_, err := t.Second().GetUserByAccount(t.ctx, key)
+			return err
+		},
+	}
+}
+
+// credentialRival is another user who registers a credential.
+func (t *T) credentialRival(name string) rival {
+	other := t.user("other-" + name)
+	return rival{
+		call: func(ctx context.Context, a adapter.Adapter) error {
+			_, err := a.CreateAuthenticator(ctx, fullAuthenticator(other.ID, name))
+			return err
+		},
+		field: adapter.FieldCredentialID,
+		owner: func() error {
+			_, err := t.Second().GetAuthenticator(t.ctx, name)
 			return err
 		},
 	}

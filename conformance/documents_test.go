@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/conformance"
 )
 
@@ -256,28 +257,15 @@ func (d *document) words(field, separator string) []string {
 	return strings.FieldsFunc(d.text(field), func(r rune) bool { return strings.ContainsRune(separator, r) })
 }
 
-// fieldsOf are the names that are no attributes.
-var fieldsOf = map[adapter.Record][]string{
-	adapter.UserRecord: {"id", "name", "email", "emailVerified", "image", "createdAt", "updatedAt"},
-	adapter.AccountRecord: {
-		"id", "userId", "type", "provider", "providerAccountId", "refresh_token", "access_token", "expires_at", "token_type", "scope", "id_token",
-		"session_state", "createdAt", "updatedAt",
-	},
-	adapter.SessionRecord: {"id", "sessionToken", "userId", "expires", "createdAt", "updatedAt"},
-}
-
-func (d *document) attributes(r adapter.Record) adapter.Attributes {
-	rest := adapter.Attributes(maps.Clone(d.fields))
-	for _, name := range fieldsOf[r] {
-		delete(rest, name)
-	}
-	return rest.Clone().Writable(r)
+// attributes returns what is no field of the record.
+func (d *document) attributes(r driver.Record) adapter.Attributes {
+	return driver.Writable(adapter.Attributes(d.fields).Clone(), r)
 }
 
 func (d *document) asUser() adapter.User {
 	return adapter.User{
 		ID: d.text("id"), Name: d.text("name"), Email: adapter.NormalizeEmail(d.text("email")), EmailVerified: d.verified(), Image: d.text("image"),
-		Attributes: d.attributes(adapter.UserRecord), CreatedAt: d.date("createdAt"), UpdatedAt: d.date("updatedAt"),
+		Attributes: d.attributes(driver.UserRecord), CreatedAt: d.date("createdAt"), UpdatedAt: d.date("updatedAt"),
 	}
 }
 
@@ -290,7 +278,7 @@ func (d *document) asAccount() adapter.Account {
 		UserID: d.text("userId"), Type: adapter.AccountType(d.text("type")), Provider: d.text("provider"), ProviderAccountID: d.text("providerAccountId"),
 		RefreshToken: d.text("refresh_token"), AccessToken: d.text("access_token"), ExpiresAt: d.seconds("expires_at"), TokenType: d.text("token_type"),
 		Scope: scope, IDToken: d.text("id_token"), SessionState: d.text("session_state"),
-		Attributes: d.attributes(adapter.AccountRecord), CreatedAt: d.date("createdAt"), UpdatedAt: d.date("updatedAt"),
+		Attributes: d.attributes(driver.AccountRecord), CreatedAt: d.date("createdAt"), UpdatedAt: d.date("updatedAt"),
 	}
 }
 
@@ -300,6 +288,7 @@ func (d *document) asAuthenticator() adapter.Authenticator {
 		CredentialID: d.text("credentialID"), UserID: d.text("userId"), ProviderAccountID: d.text("providerAccountId"),
 		CredentialPublicKey: d.text("credentialPublicKey"), Counter: uint32(counter), CredentialDeviceType: d.text("credentialDeviceType"),
 		CredentialBackedUp: d.fields["credentialBackedUp"] == true, Transports: d.words("transports", ", "),
+		Attributes: d.attributes(driver.AuthenticatorRecord), CreatedAt: d.date("createdAt"), UpdatedAt: d.date("updatedAt"),
 	}
 }
 
@@ -320,7 +309,7 @@ func (d *document) asSession() (adapter.Session, error) {
 	expires, err := d.expiry()
 	return adapter.Session{
 		ID: d.sessionID(), UserID: d.text("userId"), Expires: expires,
-		Attributes: d.attributes(adapter.SessionRecord), CreatedAt: d.date("createdAt"), UpdatedAt: d.date("updatedAt"),
+		Attributes: d.attributes(driver.SessionRecord), CreatedAt: d.date("createdAt"), UpdatedAt: d.date("updatedAt"),
 	}, err
 }
 
@@ -351,7 +340,7 @@ type shelf struct {
 
 func newShelf(s *documents, o adapter.Options) adapter.Adapter {
 	o = o.WithDefaults()
-	return adapter.Guard(&shelf{s, o}, "documents", o)
+	return driver.Guard(&shelf{s, o}, "documents", o, nil)
 }
 
 func (s *shelf) Close() error { return nil }
@@ -404,13 +393,44 @@ func (s *shelf) setTokens(d *document, up adapter.AccountUpdate) {
 	d.setAttributes(up.Attributes, up.RemoveAttributes)
 }
 
+func (s *shelf) insertAuthenticator(a adapter.Authenticator) error {
+	if s.authenticator(a.CredentialID) != nil {
+		return adapter.Conflict(adapter.FieldCredentialID)
+	}
+	d := s.add("Authenticator", map[string]any{
+		"credentialID": a.CredentialID, "userId": a.UserID, "providerAccountId": a.ProviderAccountID, "credentialPublicKey": a.CredentialPublicKey,
+		"counter": int64(a.Counter), "credentialDeviceType": a.CredentialDeviceType, "createdAt": a.CreatedAt, "updatedAt": a.UpdatedAt,
+	})
+	d.setAuthenticator(adapter.AuthenticatorUpdate{CredentialBackedUp: &a.CredentialBackedUp, Transports: &a.Transports, Attributes: a.Attributes})
+	return nil
+}
+
+func (d *document) setAuthenticator(up adapter.AuthenticatorUpdate) {
+	if up.CredentialBackedUp != nil {
+		d.fields["credentialBackedUp"] = *up.CredentialBackedUp
+	}
+	if up.Transports != nil {
+		d.fields["transports"] = strings.Join(*up.Transports, ",")
+	}
+	d.setAttributes(up.Attributes, up.RemoveAttributes)
+}
+
+func (s *shelf) NewID() string { return s.options.NewID() }
+
 func (s *shelf) CreateUser(_ context.Context, u adapter.User) (adapter.User, error) {
 	defer s.lock()()
+	if _, err := driver.Identify(s.options, &u); err != nil {
+		return u, err
+	}
 	return u, s.insertUser(u)
 }
 
 func (s *shelf) CreateUserWithAccount(_ context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
 	defer s.lock()()
+	if _, err := driver.Identify(s.options, &u); err != nil {
+		return u, a, err
+	}
+	a.UserID = u.ID
 	if s.account(a.Key()) != nil {
 		return u, a, adapter.Conflict(adapter.FieldAccount)
 	}
@@ -418,6 +438,21 @@ func (s *shelf) CreateUserWithAccount(_ context.Context, u adapter.User, a adapt
 		return u, a, err
 	}
 	return u, a, s.insertAccount(a)
+}
+
+func (s *shelf) CreateUserWithAuthenticator(_ context.Context, u adapter.User, a adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
+	defer s.lock()()
+	if _, err := driver.Identify(s.options, &u); err != nil {
+		return u, a, err
+	}
+	a.UserID = u.ID
+	if s.authenticator(a.CredentialID) != nil {
+		return u, a, adapter.Conflict(adapter.FieldCredentialID)
+	}
+	if err := s.insertUser(u); err != nil {
+		return u, a, err
+	}
+	return u, a, s.insertAuthenticator(a)
 }
 
 func found(d *document) (adapter.User, error) {
@@ -624,7 +659,8 @@ func (s *shelf) CreateVerificationToken(_ context.Context, v adapter.Verificatio
 	if len(s.where("VerificationToken", "identifier", v.Identifier, "token", v.Token)) > 0 {
 		return v, adapter.Conflict(adapter.FieldVerificationToken)
 	}
-	s.add("VerificationToken", map[string]any{"identifier": v.Identifier, "token": v.Token, "expires": v.Expires, "createdAt": v.CreatedAt})
+	d := s.add("VerificationToken", map[string]any{"identifier": v.Identifier, "token": v.Token, "expires": v.Expires, "createdAt": v.CreatedAt})
+	setField(d, "value", &v.Value)
 	return v, nil
 }
 
@@ -642,7 +678,7 @@ func (s *shelf) UseVerificationToken(_ context.Context, identifier, token string
 	if !s.options.Now().Before(expires) {
 		return adapter.VerificationToken{}, adapter.ErrExpired
 	}
-	return adapter.VerificationToken{Identifier: identifier, Token: token, Expires: expires, CreatedAt: d.date("createdAt")}, nil
+	return adapter.VerificationToken{Identifier: identifier, Token: token, Value: d.text("value"), Expires: expires, CreatedAt: d.date("createdAt")}, nil
 }
 
 func (s *shelf) DeleteVerificationTokens(_ context.Context, identifier string) error {
@@ -660,15 +696,7 @@ func (s *shelf) CreateAuthenticator(_ context.Context, a adapter.Authenticator) 
 	if s.user(a.UserID) == nil {
 		return a, adapter.Invalid("Authenticator.UserID", "must be the ID of a user")
 	}
-	if s.authenticator(a.CredentialID) != nil {
-		return a, adapter.Conflict(adapter.FieldCredentialID)
-	}
-	s.add("Authenticator", map[string]any{
-		"credentialID": a.CredentialID, "userId": a.UserID, "providerAccountId": a.ProviderAccountID, "credentialPublicKey": a.CredentialPublicKey,
-		"counter": int64(a.Counter), "credentialDeviceType": a.CredentialDeviceType, "credentialBackedUp": a.CredentialBackedUp,
-		"transports": strings.Join(a.Transports, ","),
-	})
-	return a, nil
+	return a, s.insertAuthenticator(a)
 }
 
 func (s *shelf) GetAuthenticator(_ context.Context, credentialID string) (adapter.Authenticator, error) {
@@ -695,10 +723,21 @@ func (s *shelf) UpdateAuthenticatorCounter(_ context.Context, credentialID strin
 	if d == nil {
 		return adapter.Authenticator{}, adapter.ErrNotFound
 	}
-	if !adapter.CounterGrows(d.asAuthenticator().Counter, counter) {
+	if !driver.CounterGrows(d.asAuthenticator().Counter, counter) {
 		return adapter.Authenticator{}, adapter.Conflict(adapter.FieldCounter)
 	}
-	d.fields["counter"] = int64(counter)
+	d.fields["counter"], d.fields["updatedAt"] = int64(counter), s.options.Now()
+	return d.asAuthenticator(), nil
+}
+
+func (s *shelf) UpdateAuthenticator(_ context.Context, credentialID string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
+	defer s.lock()()
+	d := s.authenticator(credentialID)
+	if d == nil {
+		return adapter.Authenticator{}, adapter.ErrNotFound
+	}
+	d.setAuthenticator(up)
+	d.fields["updatedAt"] = s.options.Now()
 	return d.asAuthenticator(), nil
 }
 
@@ -707,6 +746,26 @@ func (s *shelf) DeleteAuthenticator(_ context.Context, credentialID string) erro
 	gone := s.authenticator(credentialID)
 	s.remove(func(d *document) bool { return d == gone })
 	return nil
+}
+
+// EnumerateUsers returns users in the order of their IDs; a cursor is the last ID of a page.
+func (s *shelf) EnumerateUsers(_ context.Context, cursor string, limit int) (adapter.UserPage, error) {
+	defer s.lock()()
+	byID := map[string]*document{}
+	for _, d := range s.where("User") {
+		if id := d.text("id"); id > cursor {
+			byID[id] = d
+		}
+	}
+	var page adapter.UserPage
+	for _, id := range slices.Sorted(maps.Keys(byID)) {
+		if len(page.Users) == limit {
+			page.Next = page.Users[limit-1].ID
+			break
+		}
+		page.Users = append(page.Users, byID[id].asUser())
+	}
+	return page, nil
 }
 
 // CheckSchema and Repair list what cannot be read, and what belongs to nobody.

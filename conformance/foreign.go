@@ -642,6 +642,7 @@ var foreignTests = []Test{
 			return true
 		})
 	}},
+	{ID: "FOR-027", Rule: "An enumeration has the users of another program, and one that it cannot read hides no other.", Source: "adapter.Enumerator", Run: enumeratesTheirs},
 }
 
 // numbered fails the test unless an account is found, taken, listed and unlinked by a key.

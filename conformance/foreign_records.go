@@ -217,6 +217,15 @@ func writeBack(t *T) {
 		return
 	}
 	t.equal("the attributes in ListSessions", all[0].Attributes, s.Attributes)
+	if !t.put("Authenticator", theirAuthenticator(id, "c").with("custom", "kept").with("createdAt", "soon")) {
+		return
+	}
+	c, err := t.store.GetAuthenticator(t.ctx, "c")
+	t.ok("GetAuthenticator", err)
+	renamed, err := t.store.UpdateAuthenticator(t.ctx, "c", adapter.AuthenticatorUpdate{Attributes: c.Attributes})
+	t.among("UpdateAuthenticator with the attributes of GetAuthenticator", err)
+	t.equal("the attributes of the credential", renamed.Attributes, c.Attributes)
+	t.equal("an attribute of the credential", c.Attributes["custom"], any("kept"))
 }
 
 // hiddenStay updates records that have members which are no attributes.
@@ -225,6 +234,17 @@ func hiddenStay(t *T) {
 	user := t.stores("User", theirUser(id, ada), "user")
 	account := t.stores("Account", theirAccount(id, "octocat"), "account")
 	session := t.stores("Session", theirSession(id, "token"), "session")
+	var passkey []string
+	if m, marks := theirAuthenticator(id, "c").hidden("passkey"); t.put("Authenticator", m) {
+		passkey = marks
+		_, err := t.store.UpdateAuthenticatorCounter(t.ctx, "c", 8)
+		t.ok("UpdateAuthenticatorCounter", err)
+		_, err = t.store.UpdateAuthenticator(t.ctx, "c", adapter.AuthenticatorUpdate{
+			CredentialBackedUp: new(false), Transports: &[]string{}, Attributes: adapter.Attributes{"role": "spare"}, RemoveAttributes: []string{"none"},
+		})
+		t.ok("UpdateAuthenticator", err)
+		t.marked("UpdateAuthenticator", passkey...)
+	}
 	for i, up := range []adapter.UserUpdate{
 		{Name: new("new")}, {Email: new(email(grace))}, {EmailVerified: new(Start)}, {Attributes: adapter.Attributes{"role": "admin"}},
 		{RemoveAttributes: []string{"role"}}, {Email: new("")}, {Name: new(""), Image: new("")},
@@ -251,6 +271,7 @@ func hiddenStay(t *T) {
 	t.marked("Repair", user...)
 	t.marked("Repair", account...)
 	t.marked("Repair", session...)
+	t.marked("Repair", passkey...)
 }
 
 // attributesStay updates records of another program that have attributes of every type.
@@ -279,6 +300,7 @@ func attributesStay(t *T) {
 	s, err := plain.UpdateSession(t.ctx, "token", adapter.SessionUpdate{Expires: new(Start.Add(2 * time.Hour))})
 	t.ok("UpdateSession", err)
 	t.equal("the attributes of the session after UpdateSession", s.Attributes, want)
+	passkeyStays(t, id, want)
 	want["role"] = "user"
 	delete(want, "active")
 	u, err = t.store.UpdateUser(t.ctx, id, adapter.UserUpdate{Attributes: adapter.Attributes{"role": "user"}, RemoveAttributes: []string{"active"}})
@@ -287,6 +309,70 @@ func attributesStay(t *T) {
 	u, err = t.Second().GetUser(t.ctx, id)
 	t.ok("GetUser", err)
 	t.equal("the attributes of the user", u.Attributes, want)
+}
+
+// passkeyStays updates a credential of another program that has attributes.
+func passkeyStays(t *T, userID string, want adapter.Attributes) {
+	m := theirAuthenticator(userID, "c")
+	for name, v := range inOrder(want) {
+		m = m.with(name, v)
+	}
+	if !t.put("Authenticator", m) {
+		return
+	}
+	a, err := t.store.UpdateAuthenticatorCounter(t.ctx, "c", 8)
+	t.ok("UpdateAuthenticatorCounter", err)
+	t.equal("the attributes of the credential after UpdateAuthenticatorCounter", a.Attributes, want)
+	a, err = t.store.UpdateAuthenticator(t.ctx, "c", adapter.AuthenticatorUpdate{CredentialBackedUp: new(false), Transports: &[]string{"ble"}})
+	t.ok("UpdateAuthenticator", err)
+	t.equal("the attributes of the credential after UpdateAuthenticator", a.Attributes, want)
+	a, err = t.Second().GetAuthenticator(t.ctx, "c")
+	t.ok("GetAuthenticator", err)
+	t.equal("the credential", []any{a.Attributes, a.Counter, a.CredentialBackedUp, a.Transports}, []any{want, uint32(8), false, []string{"ble"}})
+}
+
+// enumeratesTheirs enumerates users whom another program stored, some in odd forms.
+func enumeratesTheirs(t *T) {
+	e := optional[adapter.Enumerator](t, Enumerate)
+	var names []string
+	for i, v := range []any{nil, int64(1), true, map[string]any{}, []any{"x"}, "soon"} {
+		for j, field := range []string{"name", "emailVerified", "type", "custom"} {
+			name := numbered(numbered(ada, i), j)
+			if t.put("User", theirUser(t.NewID(), name).with(field, v)) {
+				names = append(names, name)
+			}
+		}
+	}
+	t.put("User", theirUser("", "odd").with("id", int64(42)))
+	t.must(len(names) > 0)
+	want := map[string]adapter.User{}
+	for _, name := range names {
+		u, err := t.store.GetUserByEmail(t.ctx, email(name))
+		t.ok("GetUserByEmail", err)
+		want[u.ID] = u
+	}
+	var cursor string
+	for range maxPages {
+		page, err := e.EnumerateUsers(t.ctx, cursor, 5)
+		t.ok("EnumerateUsers", err)
+		for _, u := range page.Users {
+			if u.Email != email("odd") {
+				t.equal("a user of EnumerateUsers", u, want[u.ID])
+			}
+		}
+		for _, u := range page.Users {
+			delete(want, u.ID)
+		}
+		for _, err := range page.Unreadable {
+			t.is("what EnumerateUsers cannot read", err, adapter.ErrUnreadable)
+			t.silent("EnumerateUsers", err.Error(), email("odd"))
+		}
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	t.equal("the cursor at the end", cursor, "")
+	t.equal("users that EnumerateUsers left out", len(want), 0)
 }
 
 // oddIDs reads and deletes users whose IDs another program chose.

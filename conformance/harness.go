@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"slices"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/conformance/fault"
@@ -46,9 +47,12 @@ const (
 	Ping       Feature = "adapter.Pinger"
 	Purge      Feature = "adapter.Purger"
 	SetUp      Feature = "adapter.Schema"
+	Enumerate  Feature = "adapter.Enumerator"
 	Mend       Feature = "adapter.Repairer"
 	Digests    Feature = "session tokens stored as digests"
 	Foreign    Feature = "records of other programs"
+	ByURL      Feature = "a URL that adapter.Open takes"
+	Restart    Feature = "a store that is killed and started again"
 
 	// Live is a store that answers whatever it is asked. A harness that answers from
 	// what was recorded of a store leaves it out: tests whose calls differ from run to
@@ -76,6 +80,15 @@ type Namespace struct {
 
 	// PlainTokens: the layout has session tokens as they are, whatever the options say.
 	PlainTokens bool
+
+	// URL opens the namespace with adapter.Open. Optional.
+	URL string
+
+	// Restart ends the store as a crash does, without a chance to write anything more, and
+	// starts it again with what it has stored: it kills the server, or has an embedded
+	// store forget all that is not in its files. Adapters that are opened afterwards use
+	// it. Optional: [Needs] tells for which tests.
+	Restart func(ctx context.Context) error
 
 	// Foreign writes what another program on the same store does. Optional.
 	Foreign *ForeignWriter
@@ -111,12 +124,19 @@ type ForeignRecord struct {
 // ForeignText is text that is stored as text, whatever it looks like.
 type ForeignText string
 
-type testIDKey struct{}
+type testKey struct{}
 
 // TestID returns the ID of the test whose context it is.
 func TestID(ctx context.Context) string {
-	id, _ := ctx.Value(testIDKey{}).(string)
-	return id
+	test, _ := ctx.Value(testKey{}).(Test)
+	return test.ID
+}
+
+// Needs reports whether the test whose context it is needs a feature, for a namespace to
+// which the feature is dear.
+func Needs(ctx context.Context, f Feature) bool {
+	test, _ := ctx.Value(testKey{}).(Test)
+	return slices.Contains(test.Needs, f)
 }
 
 // live reports whether the store answers whatever it is asked.
@@ -138,6 +158,10 @@ func (n Namespace) provides(f Feature) bool {
 		return !n.PlainTokens
 	case Foreign:
 		return n.Foreign != nil
+	case ByURL:
+		return n.URL != ""
+	case Restart:
+		return n.Restart != nil
 	}
 	return f == Live // as the harness is
 }

@@ -137,6 +137,10 @@ var (
 		_, err := a.LinkAccount(ctx, plainAccount(id, "github", key))
 		return err
 	}}
+	signUpByPasskey = taking{"CreateUserWithAuthenticator", aCredential, true, func(ctx context.Context, a adapter.Adapter, id, key string) error {
+		_, _, err := a.CreateUserWithAuthenticator(ctx, adapter.User{ID: id, Email: ownEmail(id)}, fullAuthenticator("", key))
+		return err
+	}}
 	register = taking{"CreateAuthenticator", aCredential, false, func(ctx context.Context, a adapter.Adapter, id, key string) error {
 		_, err := a.CreateAuthenticator(ctx, fullAuthenticator(id, key))
 		return err
@@ -195,6 +199,8 @@ var contests = []contest{
 	{"LinkAccount beside a sign-up", link, signUpWith},
 	{"CreateSession", signIn, signIn},
 	{"CreateAuthenticator", register, register},
+	{"CreateAuthenticator beside a sign-up", register, signUpByPasskey},
+	{"CreateUserWithAuthenticator", signUpByPasskey, register},
 }
 
 // contestsForRests are few: who meets what is left may wait before it is taken over.
@@ -483,6 +489,20 @@ var overtakings = []overtaking{
 			t.equal("the higher of two counters", got.Counter, uint32(20))
 		}
 	}},
+	{name: "UpdateAuthenticator beside UpdateAuthenticatorCounter", prepare: func(t *T, name string) (update, other call, holds func()) {
+		t.authenticator(t.user(name).ID, name)
+		return func(ctx context.Context, a adapter.Adapter) error {
+				_, err := a.UpdateAuthenticator(ctx, name, adapter.AuthenticatorUpdate{CredentialBackedUp: new(false)})
+				return err
+			}, func(ctx context.Context, a adapter.Adapter) error {
+				_, err := a.UpdateAuthenticatorCounter(ctx, name, 20)
+				return err
+			}, func() {
+				got, err := t.Second().GetAuthenticator(t.ctx, name)
+				t.ok("GetAuthenticator", err)
+				t.equal("what two updates wrote", []any{got.CredentialBackedUp, got.Counter}, []any{false, uint32(20)})
+			}
+	}},
 	{name: "UpdateUser beside DeleteUser", absentee: true, prepare: func(t *T, name string) (update, other call, holds func()) {
 		id := t.user(name).ID
 		return func(ctx context.Context, a adapter.Adapter) error {
@@ -511,6 +531,14 @@ var overtakings = []overtaking{
 		t.authenticator(t.user(name).ID, name)
 		return func(ctx context.Context, a adapter.Adapter) error {
 				_, err := a.UpdateAuthenticatorCounter(ctx, name, 10)
+				return err
+			}, func(ctx context.Context, a adapter.Adapter) error { return a.DeleteAuthenticator(ctx, name) },
+			func() { t.nothing(universe{credentials: []string{name}}) }
+	}},
+	{name: "UpdateAuthenticator beside DeleteAuthenticator", absentee: true, prepare: func(t *T, name string) (update, other call, holds func()) {
+		t.authenticator(t.user(name).ID, name)
+		return func(ctx context.Context, a adapter.Adapter) error {
+				_, err := a.UpdateAuthenticator(ctx, name, adapter.AuthenticatorUpdate{CredentialBackedUp: new(false)})
 				return err
 			}, func(ctx context.Context, a adapter.Adapter) error { return a.DeleteAuthenticator(ctx, name) },
 			func() { t.nothing(universe{credentials: []string{name}}) }

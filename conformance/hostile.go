@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // separators are the characters that some store, query language or key layout
@@ -242,7 +243,7 @@ func (ks keyspace[K]) unchanged(t *T, want []entry[K]) {
 var (
 	longName = strings.Repeat("n", 255)
 	refused  = []string{
-		"", "$", "$set", "$where", "$name", "@", "@ref", ".", "a.b", ".a", "a.", "__proto__.x", "a\x00", "\x00", "a\nb", "\t", "\x1f", "\x7f",
+		"", "a\x00", "\x00", "a\nb", "\t", "\x1f", "\x7f",
 		"\u0085", "\xff", "a\xc3", longName + "n", strings.Repeat("é", 128),
 	}
 )
@@ -251,7 +252,7 @@ var (
 // else than a name.
 func hostileNames() []string {
 	names := []string{
-		"#", ":", "#n", ":v", "a#b", "a:b", "a$b", "a@b", "a b", " ", "a/b", `a\b`, "a'b", `a"b`, "a`b", "[0]", "a[0]", "a{b}", "*", "?", "%", "%24set",
+		"$", "$set", "$where", "$name", "@", "@ref", ".", "a.b", ".a", "a.", "__proto__.x", "#", ":", "#n", ":v", "a#b", "a:b", "a$b", "a@b", "a b", " ", "a/b", `a\b`, "a'b", `a"b`, "a`b", "[0]", "a[0]", "a{b}", "*", "?", "%", "%24set",
 		"-", "_", "__v", "__proto__", "constructor", "toString", "prototype", "length", "size", "hasOwnProperty",
 		"ID", "Id", "Email", "NAME", "Name", "emailverified", "EMAIL", "EmailVerified", "user_id", "userid", "UserID", "Attributes", "attributes",
 		"user", "select", "where", "SET", "REMOVE", "ABORT", "status", "value", "values", "key", "keys", "null", "nil", "undefined", "true", "0", "1", "-1", "1e3",
@@ -259,8 +260,8 @@ func hostileNames() []string {
 		"token", "secret", "password", "version", "hash", "coll_", "_ts", "_ttl", "TTL", "Data", "PK", "SK", "gsi1pk", "Authstore", "auth",
 	}
 	return slices.DeleteFunc(names, func(n string) bool {
-		return slices.ContainsFunc([]adapter.Record{adapter.UserRecord, adapter.AccountRecord, adapter.SessionRecord}, func(r adapter.Record) bool {
-			return adapter.ReservedAttribute(r, n)
+		return slices.ContainsFunc([]driver.Record{driver.UserRecord, driver.AccountRecord, driver.SessionRecord}, func(r driver.Record) bool {
+			return driver.Reserved(r, n)
 		})
 	})
 }

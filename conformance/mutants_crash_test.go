@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // crashMutants work as long as nothing fails on the way.
@@ -68,6 +69,12 @@ var crashMutants = []mutant{
 	{"CreateAuthenticator claims the credential first, for nobody", []string{"CUT-020"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return claimsCredential{base{inner}, e}
 	}},
+	{"CreateUserWithAuthenticator writes user and credential one after the other, and cleans up", []string{"CUT-023", "CUT-024"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return registersInSteps{base{inner}, true}
+	}},
+	{"UpdateAuthenticator writes the attributes after the fields", []string{"CUT-025"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return updatesPasskeyInSteps{base{inner}}
+	}},
 	{"UpdateAuthenticatorCounter deletes the credential and creates it anew", []string{"CUT-021", "RAC-027", "RAC-031"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return recreatesCredential{base{late{base{inner}}}}
 	}},
@@ -101,7 +108,7 @@ func (e *env) claim(ctx context.Context, key any) (taken bool, err error) {
 		return nil
 	})
 	if err != nil {
-		err = adapter.Caused(adapter.ErrUnavailable, err)
+		err = driver.Caused(adapter.ErrUnavailable, err)
 	}
 	return taken, err
 }
@@ -208,6 +215,17 @@ func (m updatesInSteps) UpdateUser(ctx context.Context, id string, up adapter.Us
 	}
 	pause()
 	return m.Adapter.UpdateUser(ctx, id, later)
+}
+
+type updatesPasskeyInSteps struct{ base }
+
+func (m updatesPasskeyInSteps) UpdateAuthenticator(ctx context.Context, id string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
+	later := adapter.AuthenticatorUpdate{Attributes: up.Attributes, RemoveAttributes: up.RemoveAttributes}
+	up.Attributes, up.RemoveAttributes = nil, nil
+	if a, err := m.Adapter.UpdateAuthenticator(ctx, id, up); err != nil {
+		return a, err
+	}
+	return m.Adapter.UpdateAuthenticator(ctx, id, later)
 }
 
 type dropsEmailFirst struct{ base }
@@ -442,7 +460,7 @@ func (m recreatesCredential) UpdateAuthenticatorCounter(ctx context.Context, cre
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
-	if !adapter.CounterGrows(a.Counter, counter) {
+	if !driver.CounterGrows(a.Counter, counter) {
 		return adapter.Authenticator{}, fail(ctx, "UpdateAuthenticatorCounter", adapter.Conflict(adapter.FieldCounter))
 	}
 	pause()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // record returns a copy of the fields of the first document of a kind with these texts,
@@ -189,6 +190,15 @@ var foreignMutants = []mutant{
 	}},
 	{"an account of an unknown type signs nobody in", []string{"FOR-025"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return knownTypes{base{inner}, e}
+	}},
+	{"UpdateAuthenticatorCounter writes the credential as it was read", []string{"FOR-021"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return rewritesPasskeys{base{inner}, e}
+	}},
+	{"UpdateAuthenticator drops what another program stored in a list", []string{"FOR-022"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return dropsPasskeyAttributes{base{inner}, e}
+	}},
+	{"an enumeration ends at a user with an odd emailVerified", []string{"FOR-027"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return enumeratesStrictly{pages{base{inner}}, e}
 	}},
 	{"a credential with odd transports cannot be read", []string{"FOR-026"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return strictTransports{base{inner}, e}
@@ -627,8 +637,8 @@ type showsAll struct {
 
 func (m showsAll) GetUser(ctx context.Context, id string) (adapter.User, error) {
 	u, err := m.Adapter.GetUser(ctx, id)
-	if v, there := m.record("User", "id", id)["type"]; there && err == nil {
-		u.Attributes["type"] = v
+	if v, there := m.record("User", "id", id)["emailVerified"]; there && err == nil {
+		u.Attributes["emailVerified"] = v
 	}
 	return u, err
 }
@@ -644,7 +654,7 @@ func (m rewrites) UpdateUser(ctx context.Context, id string, up adapter.UserUpda
 		m.change(func(fields map[string]any) {
 			maps.DeleteFunc(fields, func(name string, _ any) bool {
 				_, shown := u.Attributes[name]
-				return !shown && !slices.Contains(fieldsOf[adapter.UserRecord], name)
+				return !shown && !driver.Reserved(driver.UserRecord, name)
 			})
 		}, "User", "id", id)
 	}
@@ -706,4 +716,45 @@ func (m strictTransports) GetAuthenticator(ctx context.Context, id string) (adap
 		return adapter.Authenticator{}, unreadable(ctx, "GetAuthenticator", "transports")
 	}
 	return m.Adapter.GetAuthenticator(ctx, id)
+}
+
+type rewritesPasskeys struct {
+	base
+	*env
+}
+
+func (m rewritesPasskeys) UpdateAuthenticatorCounter(ctx context.Context, id string, counter uint32) (adapter.Authenticator, error) {
+	a, err := m.Adapter.UpdateAuthenticatorCounter(ctx, id, counter)
+	m.change(func(fields map[string]any) {
+		maps.DeleteFunc(fields, func(name string, _ any) bool {
+			_, shown := a.Attributes[name]
+			return !shown && !driver.Reserved(driver.AuthenticatorRecord, name)
+		})
+	}, "Authenticator", "credentialID", id)
+	return a, err
+}
+
+type dropsPasskeyAttributes struct {
+	base
+	*env
+}
+
+func (m dropsPasskeyAttributes) UpdateAuthenticator(ctx context.Context, id string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
+	m.change(func(fields map[string]any) { delete(fields, "groups") }, "Authenticator", "credentialID", id)
+	return m.Adapter.UpdateAuthenticator(ctx, id, up)
+}
+
+type enumeratesStrictly struct {
+	pages
+	*env
+}
+
+func (m enumeratesStrictly) EnumerateUsers(ctx context.Context, cursor string, limit int) (adapter.UserPage, error) {
+	page, err := m.pages.EnumerateUsers(ctx, cursor, limit)
+	for i, u := range page.Users {
+		if v := m.record("User", "id", u.ID)["emailVerified"]; v != nil && u.EmailVerified.IsZero() {
+			return adapter.UserPage{Users: page.Users[:i]}, err
+		}
+	}
+	return page, err
 }

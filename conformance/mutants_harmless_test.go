@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,16 +152,40 @@ func (m odd) CreateSession(ctx context.Context, s adapter.Session) (adapter.Sess
 	return created, err
 }
 
-// CheckSchema finds nothing: it is a store that needs to be set up, and is.
-func (m odd) CheckSchema(context.Context) ([]adapter.SchemaProblem, error) {
-	return []adapter.SchemaProblem{}, nil
+// answers returns why a call of an optional interface is not answered.
+func (m odd) answers(ctx context.Context, op string) error {
+	p, _ := adapter.As[adapter.Pinger](m.Adapter)
+	if err := p.Ping(ctx); err != nil {
+		return fail(ctx, op, errors.Unwrap(err))
+	}
+	return nil
 }
 
-func (m odd) ApplySchema(context.Context) error { return nil }
+// CheckSchema finds nothing: it is a store that needs to be set up, and is.
+func (m odd) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
+	return []adapter.SchemaProblem{}, m.answers(ctx, "CheckSchema")
+}
+
+func (m odd) ApplySchema(ctx context.Context) error { return m.answers(ctx, "ApplySchema") }
 
 // Repair finds nothing either.
-func (m odd) Repair(context.Context, bool) ([]adapter.Repair, error) {
-	return []adapter.Repair{}, nil
+func (m odd) Repair(ctx context.Context, _ bool) ([]adapter.Repair, error) {
+	return []adapter.Repair{}, m.answers(ctx, "Repair")
+}
+
+// EnumerateUsers has a first page without users, and some users twice.
+func (m odd) EnumerateUsers(ctx context.Context, cursor string, limit int) (adapter.UserPage, error) {
+	const first = "first"
+	e, _ := adapter.As[adapter.Enumerator](m.Adapter)
+	page, err := e.EnumerateUsers(ctx, strings.TrimPrefix(cursor, first), limit)
+	switch {
+	case err != nil:
+	case cursor == "":
+		page = adapter.UserPage{Next: first}
+	case len(page.Users) > 0 && len(page.Users) < limit:
+		page.Users = append(page.Users, page.Users[0])
+	}
+	return page, err
 }
 
 // TestMutantsHarmless proves that the suite asks for no more than the contract.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // raceMutants work as long as one call comes after the other. Those that check
@@ -66,6 +67,18 @@ var raceMutants = []mutant{
 	}},
 	{"CreateAuthenticator checks the credential ID, and then writes", []string{"RAC-010"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return checksCredential{base{inner}}
+	}},
+	{"CreateUserWithAuthenticator checks the credential ID, and then writes", []string{"RAC-045", "HLD-001"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return signsUpUnchecked{base{inner}}
+	}},
+	{"CreateUserWithAuthenticator keeps the credential when the e-mail address is taken", []string{"PKY-017", "RAC-046"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return takesCredentialFirst{base{inner}, e}
+	}},
+	{"UpdateAuthenticator reads the credential, and writes it back whole", []string{"RAC-047", "HLD-005"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return writesPasskeyBack{base{inner}}
+	}},
+	{"UpdateAuthenticator writes the credential back, also one that was deleted meanwhile", []string{"HLD-005"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return bringsPasskeyBack{base{late{base{inner}}}}
 	}},
 	{"UpdateAuthenticatorCounter checks the counter, and then writes", []string{"RAC-028"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return checksCounter{base{inner}}
@@ -231,13 +244,89 @@ func (m checksCredential) CreateAuthenticator(ctx context.Context, a adapter.Aut
 	return created, err
 }
 
+// signsUpUnchecked makes the user, and says that the credential is the user's, also if
+// somebody has taken it since it looked.
+type signsUpUnchecked struct{ base }
+
+func (m signsUpUnchecked) CreateUserWithAuthenticator(ctx context.Context, u adapter.User, a adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
+	_, check := m.Adapter.GetAuthenticator(ctx, a.CredentialID)
+	pause()
+	created, made, err := m.Adapter.CreateUserWithAuthenticator(ctx, u, a)
+	if !errors.Is(check, adapter.ErrNotFound) || !isConflict(err, adapter.FieldCredentialID) {
+		return created, made, err
+	}
+	created, err = m.Adapter.CreateUser(ctx, u)
+	a.UserID = created.ID
+	return created, a, err
+}
+
+type takesCredentialFirst struct {
+	base
+	*env
+}
+
+func (m takesCredentialFirst) CreateUserWithAuthenticator(ctx context.Context, u adapter.User, a adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
+	if _, taken := m.shared.Load(a.CredentialID); taken {
+		return adapter.User{}, adapter.Authenticator{}, fail(ctx, "CreateUserWithAuthenticator", adapter.Conflict(adapter.FieldCredentialID))
+	}
+	created, made, err := m.Adapter.CreateUserWithAuthenticator(ctx, u, a)
+	if isConflict(err, adapter.FieldUserEmail) {
+		m.shared.Store(a.CredentialID, true)
+	}
+	return created, made, err
+}
+
+func (m takesCredentialFirst) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
+	if _, taken := m.shared.Load(a.CredentialID); taken {
+		return adapter.Authenticator{}, fail(ctx, "CreateAuthenticator", adapter.Conflict(adapter.FieldCredentialID))
+	}
+	return m.Adapter.CreateAuthenticator(ctx, a)
+}
+
+type writesPasskeyBack struct{ base }
+
+func (m writesPasskeyBack) UpdateAuthenticator(ctx context.Context, id string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
+	a, err := m.Adapter.GetAuthenticator(ctx, id)
+	if err != nil {
+		return adapter.Authenticator{}, err
+	}
+	pause()
+	up.Apply(&a, a.UpdatedAt)
+	now, err := m.Adapter.UpdateAuthenticator(ctx, id, adapter.AuthenticatorUpdate{
+		CredentialBackedUp: &a.CredentialBackedUp, Transports: &a.Transports, Attributes: a.Attributes, RemoveAttributes: up.RemoveAttributes,
+	})
+	if err != nil || now.Counter == a.Counter {
+		return now, err
+	}
+	if err := m.Adapter.DeleteAuthenticator(ctx, id); err != nil {
+		return adapter.Authenticator{}, err
+	}
+	return m.Adapter.CreateAuthenticator(ctx, a)
+}
+
+type bringsPasskeyBack struct{ base }
+
+func (m bringsPasskeyBack) UpdateAuthenticator(ctx context.Context, id string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
+	a, err := m.Adapter.GetAuthenticator(ctx, id)
+	if err != nil {
+		return adapter.Authenticator{}, err
+	}
+	pause()
+	updated, err := m.Adapter.UpdateAuthenticator(ctx, id, up)
+	if errors.Is(err, adapter.ErrNotFound) {
+		up.Apply(&a, a.UpdatedAt)
+		return m.Adapter.CreateAuthenticator(ctx, a)
+	}
+	return updated, err
+}
+
 type checksCounter struct{ base }
 
 func (m checksCounter) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
 	before, check := m.Adapter.GetAuthenticator(ctx, credentialID)
 	pause()
 	a, err := m.Adapter.UpdateAuthenticatorCounter(ctx, credentialID, counter)
-	if check == nil && adapter.CounterGrows(before.Counter, counter) && isConflict(err, adapter.FieldCounter) {
+	if check == nil && driver.CounterGrows(before.Counter, counter) && isConflict(err, adapter.FieldCounter) {
 		before.Counter = counter
 		return before, nil
 	}

@@ -535,6 +535,18 @@ var tokenMutants = []mutant{
 	{"verification tokens that are hashes are hashed again", []string{"VER-015"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return hashesHashes{base{inner}}
 	}},
+	{"the value of a verification token is cut to 1 KiB", []string{"VER-016"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return cutsValues{base{inner}, 1 << 10}
+	}},
+	{"the spaces around a verification token's value are dropped", []string{"VER-016"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return trimsValues{base{inner}}
+	}},
+	{"a value that is too long is cut instead of refused", []string{"VER-017"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return cutsValues{base{inner}, 64 << 10}
+	}},
+	{"a value that is refused leaves the token usable", []string{"VER-017"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return addsValues{base{inner}}
+	}},
 	{"what is stored for a session token is the digest of something else", []string{"RST-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return saltsSessions{base{inner}}
 	}},
@@ -548,6 +560,36 @@ type notesTokens struct {
 func (m notesTokens) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
 	m.shared.Store(v.Token, v.Identifier)
 	return m.Adapter.CreateVerificationToken(ctx, v)
+}
+
+type cutsValues struct {
+	base
+	limit int
+}
+
+func (m cutsValues) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
+	v.Value = v.Value[:min(m.limit, len(v.Value))]
+	return m.Adapter.CreateVerificationToken(ctx, v)
+}
+
+type trimsValues struct{ base }
+
+func (m trimsValues) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	v, err := m.Adapter.UseVerificationToken(ctx, identifier, token)
+	v.Value = strings.TrimSpace(v.Value)
+	return v, err
+}
+
+// addsValues adds the value in a second step.
+type addsValues struct{ base }
+
+func (m addsValues) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
+	created, err := m.Adapter.CreateVerificationToken(ctx, v)
+	if errors.Is(err, adapter.ErrInvalid) {
+		v.Value = ""
+		_, _ = m.Adapter.CreateVerificationToken(ctx, v)
+	}
+	return created, err
 }
 
 type usesStored struct{ base }
@@ -776,185 +818,6 @@ func (m alwaysExpired) UseVerificationToken(ctx context.Context, identifier, tok
 		err = fail(ctx, "UseVerificationToken", adapter.ErrExpired)
 	}
 	return v, err
-}
-
-var passkeyMutants = []mutant{
-	{"a counter that stays is taken", []string{"PKY-007"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
-		return equalCounter{base{inner}}
-	}},
-	{"an authenticator without a counter is refused", []string{"PKY-008"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
-		return refusesZero{base{inner}}
-	}},
-	{"a counter of 0 is always taken", []string{"PKY-007", "PKY-008"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
-		return takesZero{base{inner}}
-	}},
-	{"counters are kept in 31 bits", []string{"PKY-006"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
-		return shortCounter{base{inner}}
-	}},
-	{"CreateAuthenticator overwrites the credential that has the ID", []string{"PKY-004"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
-		return overwritesCredentials{base{inner}}
-	}},
-	{"UpdateAuthenticatorCounter of nothing returns a credential", []string{"PKY-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
-		return counterUpserts{base{inner}}
-	}},
-	{"ListAuthenticators has everybody's", []string{"PKY-005"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
-		return listsEverybodys{base{inner}, e}
-	}},
-	{"a credential of nobody is in everybody's list", []string{"PKY-010"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
-		return ownedByAll{base{inner}, e}
-	}},
-	{"transports are kept sorted", []string{"PKY-001", "PKY-011"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
-		return sortsTransports{base{inner}}
-	}},
-	{"credential IDs are kept as base64url", []string{"PKY-012"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
-		return urlCredentials{base{inner}}
-	}},
-	{"DeleteAuthenticator hides the credential, whose ID stays taken", []string{"PKY-009"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
-		return hidesCredentials{base{inner}, e}
-	}},
-	{"no transports come back as an empty list", []string{"PKY-002"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
-		return emptyTransports{base{inner}}
-	}},
-}
-
-type equalCounter struct{ base }
-
-func (m equalCounter) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
-	a, err := m.Adapter.UpdateAuthenticatorCounter(ctx, credentialID, counter)
-	if errors.Is(err, adapter.ErrConflict) {
-		if now, getErr := m.Adapter.GetAuthenticator(ctx, credentialID); getErr == nil && now.Counter == counter {
-			return now, nil
-		}
-	}
-	return a, err
-}
-
-type refusesZero struct{ base }
-
-func (m refusesZero) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
-	if counter == 0 {
-		return adapter.Authenticator{}, fail(ctx, "UpdateAuthenticatorCounter", adapter.Conflict(adapter.FieldCounter))
-	}
-	return m.Adapter.UpdateAuthenticatorCounter(ctx, credentialID, counter)
-}
-
-type takesZero struct{ base }
-
-func (m takesZero) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
-	if counter == 0 {
-		return m.Adapter.GetAuthenticator(ctx, credentialID)
-	}
-	return m.Adapter.UpdateAuthenticatorCounter(ctx, credentialID, counter)
-}
-
-type shortCounter struct{ base }
-
-func (m shortCounter) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
-	return m.Adapter.UpdateAuthenticatorCounter(ctx, credentialID, counter&(1<<31-1))
-}
-
-type overwritesCredentials struct{ base }
-
-func (m overwritesCredentials) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
-	created, err := m.Adapter.CreateAuthenticator(ctx, a)
-	if !errors.Is(err, adapter.ErrConflict) {
-		return created, err
-	}
-	if err := m.Adapter.DeleteAuthenticator(ctx, a.CredentialID); err != nil {
-		return adapter.Authenticator{}, err
-	}
-	return m.Adapter.CreateAuthenticator(ctx, a)
-}
-
-type counterUpserts struct{ base }
-
-func (m counterUpserts) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
-	a, err := m.Adapter.UpdateAuthenticatorCounter(ctx, credentialID, counter)
-	if errors.Is(err, adapter.ErrNotFound) {
-		return adapter.Authenticator{CredentialID: credentialID, Counter: counter}, nil
-	}
-	return a, err
-}
-
-type listsEverybodys struct {
-	base
-	*env
-}
-
-func (m listsEverybodys) ListAuthenticators(ctx context.Context, userID string) ([]adapter.Authenticator, error) {
-	if _, err := m.Adapter.ListAuthenticators(ctx, userID); err != nil {
-		return nil, err
-	}
-	return stored(m.env, func(adapter.Authenticator) bool { return true }), nil
-}
-
-type ownedByAll struct {
-	base
-	*env
-}
-
-func (m ownedByAll) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
-	created, err := m.Adapter.CreateAuthenticator(ctx, a)
-	if refusesOwner(err) {
-		m.shared.Store("nobody's", a)
-		return a, nil
-	}
-	return created, err
-}
-
-func (m ownedByAll) ListAuthenticators(ctx context.Context, userID string) ([]adapter.Authenticator, error) {
-	all, err := m.Adapter.ListAuthenticators(ctx, userID)
-	if a, ok := m.shared.Load("nobody's"); ok && err == nil {
-		all = append(all, a.(adapter.Authenticator))
-	}
-	return all, err
-}
-
-type sortsTransports struct{ base }
-
-func (m sortsTransports) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
-	a.Transports = slices.Sorted(slices.Values(a.Transports))
-	return m.Adapter.CreateAuthenticator(ctx, a)
-}
-
-type urlCredentials struct{ base }
-
-var toURL = strings.NewReplacer("+", "-", "/", "_", "=", "")
-
-func (m urlCredentials) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
-	a.CredentialID = toURL.Replace(a.CredentialID)
-	return m.Adapter.CreateAuthenticator(ctx, a)
-}
-
-func (m urlCredentials) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
-	return m.Adapter.GetAuthenticator(ctx, toURL.Replace(credentialID))
-}
-
-type hidesCredentials struct {
-	base
-	*env
-}
-
-func (m hidesCredentials) DeleteAuthenticator(ctx context.Context, credentialID string) error {
-	m.shared.Store(credentialID, true)
-	return m.Adapter.DeleteAuthenticator(ctx, credentialID)
-}
-
-func (m hidesCredentials) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
-	if _, hidden := m.shared.Load(a.CredentialID); hidden {
-		return adapter.Authenticator{}, fail(ctx, "CreateAuthenticator", adapter.Conflict(adapter.FieldCredentialID))
-	}
-	return m.Adapter.CreateAuthenticator(ctx, a)
-}
-
-type emptyTransports struct{ base }
-
-func (m emptyTransports) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
-	a, err := m.Adapter.GetAuthenticator(ctx, credentialID)
-	if err == nil && a.Transports == nil {
-		a.Transports = []string{}
-	}
-	return a, err
 }
 
 // endsEveryToken keeps beside the sessions the tokens of each user.

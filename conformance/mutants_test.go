@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/conformance/fault"
 	"github.com/authstore/authstore/conformance/sequence"
@@ -54,6 +55,7 @@ var mutants = slices.Concat(
 	valueMutants,
 	inputMutants,
 	callMutants,
+	enumerationMutants,
 	crashMutants,
 	raceMutants,
 	heldUpMutants,
@@ -61,6 +63,7 @@ var mutants = slices.Concat(
 	crowdMutants,
 	costMutants,
 	foreignMutants,
+	openingMutants,
 )
 
 // sequences is how many random sequences of operations a store must stand.
@@ -80,7 +83,9 @@ type env struct {
 	docs    *documents // instead of store, where other programs write
 	faults  *fault.Injector
 	options adapter.Options // of this adapter
-	shared  *shared
+	byURL   bool            // whether it was opened by URL
+	query   string          // of that URL
+	shared  *shared         // what is gone when the store is killed
 }
 
 // shared is what the adapters on one store have in common.
@@ -159,7 +164,7 @@ func (e *env) dumpShared() (all []string) {
 
 // fail returns the error of an operation as a correct adapter does.
 func fail(ctx context.Context, op string, err error) error {
-	return adapter.WrapError(ctx, "mutant", op, err)
+	return driver.Wrap(ctx, "mutant", op, err)
 }
 
 // isConflict reports whether err is a conflict on a field.
@@ -191,6 +196,11 @@ func harness(bug func(inner adapter.Adapter, e *env) adapter.Adapter) conformanc
 				Dump:       func(context.Context) ([]string, error) { return e.dump(), nil },
 				Faults:     e.faults,
 				RoundTrips: e.faults.Count,
+				URL:        register(e, bug),
+				Restart: func(context.Context) error {
+					e.shared.Clear()
+					return nil
+				},
 			}, nil
 		},
 	}

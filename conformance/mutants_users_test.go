@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -17,6 +19,9 @@ import (
 var userMutants = []mutant{
 	{"CreateUser does not say which ID it made", []string{"USR-002"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return keepsIDSecret{base{inner}}
+	}},
+	{"each adapter counts its new IDs by itself", []string{"USR-032"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return &countsIDs{base: base{inner}}
 	}},
 	{"CreateUser makes up an ID of its own, whatever is given", []string{"USR-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return ownIDs{base{inner}}
@@ -120,6 +125,13 @@ func (m keepsIDSecret) CreateUser(ctx context.Context, u adapter.User) (adapter.
 	created.ID = u.ID
 	return created, err
 }
+
+type countsIDs struct {
+	base
+	last atomic.Int64
+}
+
+func (m *countsIDs) NewID() string { return strconv.FormatInt(m.last.Add(1), 10) }
 
 type ownIDs struct{ base }
 

@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // readsUsers changes every user that is returned.
@@ -168,6 +171,26 @@ var attributeMutants = []mutant{
 	{"what is no number is kept as nil", []string{"ATT-015"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return nilForNaN{base{inner}}
 	}},
+	{"an attribute of a user with a name that accounts have is lost", []string{"ATT-018"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return losesElsewhere{base{inner}}
+	}},
+	{"UpdateAccount removes no attribute with the name of a user's field", []string{"ATT-021"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return removesNoUserFields{base{inner}}
+	}},
+	{"an attribute that is called name is a field of the credential", []string{"ATT-021"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return attributeIsField{base{inner}}
+	}},
+	{"names with dots are paths into maps", []string{"ATT-022"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return followsDots{base{inner}, e}
+	}},
+	{"percent signs in names of attributes are decoded", []string{"ATT-022", "KEY-014"}, readsAttributes(func(a adapter.Attributes) {
+		for name, v := range a {
+			if decoded := decode(name); decoded != name {
+				delete(a, name)
+				a[decoded] = v
+			}
+		}
+	})},
 	{"an attribute that is set and removed is set", []string{"ATT-019"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return setsAndRemoves{base{inner}}
 	}},
@@ -271,7 +294,7 @@ type dropsReserved struct{ base }
 
 func (m dropsReserved) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
 	u.Attributes = u.Attributes.Clone()
-	maps.DeleteFunc(u.Attributes, func(name string, _ any) bool { return adapter.ReservedAttribute(adapter.UserRecord, name) })
+	maps.DeleteFunc(u.Attributes, func(name string, _ any) bool { return driver.Reserved(driver.UserRecord, name) })
 	return m.Adapter.CreateUser(ctx, u)
 }
 
@@ -284,8 +307,57 @@ func (m dropsBadNames) CreateUser(ctx context.Context, u adapter.User) (adapter.
 
 func withoutBadNames(a adapter.Attributes) adapter.Attributes {
 	a = a.Clone()
-	maps.DeleteFunc(a, func(name string, _ any) bool { return name == "" || strings.ContainsAny(name, "$@.") })
+	maps.DeleteFunc(a, func(name string, _ any) bool { return name == "" || strings.ContainsFunc(name, unicode.IsControl) })
 	return a
+}
+
+// losesElsewhere takes what is stored as type for a mark of its own.
+type losesElsewhere struct{ base }
+
+func (m losesElsewhere) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
+	u.Attributes = u.Attributes.Clone()
+	delete(u.Attributes, "type")
+	return m.Adapter.CreateUser(ctx, u)
+}
+
+type removesNoUserFields struct{ base }
+
+func (m removesNoUserFields) UpdateAccount(ctx context.Context, key adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
+	up.RemoveAttributes = slices.DeleteFunc(slices.Clone(up.RemoveAttributes), func(name string) bool {
+		return name != "id" && driver.Reserved(driver.UserRecord, name)
+	})
+	return m.Adapter.UpdateAccount(ctx, key, up)
+}
+
+// attributeIsField keeps what is stored as name in the place of the backup state.
+type attributeIsField struct{ base }
+
+func (m attributeIsField) UpdateAuthenticator(ctx context.Context, id string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
+	if _, named := up.Attributes["name"]; named {
+		up.CredentialBackedUp = new(false)
+	}
+	return m.Adapter.UpdateAuthenticator(ctx, id, up)
+}
+
+// followsDots sets a member of a map where a name has a dot and there is such a map.
+type followsDots struct {
+	base
+	*env
+}
+
+func (m followsDots) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
+	for _, u := range stored(m.env, func(u adapter.User) bool { return u.ID == id }) {
+		up.Attributes = up.Attributes.Clone()
+		for name, v := range up.Attributes {
+			outer, inner, dotted := strings.Cut(name, ".")
+			if nested, ok := u.Attributes[outer].(map[string]any); dotted && ok {
+				nested[inner] = v
+				up.Attributes[outer] = nested
+				delete(up.Attributes, name)
+			}
+		}
+	}
+	return m.Adapter.UpdateUser(ctx, id, up)
 }
 
 type nilForNaN struct{ base }
@@ -407,6 +479,9 @@ var valueMutants = []mutant{
 	{"the store hands out the transports that it keeps", []string{"VAL-004"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return handsOutTransports{base{inner}, e}
 	}},
+	{"the store hands out the attributes of credentials that it keeps", []string{"VAL-004"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return handsOutOfPasskeys{base{inner}, e}
+	}},
 	{"CreateUser brings the attributes that it was handed into their form", []string{"VAL-005"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return changesGiven{base{inner}}
 	}},
@@ -472,6 +547,18 @@ func (m handsOutTransports) GetAuthenticator(ctx context.Context, credentialID s
 	a, err := m.Adapter.GetAuthenticator(ctx, credentialID)
 	kept, _ := m.shared.LoadOrStore(credentialID, a.Transports)
 	a.Transports = kept.([]string)
+	return a, err
+}
+
+type handsOutOfPasskeys struct {
+	base
+	*env
+}
+
+func (m handsOutOfPasskeys) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
+	a, err := m.Adapter.GetAuthenticator(ctx, credentialID)
+	kept, _ := m.shared.LoadOrStore(credentialID, a.Attributes)
+	a.Attributes = kept.(adapter.Attributes)
 	return a, err
 }
 

@@ -63,6 +63,10 @@ func (s stage) operations() []operation {
 			_, _, err := a.CreateUserWithAccount(ctx, adapter.User{Email: email("both-" + s.free)}, plainAccount("", "github", "both-"+s.free))
 			return err
 		}},
+		{"CreateUserWithAuthenticator", func(ctx context.Context, a adapter.Adapter) error {
+			_, _, err := a.CreateUserWithAuthenticator(ctx, adapter.User{Email: email("passkey-" + s.free)}, plainAuthenticator("", "passkey-"+s.free))
+			return err
+		}},
 		{"GetUser", func(ctx context.Context, a adapter.Adapter) error {
 			u, err := a.GetUser(ctx, s.user.ID)
 			return answered(err, u.ID == s.user.ID)
@@ -131,6 +135,10 @@ func (s stage) operations() []operation {
 		}},
 		{"UpdateAuthenticatorCounter", func(ctx context.Context, a adapter.Adapter) error {
 			_, err := a.UpdateAuthenticatorCounter(ctx, s.authenticator.CredentialID, s.authenticator.Counter+1)
+			return err
+		}},
+		{"UpdateAuthenticator", func(ctx context.Context, a adapter.Adapter) error {
+			_, err := a.UpdateAuthenticator(ctx, s.authenticator.CredentialID, adapter.AuthenticatorUpdate{CredentialBackedUp: new(false)})
 			return err
 		}},
 		{"UseVerificationToken", func(ctx context.Context, a adapter.Adapter) error {

@@ -662,6 +662,59 @@ var raceTests = []Test{
 		}
 	}},
 	{ID: "RAC-043", Rule: "An account that was unlinked does not come back by the calls of others who want it.", Source: "docs/contract.md R13", Run: unlinkedStays},
+	{ID: "RAC-045", Rule: "Sign-ups with a passkey, registrations and sign-ups race for one credential ID, and one of them has it; the others leave nothing behind.", Source: "docs/contract.md R5", Run: func(t *T) {
+		users := t.crowd(ada)
+		for round := range rounds {
+			id := numbered("credential", round)
+			address := func(i int) string { return email(fmt.Sprintf("%s-%d-%d", grace, round, i)) }
+			var owners [racers]string
+			errs := t.racing(func(i int, a adapter.Adapter) error {
+				if i/2%2 == 0 {
+					owners[i] = users[i].ID
+					_, err := a.CreateAuthenticator(t.ctx, plainAuthenticator(users[i].ID, id))
+					return err
+				}
+				u, _, err := a.CreateUserWithAuthenticator(t.ctx, adapter.User{Email: address(i)}, plainAuthenticator("", id))
+				owners[i] = u.ID
+				return err
+			})
+			won := t.winner("a write of one credential", errs, adapter.FieldCredentialID)
+			got, err := t.Second().GetAuthenticator(t.ctx, id)
+			t.ok("GetAuthenticator", err)
+			t.equal("UserID", got.UserID, owners[won])
+			w := universe{users: ids(users), credentials: []string{id}}
+			for i := range racers {
+				if i != won {
+					t.freeEmail(address(i))
+				}
+			}
+			t.consistent(w)
+		}
+	}},
+	{ID: "RAC-046", Rule: "Of any number of racing sign-ups with a passkey with one e-mail address exactly one makes a user, and the others leave their credential IDs free.", Source: "docs/contract.md R5", Run: func(t *T) {
+		for round := range rounds {
+			name := numbered(ada, round)
+			credential := func(i int) string { return fmt.Sprintf("%s-%d", name, i) }
+			var owners [racers]string
+			errs := t.racing(func(i int, a adapter.Adapter) error {
+				u, _, err := a.CreateUserWithAuthenticator(t.ctx, adapter.User{Email: email(name)}, plainAuthenticator("", credential(i)))
+				owners[i] = u.ID
+				return err
+			})
+			won := t.winner("CreateUserWithAuthenticator", errs, adapter.FieldUserEmail)
+			t.ok("CreateAuthenticator of what the losers named", t.parallel(racers, func(i int) error {
+				if i == won {
+					return nil
+				}
+				_, err := t.store.CreateAuthenticator(t.ctx, plainAuthenticator(owners[won], credential(i)))
+				return err
+			}))
+			all, err := t.Second().ListAuthenticators(t.ctx, owners[won])
+			t.ok("ListAuthenticators", err)
+			t.equal("authenticators of the winner", len(all), racers)
+		}
+	}},
+	{ID: "RAC-047", Rule: "No update of an authenticator is lost when updates of other fields and attributes, and counters, race with it.", Source: "docs/contract.md R13", Run: updateAuthenticatorFields},
 	{ID: "RAC-044", Rule: "A counter that grows is no conflict while its credential is being made.", Source: "docs/contract.md R17", Run: func(t *T) {
 		u := t.user(ada)
 		both := t.Both()
@@ -1024,6 +1077,32 @@ func updateAccountFields(t *T) {
 			up.Apply(&want, Start)
 		}
 		t.sameAccount(want)
+	}
+}
+
+func updateAuthenticatorFields(t *T) {
+	u := t.user(ada)
+	for round := range rounds {
+		want := t.authenticator(u.ID, numbered("credential", round))
+		updates := []adapter.AuthenticatorUpdate{
+			{CredentialBackedUp: new(false)}, {Transports: &[]string{"usb"}}, {RemoveAttributes: []string{"aaguid"}}, {Attributes: adapter.Attributes{"name": "raced"}},
+		}
+		for i := len(updates); i < racers-1; i++ {
+			updates = append(updates, adapter.AuthenticatorUpdate{Attributes: adapter.Attributes{numbered("n", i): int64(i)}})
+		}
+		t.all("an update of an authenticator", t.racing(func(i int, a adapter.Adapter) error {
+			if i == len(updates) {
+				_, err := a.UpdateAuthenticatorCounter(t.ctx, want.CredentialID, 100)
+				return err
+			}
+			_, err := a.UpdateAuthenticator(t.ctx, want.CredentialID, updates[i])
+			return err
+		}))
+		for _, up := range updates {
+			up.Apply(&want, Start)
+		}
+		want.Counter = 100
+		t.sameAuthenticator(want)
 	}
 }
 

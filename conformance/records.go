@@ -81,7 +81,15 @@ func fullAuthenticator(userID, credentialID string) adapter.Authenticator {
 		CredentialDeviceType: "multiDevice",
 		CredentialBackedUp:   true,
 		Transports:           []string{"internal", "hybrid"},
+		Attributes:           adapter.Attributes{"name": "Ada's phone", "aaguid": "08987058-cadc-4b81-b6e1-30de50dcbe96", "flags": int64(29)},
+		CreatedAt:            Start.Add(-48 * time.Hour),
+		UpdatedAt:            Start.Add(-24 * time.Hour),
 	}
+}
+
+// plainAuthenticator returns a credential with nothing but its key.
+func plainAuthenticator(userID, credentialID string) adapter.Authenticator {
+	return adapter.Authenticator{CredentialID: credentialID, UserID: userID, CredentialPublicKey: "key"}
 }
 
 // user creates a user with an e-mail address and nothing else.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"sync"
+	"testing"
 )
 
 // Status says how a test ended.
@@ -46,25 +47,56 @@ func (r Report) Count(s Status) int {
 }
 
 // File is what -conformance.report writes: one report for each call of Run in the
-// process.
+// process. It is written at the beginning and at the end of each test, so that one in which
+// the process ends is there as failed.
 type File struct {
 	Reports []Report `json:"reports"`
 }
 
-// written collects the reports of this process for the file.
+// written is the reports of this process.
 var written struct {
 	sync.Mutex
-	File
+	reports []*Report
 }
 
-// writeReport adds a report to the file at path.
-func writeReport(path string, r Report) error {
+// newReport adds a report to those of the process.
+func newReport(r Report) *Report {
 	written.Lock()
 	defer written.Unlock()
-	written.Reports = append(written.Reports, r)
-	out, err := json.MarshalIndent(written.File, "", "\t")
-	if err != nil {
-		return err
+	written.reports = append(written.reports, &r)
+	return &r
+}
+
+// add adds the result of a test that begins.
+func (r *Report) add(t testing.TB, result Result) {
+	t.Helper()
+	write(t, func() { r.Results = append(r.Results, result) })
+}
+
+// end replaces the result of the test that was added last.
+func (r *Report) end(t testing.TB, result Result) {
+	t.Helper()
+	write(t, func() { r.Results[len(r.Results)-1] = result })
+}
+
+// write changes the reports of the process, and writes the file.
+func write(t testing.TB, change func()) {
+	t.Helper()
+	written.Lock()
+	defer written.Unlock()
+	change()
+	if *reportFile == "" {
+		return
 	}
-	return os.WriteFile(path, append(out, '\n'), 0o644)
+	var file File
+	for _, r := range written.reports {
+		file.Reports = append(file.Reports, *r)
+	}
+	out, err := json.MarshalIndent(file, "", "\t")
+	if err == nil {
+		err = os.WriteFile(*reportFile, append(out, '\n'), 0o644)
+	}
+	if err != nil {
+		t.Errorf("cannot write the report: %v", err)
+	}
 }

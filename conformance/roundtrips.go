@@ -45,6 +45,8 @@ var roundTripTests = []Test{
 	oneRoundTrip("RTT-023", "ListAuthenticators"),
 	oneRoundTrip("RTT-024", "UpdateAuthenticatorCounter"),
 	oneRoundTrip("RTT-025", "DeleteAuthenticator"),
+	oneRoundTrip("RTT-026", "CreateUserWithAuthenticator"),
+	oneRoundTrip("RTT-027", "UpdateAuthenticator"),
 	roundTrips("RTT-101", "UpdateUser with a new e-mail address takes at most three round trips.", func(t *T) {
 		op := func(s stage) operation {
 			return operation{"UpdateUser", func(ctx context.Context, a adapter.Adapter) error {

@@ -35,19 +35,15 @@ type Test struct {
 // its ID.
 func Run(t *testing.T, h Harness, more ...Test) {
 	t.Helper()
-	report := Report{Backend: h.Backend, Engine: h.Engine}
+	report := newReport(Report{Backend: h.Backend, Engine: h.Engine})
 	for _, test := range append(Tests(), more...) {
 		t.Run(test.ID, func(t *testing.T) {
 			t.Helper()
+			report.add(t, Result{ID: test.ID, Rule: test.Rule, Source: test.Source, Status: Failed, Detail: "the process ended in this test"})
 			result := h.run(t.Context(), test)
-			report.Results = append(report.Results, result)
+			report.end(t, result)
 			announce(t, &h, result)
 		})
-	}
-	if *reportFile != "" {
-		if err := writeReport(*reportFile, report); err != nil {
-			t.Errorf("cannot write the report: %v", err)
-		}
 	}
 }
 
@@ -96,7 +92,7 @@ func (h *Harness) listed(r Result) bool {
 // run runs one test in a namespace of its own, watched.
 func (h *Harness) run(ctx context.Context, test Test) Result {
 	result := Result{ID: test.ID, Rule: test.Rule, Source: test.Source}
-	ctx, cancel := context.WithTimeout(context.WithValue(ctx, testIDKey{}, test.ID), *timeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, testKey{}, test), *timeout)
 	defer cancel()
 	t := &T{Clock: &Clock{now: Start}, harness: h, test: test, ctx: ctx}
 	done := make(chan struct{})

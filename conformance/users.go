@@ -35,6 +35,20 @@ var userTests = []Test{
 			seen[u.ID] = true
 		}
 	}},
+	{ID: "USR-032", Rule: "NewID returns an ID that no user has, with which a user can be made.", Source: "adapter.Users.NewID", Run: func(t *T) {
+		seen := map[string]bool{"": true}
+		for i := range 5 {
+			id := t.Both()[i%2].NewID()
+			if seen[id] {
+				t.Errorf("NewID\n  got:  %q\n  want: a new one", id)
+			}
+			seen[id] = true
+			u, err := t.store.CreateUser(t.ctx, adapter.User{ID: id, Email: email(numbered(ada, i))})
+			t.ok("CreateUser", err)
+			t.equal("ID", u.ID, id)
+			t.sameUser(u)
+		}
+	}},
 	{ID: "USR-003", Rule: "A user with an ID keeps it.", Source: "adapter.Users.CreateUser", Run: func(t *T) {
 		id := t.NewID()
 		got, err := t.store.CreateUser(t.ctx, adapter.User{ID: id, Email: email(ada)})

@@ -54,25 +54,26 @@ var valueTests = []Test{
 		}
 		t.unspoiled(u.ID, acc.Key(), s.SessionToken)
 	}},
-	{ID: "VAL-004", Rule: "Transports are values too.", Source: "docs/contract.md R12", Run: func(t *T) {
+	{ID: "VAL-004", Rule: "Transports and attributes of authenticators are values too.", Source: "docs/contract.md R12", Run: func(t *T) {
 		u := t.user(ada)
 		given := fullAuthenticator(u.ID, "c")
 		returned, err := t.store.CreateAuthenticator(t.ctx, given)
 		t.ok("CreateAuthenticator", err)
-		given.Transports[0] = "spoiled"
-		returned.Transports[0] = "spoiled"
+		for _, a := range []adapter.Authenticator{given, returned} {
+			a.Transports[0], a.Attributes["name"] = "spoiled", "spoiled"
+		}
 		t.sameAuthenticator(fullAuthenticator(u.ID, "c"))
 		got, err := t.store.GetAuthenticator(t.ctx, "c")
 		t.ok("GetAuthenticator", err)
-		got.Transports[0] = "spoiled"
+		got.Transports[0], got.Attributes["name"] = "spoiled", "spoiled"
 		all, err := t.store.ListAuthenticators(t.ctx, u.ID)
 		t.ok("ListAuthenticators", err)
-		all[0].Transports[0] = "spoiled"
+		all[0].Transports[0], all[0].Attributes["name"] = "spoiled", "spoiled"
 		updated, err := t.store.UpdateAuthenticatorCounter(t.ctx, "c", 8)
 		t.ok("UpdateAuthenticatorCounter", err)
-		updated.Transports[0] = "spoiled"
+		updated.Transports[0], updated.Attributes["name"] = "spoiled", "spoiled"
 		want := fullAuthenticator(u.ID, "c")
-		want.Counter = 8
+		want.Counter, want.UpdatedAt = 8, t.Clock.Now()
 		t.sameAuthenticator(want)
 	}},
 	{ID: "VAL-005", Rule: "What is handed in is not changed by the call.", Source: "docs/contract.md R12", Run: func(t *T) {

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"strings"
 	"time"
 
 	"github.com/authstore/authstore/adapter"
@@ -18,6 +19,24 @@ var verificationTokenTests = []Test{
 		got, err = t.Second().UseVerificationToken(t.ctx, want.Identifier, want.Token)
 		t.ok("UseVerificationToken", err)
 		t.equal("UseVerificationToken", got, want)
+	}},
+	{ID: "VER-016", Rule: "A verification token's value comes back from its use, as it was given.", Source: "adapter.VerificationToken.Value", Run: func(t *T) {
+		for i, value := range []string{"", "pkce-verifier", `{"state":"ü","n":[1,2]}`, " \t\r\n", "2100-01-02T03:04:05.678Z", "42", strings.Repeat("é", 32<<10)} {
+			want := adapter.VerificationToken{Identifier: email(ada), Token: numbered("token", i), Value: value, Expires: Start.Add(time.Hour), CreatedAt: Start}
+			got, err := t.store.CreateVerificationToken(t.ctx, want)
+			t.ok("CreateVerificationToken", err)
+			t.equal("CreateVerificationToken", got, want)
+			got, err = t.Second().UseVerificationToken(t.ctx, want.Identifier, want.Token)
+			t.ok("UseVerificationToken", err)
+			t.equal("UseVerificationToken", got, want)
+		}
+	}},
+	{ID: "VER-017", Rule: "A value that is too long, or no text, is refused, and no token is stored.", Source: "docs/contract.md R8", Run: func(t *T) {
+		for _, value := range []string{strings.Repeat("x", 64<<10+1), "a\x00b", "\xff"} {
+			_, err := t.store.CreateVerificationToken(t.ctx, adapter.VerificationToken{Identifier: email(ada), Token: "token", Value: value, Expires: Start.Add(time.Hour)})
+			t.invalid("CreateVerificationToken", err, "VerificationToken.Value")
+			t.equal("usable", t.usable(t.ctx, t.Second(), email(ada), "token"), false)
+		}
 	}},
 	{ID: "VER-002", Rule: "A verification token can be used once.", Source: "docs/contract.md R15", Run: func(t *T) {
 		v := t.link(email(ada), "token")

@@ -12,7 +12,7 @@ func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Acc
 	if err != nil {
 		return adapter.Account{}, err
 	}
-	return a, failure(s.own(ctx, record, accounts))
+	return a, s.own(ctx, record, accounts)
 }
 
 // GetAccount takes two calls: the account's guard, and then the account with its user. For
@@ -21,7 +21,7 @@ func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Acc
 func (s *store) GetAccount(ctx context.Context, k adapter.AccountKey) (adapter.Account, error) {
 	found, err := s.findAccount(ctx, k)
 	if err != nil {
-		return adapter.Account{}, failure(err)
+		return adapter.Account{}, err
 	}
 	return s.decodeAccount(found.record)
 }
@@ -33,16 +33,12 @@ func (s *store) ListAccounts(ctx context.Context, userID string) ([]adapter.Acco
 // UpdateAccount takes two calls: the user, in whose partition the account is, is not known
 // before the first.
 func (s *store) UpdateAccount(ctx context.Context, k adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
-	c, err := s.encodeAccountUpdate(up, newStamp())
-	if err != nil {
-		return adapter.Account{}, err
-	}
-	it, err := s.updateAccount(ctx, k, c)
+	it, err := s.updateAccount(ctx, k, s.encodeAccountUpdate(up, newStamp()))
 	switch {
 	case isTooLarge(err):
 		return adapter.Account{}, tooLarge("Account")
 	case err != nil:
-		return adapter.Account{}, failure(err)
+		return adapter.Account{}, err
 	}
 	return s.decodeAccount(it)
 }
@@ -102,11 +98,11 @@ func (s *store) UnlinkAccount(ctx context.Context, k adapter.AccountKey) error {
 		}
 	}
 	if !errors.Is(err, adapter.ErrNotFound) {
-		return failure(err)
+		return err
 	}
 	found, err := s.findIndexed(ctx, k)
 	if err == nil {
 		err = s.disown(ctx, found.at)
 	}
-	return failure(absence(err))
+	return absence(err)
 }

@@ -32,7 +32,7 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 	// Backward, as the user is the last item of its partition.
 	items, next, err := s.page(ctx, query{partition: userPartition(id), backward: true})
 	if err != nil || len(items) == 0 {
-		return failure(err)
+		return err
 	}
 	rest, err := s.bury(ctx, id, items)
 	if err == nil {
@@ -41,7 +41,7 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 	if err == nil && next != nil {
 		err = s.sweep(ctx, id, next)
 	}
-	return failure(unlessAlive(err))
+	return unlessAlive(err)
 }
 
 // sweep deletes what is in the partition of a user who is not there, after a key. It

@@ -15,6 +15,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/cause"
 )
 
@@ -26,11 +27,11 @@ func (r *requests) cause(ctx context.Context, err error) error {
 	case err == nil, ctx.Err() != nil && ended(err):
 		return err
 	case errors.Is(err, adapter.ErrUnavailable): // attempt's
-		return adapter.Caused(late(err), err)
+		return driver.Caused(late(err), err)
 	}
 	for _, of := range []func(error) error{ofCredentials, r.ofAnswer, ofConfiguration, ofTransport} {
 		if kind := of(err); kind != nil {
-			return adapter.Caused(kind, err)
+			return driver.Caused(kind, err)
 		}
 	}
 	return err

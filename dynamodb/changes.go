@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/authstore/authstore/adapter"
-	"github.com/authstore/authstore/internal/attribute"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // changes are the fields of an item to set and to remove. All others stay.
@@ -47,22 +47,18 @@ func (c *changes) time(name string, v *time.Time) {
 	}
 }
 
-// attributes sets and removes attributes, with the marks of their times.
-func (s *store) changeAttributes(c *changes, record adapter.Record, set adapter.Attributes, removed []string) error {
-	if err := s.encodeAttributes(record, set, c.set); err != nil {
-		return err
-	}
+// changeAttributes sets and removes attributes, with the marks of their times.
+func (s *store) changeAttributes(c *changes, r driver.Record, set adapter.Attributes, removed []string) *changes {
+	s.encodeAttributes(r, set, c.set)
 	for name := range set {
 		if _, marked := c.set[fieldTimes+name]; !marked {
 			c.remove = append(c.remove, fieldTimes+name)
 		}
 	}
 	for _, name := range removed {
-		if !s.keys[name] {
-			c.remove = append(c.remove, attribute.Stored(name), fieldTimes+name)
-		}
+		c.remove = append(c.remove, s.layout(r).Stored(name), fieldTimes+name)
 	}
-	return nil
+	return c
 }
 
 // apply returns an item as it is after the changes.

@@ -31,7 +31,7 @@ type Client interface {
 
 // TableClient is what the set-up of a table, and a look at all of it, needs of a client.
 type TableClient interface {
-	// Scan: all of the table, for CheckSchema and Repair.
+	// Scan: all of the table, for CheckSchema, Repair and EnumerateUsers.
 	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
 	// CreateTable: with its index.
 	CreateTable(context.Context, *dynamodb.CreateTableInput, ...func(*dynamodb.Options)) (*dynamodb.CreateTableOutput, error)

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/attribute"
 	"github.com/authstore/authstore/internal/lenient"
 )
@@ -46,6 +47,7 @@ const (
 
 	tokenIdentifier = "identifier"
 	tokenToken      = "token"
+	tokenValue      = "value"
 
 	credentialID         = "credentialID"
 	credentialPublicKey  = "credentialPublicKey"
@@ -71,25 +73,34 @@ const (
 	typeToken   = "VT"
 )
 
-// isField reports whether a name is the stored name of some field, so that no key
-// attribute can have it.
+// isField reports whether a name is the stored name of some field, or would be with the
+// escape of attributes, so that no key attribute can have it.
 func isField(name string) bool {
-	if strings.HasPrefix(name, reserved) {
-		return true
-	}
-	for _, r := range []adapter.Record{adapter.UserRecord, adapter.AccountRecord, adapter.SessionRecord} {
-		if adapter.ReservedAttribute(r, name) && !defaultKeys[name] {
+	for _, r := range []driver.Record{driver.UserRecord, driver.AccountRecord, driver.SessionRecord, driver.AuthenticatorRecord} {
+		if driver.Reserved(r, name) {
 			return true
 		}
 	}
 	switch name {
-	case tokenIdentifier, tokenToken, credentialID, credentialPublicKey, credentialCounter, credentialDeviceType, credentialBackedUp, credentialTransports:
+	case tokenIdentifier, tokenToken, tokenValue, accountProviderV3, accountTypeV3:
 		return true
 	}
-	return false
+	switch escaped := reserved + name; escaped {
+	case fieldStamp, fieldMillis, fieldGuard:
+		return true
+	default:
+		return strings.HasPrefix(escaped, fieldTimes)
+	}
 }
 
-var defaultKeys = map[string]bool{"pk": true, "sk": true, "GSI1PK": true, "GSI1SK": true}
+// layout tells which names items need for themselves where attributes are: those of keys,
+// of the type, of the expiry, by which the service deletes an item whatever it is, and of
+// what an older account has in place of a field.
+func (s *store) layout(r driver.Record) attribute.Layout {
+	return func(name string) bool {
+		return s.keys[name] || name == fieldType || name == fieldExpires || name == accountProviderV3 && r == driver.AccountRecord
+	}
+}
 
 func str(v string) types.AttributeValue   { return &types.AttributeValueMemberS{Value: v} }
 func boolean(v bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: v} }
@@ -140,18 +151,14 @@ func (w writer) expires(t time.Time) {
 	w.item[fieldExpires], w.item[fieldMillis] = number(seconds(t)), number(t.UnixMilli())
 }
 
-// attributes adds the attributes of a record.
-func (s *store) encodeAttributes(record adapter.Record, a adapter.Attributes, into item) error {
+// encodeAttributes adds the attributes of a record.
+func (s *store) encodeAttributes(r driver.Record, a adapter.Attributes, into item) {
 	for name, v := range a {
-		if s.keys[name] {
-			return adapter.Invalid(string(record)+".Attributes", "must not use the name "+strconv.Quote(name)+", which is that of a key of the table")
-		}
-		into[attribute.Stored(name)] = encodeValue(v)
+		into[s.layout(r).Stored(name)] = encodeValue(v)
 		if m := marks(v); m != nil {
 			into[fieldTimes+name] = m
 		}
 	}
-	return nil
 }
 
 // encodeValue returns the value of an attribute. A time is the text that JavaScript
@@ -464,9 +471,10 @@ func typeName(v types.AttributeValue) string {
 }
 
 // attribute adds a value that is of no field to the attributes of a record.
-func (s *store) attribute(it item, stored string, v types.AttributeValue, into *adapter.Attributes) {
-	name := attribute.Name(stored)
-	if s.keys[stored] || strings.HasPrefix(name, reserved) {
+func (s *store) attribute(r driver.Record, it item, stored string, v types.AttributeValue, into *adapter.Attributes) {
+	layout := s.layout(r)
+	name := layout.Name(stored)
+	if layout(stored) || strings.HasPrefix(name, reserved) {
 		return
 	}
 	if *into == nil {

@@ -80,22 +80,27 @@
 // Attributes have the names that they have in Auth.js: id, name, email, emailVerified,
 // image, userId, type, provider, providerAccountId, refresh_token, access_token,
 // expires_at, token_type, scope, id_token, session_state, sessionToken, expires,
-// identifier, token. Times are text as JavaScript writes it, expires is a number of
-// seconds. Added are createdAt and updatedAt, and these, which the Auth.js adapter hands
-// on as further properties of the record:
+// identifier, token, and for authenticators credentialID, credentialPublicKey, counter,
+// credentialDeviceType, credentialBackedUp, transports. Times are text as JavaScript writes
+// it, expires is a number of seconds. Added are createdAt and updatedAt, value in a
+// verification token, and these, which the Auth.js adapter hands on as further properties
+// of the record:
 //
 //	authstoreStamp     random, new with each write
 //	authstoreExpires   the expiry in milliseconds; expires is the next whole second
 //	authstoreGuard     true in a session that has a guard
 //	authstoreTime.x    where in the list or object x times are, as they are stored as text;
 //	                   false for a text x that looks like a time and is none
+//	authstorex         the attribute x, where an item needs the name x for itself: those of
+//	                   the four keys, type, expires, and in an account providerId
 //
 // # Access patterns
 //
 //	operation                   call                         keys
 //	CreateUser                  TransactWriteItems           user, guard
 //	CreateUserWithAccount       TransactWriteItems           user, account, two guards
-//	  either with an ID         TransactWriteItems           the same, tombstone
+//	CreateUserWithAuthenticator TransactWriteItems           user, authenticator, two guards
+//	  each with an ID           TransactWriteItems           the same, tombstone
 //	GetUser                     GetItem                      user
 //	GetUserByEmail              GetItem, GetItem             guard; user
 //	GetUserByAccount            GetItem, BatchGetItem        guard; account and user
@@ -130,11 +135,14 @@
 //	GetAuthenticator            GetItem, BatchGetItem        guard; authenticator and user
 //	ListAuthenticators          Query                        partition, AUTHENTICATOR#
 //	UpdateAuthenticatorCounter  GetItem, UpdateItem          guard; authenticator
+//	UpdateAuthenticator         GetItem, UpdateItem          guard; authenticator
 //	DeleteAuthenticator         GetItem, TransactWriteItems  guard; authenticator, guard
+//	EnumerateUsers              Scan                         as many items as users are asked for
+//	  of which none is a user   Scan, …                      up to 1,000 items each
 //
 // Reads are strongly consistent, but for the index, whose answer is believed only if a
 // consistent read agrees, and for GetSessionAndUser with [Options.EventuallyConsistent].
-// Nothing scans but CheckSchema and Repair. Why some operations take two calls where the contract has one is in
+// Nothing scans but EnumerateUsers, CheckSchema and Repair. Why some operations take two calls where the contract has one is in
 // docs/adr/0008 and docs/adr/0013.
 //
 // # Costs
@@ -150,6 +158,7 @@
 //	CreateUser                                    1    0     4     1    0     5     1    0     2
 //	CreateUser (with ID)                          1    0     6     1    0     7
 //	CreateUserWithAccount                         1    0     8     1    0    10
+//	CreateUserWithAuthenticator                   1    0     8     1    0     9
 //	GetUser                                       1    1     0     1    1     0     1  0.5     0
 //	GetUserByEmail                                2    2     0     2    2     0     1  0.5     0
 //	GetUserByAccount                              2    3     0     2    3     0     2    1     0
@@ -191,6 +200,7 @@
 //	GetAuthenticator                              2    3     0     2    3     0
 //	ListAuthenticators                            1    1     0     1    1     0
 //	UpdateAuthenticatorCounter                    2    1     1     2    1     1
+//	UpdateAuthenticator                           2    1     1     2    1     1
 //	DeleteAuthenticator                           2    1     4     2    1     4
 //
 // The higher figures buy this: CreateUser and LinkAccount give an address and an account
@@ -222,6 +232,18 @@
 // nowhere: to check would take two more write units. It holds nothing either: who wants
 // its account, credential or token gets it, and what is left of the dead goes. If nobody
 // ever had the ID, a user who is given it later finds them.
+//
+// # All users
+//
+// EnumerateUsers (adapter.Enumerator) reads the table in its own order, which is that of a
+// hash of the keys and stays, consistently: a unit for each 4 KB of all that is in the
+// table, whatever the pages. A call looks at as many items as the page may have users. Of
+// those a half or less are users, the others belong to users or are guards, so a page is
+// shorter than its limit. Where not one is a user the page goes on, with twice as many items
+// a call, up to 1,000, and past all that belongs to one user at once. No user comes twice. A
+// cursor is good for ever, also if its user is deleted: it is a user's ID, and so holds no
+// token and no address. It needs dynamodb:Scan, which [Policy] prints with what the schema
+// needs: give it to who exports, not to the application.
 //
 // # Time and connections
 //
@@ -273,9 +295,9 @@
 //     be lists or sets. What is left is absent, and stays in the item.
 //   - expires is a number of seconds, with or without a fraction, text of a date, or a
 //     number of milliseconds if it is past the year 9999 in seconds.
-//   - Sets are lists. Bytes, names and values that an attribute cannot have, such as names
-//     with a dot, and the names of adapter.ReservedAttribute are not in Attributes, and
-//     stay in the item.
+//   - Sets are lists. Bytes, names and values that an attribute cannot have, the names of
+//     driver.Reserved, and those that an item needs for itself are not in
+//     Attributes, and stay in the item.
 //
 // An expires, an authenticator's counter or its credentialPublicKey that cannot be read is
 // an *adapter.RecordError before anything is written, and a token with it is not used up.
@@ -293,7 +315,10 @@
 // shared with Options.PlainSessionTokens only.
 //
 // An attribute __proto__ is stored as authstore__proto__, at every depth: JavaScript would
-// make other properties of it.
+// make other properties of it. One that is named type, expires or as a key is a property
+// authstoretype, authstoreexpires or authstorepk to JavaScript, which would take it for the
+// item's own, and the service an expires for the time to delete the item. All other names
+// are stored as they are: dots, dollar signs and URLs mean nothing to DynamoDB.
 //
 // CheckSchema lists, and Repair (adapter.Repairer) mends, what it has broken: records
 // without guards, guards of what is gone, users with one address, what is left of deleted
@@ -322,9 +347,7 @@
 //
 // An item is at most 400 KB: a record that is larger is adapter.ErrInvalid, before the
 // call where its size is known, which it is not in an update, and stays as it was. A number has 38 digits and
-// no type, so whole-numbered floats come back as integers. A name that [Options] gives to
-// a key attribute cannot be the name of an attribute of a record. The service removes
-// what has expired within days; until then it is there and never returned.
+// no type, so whole-numbered floats come back as integers. The service removes what has expired within days; until then it is there and never returned.
 //
 // # Versions
 //

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // tooLarge is the refusal of an item that DynamoDB cannot hold.
@@ -50,13 +51,13 @@ func failure(err error) error {
 	case err == nil, isKind(err):
 		return err
 	case busy(err):
-		return adapter.Caused(unavailableSince("throttled, or others write the same"), err)
+		return driver.Caused(unavailableSince("throttled, or others write the same"), err)
 	case errors.As(err, new(*smithy.SerializationError)), errors.As(err, new(smithy.InvalidParamsError)):
-		return adapter.Caused(errors.New("the AWS SDK does not take the request"), err)
+		return driver.Caused(errors.New("the AWS SDK does not take the request"), err)
 	case !errors.As(err, &api), isServerFault(err, api):
-		return adapter.Caused(adapter.ErrUnavailable, err)
+		return driver.Caused(adapter.ErrUnavailable, err)
 	}
-	return adapter.Caused(fmt.Errorf("the service refuses with %s", api.ErrorCode()), err)
+	return driver.Caused(fmt.Errorf("the service refuses with %s", api.ErrorCode()), err)
 }
 
 // kinds are those of the contract.

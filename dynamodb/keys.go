@@ -36,6 +36,9 @@ const (
 	sortTombstone = "TOMBSTONE"
 )
 
+// maxPartition is how many bytes a partition key has at most.
+const maxPartition = 2048
+
 // maxPart is the longest text that stands in a sort key as it is. A sort key has at
 // most 1,024 bytes.
 const maxPart = 1000

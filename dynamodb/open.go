@@ -8,13 +8,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/dynamodb/internal/awsconfig"
 )
 
 // backend is the name in errors.
 const backend = "dynamodb"
 
-func init() { adapter.Register("dynamodb", openURL) }
+func init() { driver.Register("dynamodb", openURL) }
 
 // Options configures an adapter. The zero value is the default.
 type Options struct {
@@ -97,10 +98,10 @@ func New(client Client, o Options) adapter.Adapter {
 	if err != nil {
 		panic(err)
 	}
-	return adapter.Guard(s, backend, s.options.Options)
+	return driver.Guard(s, backend, s.options.Options, failure)
 }
 
-// store is the contract on a table, for valid input (see adapter.Guard).
+// store is the contract on a table, for valid input (see driver.Guard).
 type store struct {
 	client  Client // requests
 	options Options
@@ -149,7 +150,7 @@ func openURL(ctx context.Context, raw string, o adapter.Options) (adapter.Adapte
 		return nil, err
 	}
 	s.close = client.CloseIdleConnections
-	return adapter.Guard(s, backend, s.options.Options), nil
+	return driver.Guard(s, backend, s.options.Options, failure), nil
 }
 
 // errNoOpener is a program that has no loader of the SDK's configuration.
@@ -171,5 +172,5 @@ func (s *store) Close() error {
 // allowed what GetUser must.
 func (s *store) Ping(ctx context.Context) error {
 	_, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: s.table, Key: s.attributes(key{"PING", "PING"}), ConsistentRead: aws.Bool(true)})
-	return adapter.WrapError(ctx, backend, "Ping", failure(err))
+	return err
 }

@@ -13,14 +13,22 @@ import (
 
 // kind is how accounts or authenticators differ.
 type kind struct {
-	record string // in errors
-	field  string // that is unique
+	record string                   // in errors
+	field  string                   // that is unique
+	check  func(*store, item) error // why it cannot be read
 }
 
 var (
-	accounts       = kind{"Account", adapter.FieldAccount}
-	authenticators = kind{"Authenticator", adapter.FieldCredentialID}
+	accounts       = kind{"Account", adapter.FieldAccount, checked((*store).decodeAccount)}
+	authenticators = kind{"Authenticator", adapter.FieldCredentialID, checked((*store).decodeAuthenticator)}
 )
+
+func checked[T any](decode func(*store, item) (T, error)) func(*store, item) error {
+	return func(s *store, it item) error {
+		_, err := decode(s, it)
+		return err
+	}
+}
 
 // own stores a record and its guard.
 func (s *store) own(ctx context.Context, record item, kind kind) error {
@@ -143,6 +151,9 @@ func (s *store) rewrite(ctx context.Context, at key, kind kind, c *changes) (aft
 		return nil, err
 	}
 	err = s.transact(ctx, func() ([]step, error) {
+		if err := kind.check(s, current); err != nil {
+			return nil, err
+		}
 		after = c.apply(current)
 		return []step{s.replaceRead(after, current, refresh(&current))}, checkSize(kind.record, after)
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/lenient"
 )
 
@@ -25,21 +26,19 @@ func (s *store) encodeUser(u adapter.User, stamp string) (item, error) {
 	}
 	w.time(userVerified, u.EmailVerified)
 	w.text(userImage, u.Image)
-	return s.finish(w, adapter.UserRecord, u.Attributes, u.CreatedAt, u.UpdatedAt, stamp)
+	return s.finish(w, driver.UserRecord, u.Attributes, u.CreatedAt, u.UpdatedAt, stamp)
 }
 
-// finish adds what users, accounts and sessions have alike.
-func (s *store) finish(w writer, record adapter.Record, a adapter.Attributes, created, updated time.Time, stamp string) (item, error) {
+// finish adds what all records that have attributes have alike.
+func (s *store) finish(w writer, r driver.Record, a adapter.Attributes, created, updated time.Time, stamp string) (item, error) {
 	w.time(fieldCreated, created)
 	w.time(fieldUpdated, updated)
 	w.text(fieldStamp, stamp)
-	if err := s.encodeAttributes(record, a, w.item); err != nil {
-		return nil, err
-	}
-	return w.item, checkSize(string(record), w.item)
+	s.encodeAttributes(r, a, w.item)
+	return w.item, checkSize(string(r), w.item)
 }
 
-func (s *store) encodeUserUpdate(up adapter.UserUpdate, stamp string) (*changes, error) {
+func (s *store) encodeUserUpdate(up adapter.UserUpdate, stamp string) *changes {
 	c := newChanges(stamp, s.options.Now())
 	c.text(userName, up.Name)
 	c.text(userEmail, up.Email)
@@ -52,7 +51,7 @@ func (s *store) encodeUserUpdate(up adapter.UserUpdate, stamp string) (*changes,
 	default:
 		s.index(c.set, prefixUser+*up.Email, prefixUser+*up.Email)
 	}
-	return c, s.changeAttributes(c, adapter.UserRecord, up.Attributes, up.RemoveAttributes)
+	return s.changeAttributes(c, driver.UserRecord, up.Attributes, up.RemoveAttributes)
 }
 
 // decodeUser returns a user. All of it but its ID, which its key says, is for display.
@@ -72,13 +71,13 @@ func (s *store) decodeUser(it item) (adapter.User, error) {
 		case fieldUpdated:
 			u.UpdatedAt = displayTime(v)
 		default:
-			s.attribute(it, name, v, &u.Attributes)
+			s.attribute(driver.UserRecord, it, name, v, &u.Attributes)
 		}
 	}
 	if v := it[userVerified]; v != nil {
 		u.EmailVerified = verified(v, u.CreatedAt)
 	}
-	u.Attributes = u.Attributes.Writable(adapter.UserRecord)
+	u.Attributes = driver.Writable(u.Attributes, driver.UserRecord)
 	return u, nil
 }
 
@@ -99,7 +98,7 @@ func (s *store) encodeAccount(a adapter.Account, stamp string) (item, error) {
 	w.text(accountIDToken, a.IDToken)
 	w.text(accountSessionState, a.SessionState)
 	s.indexAccount(w.item)
-	return s.finish(w, adapter.AccountRecord, a.Attributes, a.CreatedAt, a.UpdatedAt, stamp)
+	return s.finish(w, driver.AccountRecord, a.Attributes, a.CreatedAt, a.UpdatedAt, stamp)
 }
 
 // indexAccount gives an account its key in the index.
@@ -107,7 +106,7 @@ func (s *store) indexAccount(it item) {
 	s.index(it, prefixAccount+text(it[accountProvider]), prefixAccount+text(it[accountID]))
 }
 
-func (s *store) encodeAccountUpdate(up adapter.AccountUpdate, stamp string) (*changes, error) {
+func (s *store) encodeAccountUpdate(up adapter.AccountUpdate, stamp string) *changes {
 	c := newChanges(stamp, s.options.Now())
 	c.text(accountRefreshToken, up.RefreshToken)
 	c.text(accountAccessToken, up.AccessToken)
@@ -122,7 +121,7 @@ func (s *store) encodeAccountUpdate(up adapter.AccountUpdate, stamp string) (*ch
 	c.text(accountScope, up.Scope)
 	c.text(accountIDToken, up.IDToken)
 	c.text(accountSessionState, up.SessionState)
-	return c, s.changeAttributes(c, adapter.AccountRecord, up.Attributes, up.RemoveAttributes)
+	return s.changeAttributes(c, driver.AccountRecord, up.Attributes, up.RemoveAttributes)
 }
 
 // decodeAccount returns an account. What it is the account of, its key says as well.
@@ -159,13 +158,13 @@ func (s *store) decodeAccount(it item) (adapter.Account, error) {
 		case fieldUpdated:
 			a.UpdatedAt = displayTime(v)
 		default:
-			s.attribute(it, name, v, &a.Attributes)
+			s.attribute(driver.AccountRecord, it, name, v, &a.Attributes)
 		}
 	}
 	if a.Type == "" {
 		a.Type = adapter.AccountType(display(it[accountTypeV3]))
 	}
-	a.Attributes = a.Attributes.Writable(adapter.AccountRecord)
+	a.Attributes = driver.Writable(a.Attributes, driver.AccountRecord)
 	return a, nil
 }
 
@@ -211,15 +210,15 @@ func (s *store) encodeSession(se adapter.Session, stamp string, generated bool) 
 		w.item[fieldGuard] = boolean(true)
 	}
 	w.expires(se.Expires)
-	return s.finish(w, adapter.SessionRecord, se.Attributes, se.CreatedAt, se.UpdatedAt, stamp)
+	return s.finish(w, driver.SessionRecord, se.Attributes, se.CreatedAt, se.UpdatedAt, stamp)
 }
 
-func (s *store) encodeSessionUpdate(up adapter.SessionUpdate, stamp string, now time.Time) (*changes, error) {
+func (s *store) encodeSessionUpdate(up adapter.SessionUpdate, stamp string, now time.Time) *changes {
 	c := newChanges(stamp, now)
 	if up.Expires != nil {
 		writer{c.set}.expires(*up.Expires)
 	}
-	return c, s.changeAttributes(c, adapter.SessionRecord, up.Attributes, up.RemoveAttributes)
+	return s.changeAttributes(c, driver.SessionRecord, up.Attributes, up.RemoveAttributes)
 }
 
 // decodeSession returns a session without its token.
@@ -237,10 +236,10 @@ func (s *store) decodeSession(it item) (adapter.Session, error) {
 		case fieldUpdated:
 			se.UpdatedAt = displayTime(v)
 		default:
-			s.attribute(it, name, v, &se.Attributes)
+			s.attribute(driver.SessionRecord, it, name, v, &se.Attributes)
 		}
 	}
-	se.Attributes = se.Attributes.Writable(adapter.SessionRecord)
+	se.Attributes = driver.Writable(se.Attributes, driver.SessionRecord)
 	return se, nil
 }
 
@@ -265,10 +264,11 @@ func isDigest(text string) bool {
 }
 
 func (s *store) encodeToken(t adapter.VerificationToken, stamp string) item {
-	w := writer{s.place(make(item, 9), tokenKey(t.Identifier, t.Token))}
+	w := writer{s.place(make(item, 10), tokenKey(t.Identifier, t.Token))}
 	w.text(fieldType, typeToken)
 	w.text(tokenIdentifier, t.Identifier)
 	w.text(tokenToken, t.Token)
+	w.text(tokenValue, t.Value)
 	w.expires(t.Expires)
 	w.time(fieldCreated, t.CreatedAt)
 	w.text(fieldStamp, stamp)
@@ -284,12 +284,12 @@ func (s *store) decodeToken(it item) (adapter.VerificationToken, error) {
 	k := s.keyOf(it)
 	return adapter.VerificationToken{
 		Identifier: strings.TrimPrefix(k.partition, prefixToken), Token: strings.TrimPrefix(k.sort, prefixToken),
-		Expires: expires, CreatedAt: displayTime(it[fieldCreated]),
+		Value: display(it[tokenValue]), Expires: expires, CreatedAt: displayTime(it[fieldCreated]),
 	}, nil
 }
 
 func (s *store) encodeAuthenticator(a adapter.Authenticator, stamp string) (item, error) {
-	w := writer{s.place(make(item, 12), key{userPartition(a.UserID), authenticatorSort(a.CredentialID)})}
+	w := writer{s.place(make(item, 14+len(a.Attributes)), key{userPartition(a.UserID), authenticatorSort(a.CredentialID)})}
 	w.text(fieldUserID, a.UserID)
 	w.text(credentialID, a.CredentialID)
 	w.text(accountID, a.ProviderAccountID)
@@ -297,9 +297,22 @@ func (s *store) encodeAuthenticator(a adapter.Authenticator, stamp string) (item
 	w.item[credentialCounter] = number(int64(a.Counter))
 	w.text(credentialDeviceType, a.CredentialDeviceType)
 	w.item[credentialBackedUp] = boolean(a.CredentialBackedUp)
-	w.text(credentialTransports, strings.Join(a.Transports, ",")) // as Auth.js has them
-	w.text(fieldStamp, stamp)
-	return w.item, checkSize("Authenticator", w.item)
+	w.text(credentialTransports, joined(a.Transports))
+	return s.finish(w, driver.AuthenticatorRecord, a.Attributes, a.CreatedAt, a.UpdatedAt, stamp)
+}
+
+// joined returns transports as Auth.js has them.
+func joined(transports []string) string { return strings.Join(transports, ",") }
+
+func (s *store) encodeAuthenticatorUpdate(up adapter.AuthenticatorUpdate, stamp string) *changes {
+	c := newChanges(stamp, s.options.Now())
+	if up.CredentialBackedUp != nil {
+		c.set[credentialBackedUp] = boolean(*up.CredentialBackedUp)
+	}
+	if up.Transports != nil {
+		c.text(credentialTransports, new(joined(*up.Transports)))
+	}
+	return s.changeAttributes(c, driver.AuthenticatorRecord, up.Attributes, up.RemoveAttributes)
 }
 
 // decodeAuthenticator returns an authenticator. Without its key and its counter it is of
@@ -307,12 +320,9 @@ func (s *store) encodeAuthenticator(a adapter.Authenticator, stamp string) (item
 func (s *store) decodeAuthenticator(it item) (adapter.Authenticator, error) {
 	k := s.keyOf(it)
 	a := adapter.Authenticator{
-		CredentialID:         cmp.Or(display(it[credentialID]), undigested(strings.TrimPrefix(k.sort, prefixAuthenticator))),
-		UserID:               inPartitionOf(k),
-		ProviderAccountID:    display(it[accountID]),
-		CredentialPublicKey:  text(it[credentialPublicKey]),
-		CredentialDeviceType: display(it[credentialDeviceType]),
-		CredentialBackedUp:   truth(it[credentialBackedUp]),
+		CredentialID:        cmp.Or(display(it[credentialID]), undigested(strings.TrimPrefix(k.sort, prefixAuthenticator))),
+		UserID:              inPartitionOf(k),
+		CredentialPublicKey: text(it[credentialPublicKey]),
 	}
 	counter, ok := whole(it[credentialCounter], math.MaxUint32)
 	switch {
@@ -324,8 +334,25 @@ func (s *store) decodeAuthenticator(it item) (adapter.Authenticator, error) {
 		return adapter.Authenticator{}, s.unreadable(it, credentialID, "text")
 	}
 	a.Counter = uint32(counter)
-	if v := it[credentialTransports]; v != nil {
-		a.Transports, _ = lenient.Words(decodeValue(v, nil), ",")
+	for name, v := range it {
+		switch name {
+		case fieldID, fieldUserID, credentialID, credentialPublicKey, credentialCounter:
+		case accountID:
+			a.ProviderAccountID = display(v)
+		case credentialDeviceType:
+			a.CredentialDeviceType = display(v)
+		case credentialBackedUp:
+			a.CredentialBackedUp = truth(v)
+		case credentialTransports:
+			a.Transports, _ = lenient.Words(decodeValue(v, nil), ",")
+		case fieldCreated:
+			a.CreatedAt = displayTime(v)
+		case fieldUpdated:
+			a.UpdatedAt = displayTime(v)
+		default:
+			s.attribute(driver.AuthenticatorRecord, it, name, v, &a.Attributes)
+		}
 	}
+	a.Attributes = driver.Writable(a.Attributes, driver.AuthenticatorRecord)
 	return a, nil
 }

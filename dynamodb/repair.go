@@ -20,10 +20,10 @@ import (
 func (s *store) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, error) {
 	found, err := s.findings(ctx)
 	if err != nil {
-		return nil, adapter.WrapError(ctx, backend, "Repair", failure(err))
+		return nil, err
 	}
 	all, err := repair.All(ctx, found, dryRun)
-	return all, adapter.WrapError(ctx, backend, "Repair", failure(err))
+	return all, err
 }
 
 // findings returns the records that break a rule, those that others stand on first. The

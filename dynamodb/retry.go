@@ -14,6 +14,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // How long contention and throttling are waited out, beside the context: it is no
@@ -37,7 +38,7 @@ func newRetrier() *retrier { return &retrier{until: time.Now().Add(patience), wa
 // is none: cause is why the last one failed.
 func (r *retrier) again(ctx context.Context, cause error) error {
 	if time.Now().After(r.until) {
-		return adapter.Caused(adapter.ErrUnavailable, cause)
+		return driver.Caused(adapter.ErrUnavailable, cause)
 	}
 	timer := time.NewTimer(rand.N(r.wait))
 	defer timer.Stop()

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // What is busy for too long is unavailable, and says why.
@@ -43,11 +44,11 @@ func TestWaitsGrow(t *testing.T) {
 func TestARefusedRequestIsNotLost(t *testing.T) {
 	for err, want := range map[error]bool{
 		nil: false,
-		adapter.Caused(adapter.Setup("no credentials", "give some"), io.ErrUnexpectedEOF): false,
-		adapter.Setup("there is no table", "make it"):                                     false,
-		&net.OpError{Op: "dial", Err: io.EOF}:                                             false,
-		&types.InternalServerError{}:                                                      true,
-		io.ErrUnexpectedEOF:                                                               true,
+		driver.Caused(adapter.Setup("no credentials", "give some"), io.ErrUnexpectedEOF): false,
+		adapter.Setup("there is no table", "make it"):                                    false,
+		&net.OpError{Op: "dial", Err: io.EOF}:                                            false,
+		&types.InternalServerError{}:                                                     true,
+		io.ErrUnexpectedEOF:                                                              true,
 	} {
 		if got := lost(err); got != want {
 			t.Errorf("lost(%v) is %t, want %t", err, got, want)

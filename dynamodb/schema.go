@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/repair"
 )
 
@@ -63,7 +64,7 @@ type problem struct {
 func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
 	problems, err := s.problems(ctx)
 	if err != nil {
-		return nil, adapter.WrapError(ctx, backend, "CheckSchema", failure(err))
+		return nil, err
 	}
 	var all []adapter.SchemaProblem
 	for _, p := range problems {
@@ -75,7 +76,7 @@ func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error
 	}
 	found, err := s.findings(ctx)
 	if err != nil {
-		return nil, adapter.WrapError(ctx, backend, "CheckSchema", failure(err))
+		return nil, err
 	}
 	return append(all, repair.Problems(found)...), nil
 }
@@ -83,7 +84,7 @@ func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error
 // ApplySchema implements adapter.Schema. It waits until the table can be used, with
 // its index, which on a large table takes long.
 func (s *store) ApplySchema(ctx context.Context) error {
-	return adapter.WrapError(ctx, backend, "ApplySchema", failure(s.apply(ctx)))
+	return s.apply(ctx)
 }
 
 // maxMends is more than there can be problems: each is mended at most once, unless
@@ -110,7 +111,7 @@ func (s *store) apply(ctx context.Context) error {
 	if lost == nil {
 		return changing
 	}
-	return adapter.Caused(changing, lost)
+	return driver.Caused(changing, lost)
 }
 
 // raced reports whether somebody else is changing the table.

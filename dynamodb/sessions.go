@@ -27,9 +27,9 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 		return adapter.Session{}, err
 	}
 	if generated {
-		return se, failure(s.createGenerated(ctx, it))
+		return se, s.createGenerated(ctx, it)
 	}
-	return se, failure(s.createForeign(ctx, it))
+	return se, s.createForeign(ctx, it)
 }
 
 // createGenerated stores a session whose token names its user. Another one with the token is
@@ -74,12 +74,12 @@ func (s *store) ownerOf(ctx context.Context, token string) (string, error) {
 func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
 	id, err := s.ownerOf(ctx, token)
 	if err != nil {
-		return adapter.Session{}, adapter.User{}, failure(err)
+		return adapter.Session{}, adapter.User{}, err
 	}
 	session, user, err := s.getTwo(ctx, s.sessionKey(id, token), userKey(id), !s.options.EventuallyConsistent)
 	switch {
 	case err != nil:
-		return adapter.Session{}, adapter.User{}, failure(err)
+		return adapter.Session{}, adapter.User{}, err
 	case session == nil || user == nil || !s.isOf(session, token):
 		return adapter.Session{}, adapter.User{}, adapter.ErrNotFound
 	}
@@ -139,17 +139,13 @@ func live(now time.Time) func(*expression) string {
 
 func (s *store) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
 	now := s.options.Now()
-	c, err := s.encodeSessionUpdate(up, newStamp(), now)
+	id, err := s.ownerFor(ctx, token, up.Expires)
 	if err != nil {
 		return adapter.Session{}, err
 	}
-	id, err := s.ownerFor(ctx, token, up.Expires)
+	it, err := s.updateSession(ctx, s.sessionKey(id, token), token, s.encodeSessionUpdate(up, newStamp(), now), now)
 	if err != nil {
-		return adapter.Session{}, failure(err)
-	}
-	it, err := s.updateSession(ctx, s.sessionKey(id, token), token, c, now)
-	if err != nil {
-		return adapter.Session{}, failure(err)
+		return adapter.Session{}, err
 	}
 	se, err := s.decodeSession(it)
 	se.SessionToken = token
@@ -228,16 +224,16 @@ func (s *store) ownerFor(ctx context.Context, token string, expires *time.Time) 
 func (s *store) DeleteSession(ctx context.Context, token string) error {
 	if id, generated := adapter.ParseSessionToken(token); generated {
 		_, err := s.deleteSession(ctx, s.sessionKey(id, token))
-		return failure(err)
+		return err
 	}
 	id, err := s.ownerOf(ctx, token)
 	if errors.Is(err, adapter.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
-		return failure(err)
+		return err
 	}
-	return failure(absence(s.disown(ctx, s.sessionKey(id, token))))
+	return absence(s.disown(ctx, s.sessionKey(id, token)))
 }
 
 // deleteSession deletes a session, and then its guard if it has one. A guard that is
@@ -295,17 +291,17 @@ func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Sess
 func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
 	if !s.options.PlainSessionTokens {
 		if there, err := s.deleteSession(ctx, key{userPartition(userID), sessionSort(sessionID)}); there || err != nil {
-			return failure(err)
+			return err
 		}
 	}
 	items, err := s.all(ctx, userID, prefixSession)
 	if err != nil {
-		return failure(err)
+		return err
 	}
 	for _, it := range items {
 		if s.isRecord(it) && s.sessionIDOf(it) == sessionID {
 			_, err = s.deleteSession(ctx, s.keyOf(it))
-			return failure(err)
+			return err
 		}
 	}
 	return nil
@@ -321,11 +317,11 @@ func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...strin
 	for {
 		items, next, err := s.page(ctx, q)
 		if err != nil {
-			return failure(err)
+			return err
 		}
 		items = slices.DeleteFunc(items, func(it item) bool { return !s.isRecord(it) || slices.Contains(kept, s.keyOf(it).sort) })
 		if err := s.deleteSessionItems(ctx, userID, items); err != nil {
-			return failure(err)
+			return err
 		}
 		if q.after = next; next == nil {
 			return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // survey is what the whole table has, as far as a repair has to know: no items, as the
@@ -106,7 +107,7 @@ func (s *store) isGhost(user item) bool {
 		case s.options.PartitionKey, s.options.SortKey, fieldID, fieldUpdated, userVerified:
 			continue
 		}
-		if _, null := v.(*types.AttributeValueMemberNULL); !null && !strings.HasPrefix(name, reserved) {
+		if _, null := v.(*types.AttributeValueMemberNULL); !null && !strings.HasPrefix(s.layout(driver.UserRecord).Name(name), reserved) {
 			return false
 		}
 	}

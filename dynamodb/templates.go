@@ -79,7 +79,7 @@ func Terraform(o Options) ([]byte, error) {
 }
 
 // The actions that an adapter needs: IAM has one for each step of a transaction. The
-// last groups are for ApplySchema, CheckSchema and Repair.
+// last groups are for ApplySchema, CheckSchema, Repair and EnumerateUsers.
 var (
 	tableActions  = []string{"BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"}
 	indexActions  = []string{"Query"}
@@ -88,8 +88,8 @@ var (
 )
 
 // Policy returns the least IAM policy that an adapter needs, in JSON, for a table's ARN.
-// withSchema adds what ApplySchema, CheckSchema and Repair need, which an application that does
-// not make its table should not have.
+// withSchema adds what ApplySchema, CheckSchema, Repair and EnumerateUsers need, which an
+// application that does not make its table should not have.
 func Policy(o Options, tableARN string, withSchema bool) ([]byte, error) {
 	s, err := newStore(nil, o)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // maxSteps is how many items one transaction may have.
@@ -27,14 +28,18 @@ type step struct {
 	stamp  string // of the item that it writes
 }
 
+// maxAttempts is how often a transaction is sent whose reply is lost each time.
+const maxAttempts = 3
+
 // transact does all steps or none. Steps are built for each try. A request whose
-// reply was lost is repeated with its ClientRequestToken, by the SDK or, if the service
-// was busy then, here, and answered as the first one was. The token is good for ten
-// minutes; after that, and if the steps are not the same any more, the stamps tell.
+// reply was lost is repeated with its ClientRequestToken, and answered as the first one
+// was, for ten minutes; after that the stamps tell. If the repetition is refused, nobody
+// knows: the first one may be on its way still, and be done when what it was refused for
+// is gone. That is ErrUnavailable.
 func (s *store) transact(ctx context.Context, build func() ([]step, error)) error {
 	r := newRetrier()
 	in := &dynamodb.TransactWriteItemsInput{}
-	for {
+	for doubts := 0; ; {
 		steps, err := build()
 		if err != nil || len(steps) == 0 {
 			return err
@@ -46,11 +51,18 @@ func (s *store) transact(ctx context.Context, build func() ([]step, error)) erro
 		if !reflect.DeepEqual(in.TransactItems, writes) {
 			in = &dynamodb.TransactWriteItemsInput{ClientRequestToken: aws.String(newStamp()), TransactItems: writes}
 		}
-		_, err = s.client.TransactWriteItems(ctx, in)
+		_, err = s.client.TransactWriteItems(ctx, in, once)
 		if err == nil {
 			return nil
 		}
 		again, end := outcome(ctx, err, steps)
+		switch {
+		case lost(err) && !errors.Is(err, adapter.ErrUnavailable):
+			doubts++
+			again = doubts < maxAttempts
+		case doubts > 0 && isRefused(err) && (again || end != nil):
+			return driver.Caused(adapter.ErrUnavailable, err)
+		}
 		if !again {
 			return end
 		}
@@ -61,6 +73,14 @@ func (s *store) transact(ctx context.Context, build func() ([]step, error)) erro
 			return err
 		}
 	}
+}
+
+// isRefused reports whether a transaction was not done because a condition did not hold.
+func isRefused(err error) bool {
+	var canceled *types.TransactionCanceledException
+	return errors.As(err, &canceled) && slices.ContainsFunc(canceled.CancellationReasons, func(r types.CancellationReason) bool {
+		return aws.ToString(r.Code) == "ConditionalCheckFailed"
+	})
 }
 
 // outcome returns whether a transaction that failed is worth another try, and if it is

@@ -7,35 +7,57 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
-	return u, failure(s.createUser(ctx, u, nil))
+	isNew, err := driver.Identify(s.options.Options, &u)
+	if err != nil {
+		return adapter.User{}, err
+	}
+	return u, s.createUser(ctx, u, isNew)
 }
 
 func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
-	return u, a, failure(s.createUser(ctx, u, &a))
+	isNew, err := driver.Identify(s.options.Options, &u)
+	if err != nil {
+		return adapter.User{}, adapter.Account{}, err
+	}
+	a.UserID = u.ID
+	record, err := s.encodeAccount(a, newStamp())
+	if err != nil {
+		return adapter.User{}, adapter.Account{}, err
+	}
+	return u, a, s.createUser(ctx, u, isNew, s.claimRecord(record, adapter.FieldAccount))
 }
 
-// createUser stores a user, and its account if there is one, with their guards. An ID
-// that was deleted has a tombstone: what was left of its last user, and what was
-// written since, goes first. An ID that was made for this user has none.
-func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Account) error {
+func (s *store) CreateUserWithAuthenticator(ctx context.Context, u adapter.User, a adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
+	isNew, err := driver.Identify(s.options.Options, &u)
+	if err != nil {
+		return adapter.User{}, adapter.Authenticator{}, err
+	}
+	a.UserID = u.ID
+	record, err := s.encodeAuthenticator(a, newStamp())
+	if err != nil {
+		return adapter.User{}, adapter.Authenticator{}, err
+	}
+	return u, a, s.createUser(ctx, u, isNew, s.claimRecord(record, adapter.FieldCredentialID))
+}
+
+func (s *store) NewID() string { return s.options.NewID() }
+
+// createUser stores a user and what the user brings, with their guards. An ID that was
+// deleted has a tombstone: what was left of its last user, and what was written since,
+// goes first. An ID that was made for this user has none.
+func (s *store) createUser(ctx context.Context, u adapter.User, isNew bool, brings ...*claim) error {
 	stamp := newStamp()
 	user, err := s.encodeUser(u, stamp)
 	if err != nil {
 		return err
 	}
-	var claims []*claim
+	claims := brings
 	if u.Email != "" {
-		claims = append(claims, s.claimEmail(u.Email, u.ID, stamp))
-	}
-	if a != nil {
-		account, err := s.encodeAccount(*a, stamp)
-		if err != nil {
-			return err
-		}
-		claims = append(claims, s.claimRecord(account, adapter.FieldAccount))
+		claims = append([]*claim{s.claimEmail(u.Email, u.ID, stamp)}, brings...)
 	}
 	var swept string // the stamp of the tombstone after which nothing was left
 	return s.transact(ctx, func() ([]step, error) {
@@ -43,7 +65,7 @@ func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Accou
 		for _, c := range claims {
 			steps = append(steps, c.steps(s)...)
 		}
-		if adapter.IsNewID(ctx) {
+		if isNew {
 			return steps, nil
 		}
 		return append(steps, s.rise(u.ID, swept, func(ctx context.Context, tombstone item) error {
@@ -58,7 +80,7 @@ func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Accou
 func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
 	it, err := s.get(ctx, userKey(id))
 	if err != nil {
-		return adapter.User{}, failure(err)
+		return adapter.User{}, err
 	}
 	return s.decodeUser(it)
 }
@@ -75,11 +97,11 @@ func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User,
 		}
 	}
 	if absence(err) != nil {
-		return adapter.User{}, failure(err)
+		return adapter.User{}, err
 	}
 	found, err := s.indexed(ctx, prefixUser+email, prefixUser+email)
 	if err != nil {
-		return adapter.User{}, failure(err)
+		return adapter.User{}, err
 	}
 	for _, it := range found { // one who gave the address up has its key still
 		id := inPartitionOf(s.keyOf(it))
@@ -102,17 +124,15 @@ func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User,
 func (s *store) GetUserByAccount(ctx context.Context, k adapter.AccountKey) (adapter.User, error) {
 	found, err := s.findAccount(ctx, k)
 	if err != nil {
-		return adapter.User{}, failure(err)
+		return adapter.User{}, err
 	}
 	return s.decodeUser(found.user)
 }
 
 func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
-	c, err := s.encodeUserUpdate(up, newStamp())
-	if err != nil {
-		return adapter.User{}, err
-	}
+	c := s.encodeUserUpdate(up, newStamp())
 	var it item
+	var err error
 	if up.Email != nil || c.many() {
 		it, err = s.rewriteUser(ctx, id, c, up.Email)
 	} else {
@@ -125,7 +145,7 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 	case isTooLarge(err):
 		return adapter.User{}, tooLarge("User")
 	case err != nil:
-		return adapter.User{}, failure(err)
+		return adapter.User{}, err
 	}
 	return s.decodeUser(it)
 }

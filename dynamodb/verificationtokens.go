@@ -15,7 +15,7 @@ func (s *store) CreateVerificationToken(ctx context.Context, t adapter.Verificat
 	if taken {
 		err = adapter.Conflict(adapter.FieldVerificationToken)
 	}
-	return t, failure(err)
+	return t, err
 }
 
 // UseVerificationToken is not repeated if its reply is lost, since who took the token
@@ -36,7 +36,7 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 		}
 	}
 	if err != nil {
-		return adapter.VerificationToken{}, failure(err)
+		return adapter.VerificationToken{}, err
 	}
 	t, err := s.decodeToken(it)
 	if err == nil && !s.options.Now().Before(t.Expires) {
@@ -78,14 +78,14 @@ func (s *store) DeleteVerificationTokens(ctx context.Context, identifier string)
 	for {
 		items, next, err := s.page(ctx, q)
 		if err != nil {
-			return failure(err)
+			return err
 		}
 		keys := make([]key, len(items))
 		for i, it := range items {
 			keys[i] = s.keyOf(it)
 		}
 		if err := s.deleteBatch(ctx, keys); err != nil {
-			return failure(err)
+			return err
 		}
 		if q.after = next; next == nil {
 			return nil

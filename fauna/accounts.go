@@ -23,9 +23,14 @@ func numbers(id string) []any {
 }
 
 func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
+	return a, s.own(ctx, linkAccount, a.UserID, "Account", adapter.FieldAccount, s.newAccount(a))
+}
+
+// newAccount returns the arguments with which an account is created.
+func (s *store) newAccount(a adapter.Account) args {
 	of := keyed(a.Key())
-	of["account"] = encodeAccount(a)
-	return a, s.own(ctx, linkAccount, a.UserID, "Account", adapter.FieldAccount, of)
+	of["name"], of["brought"] = s.names.Accounts, encodeAccount(a)
+	return of
 }
 
 // own runs a query that gives a user a record, whose key is a field.

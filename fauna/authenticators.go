@@ -7,8 +7,12 @@ import (
 )
 
 func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
-	of := args{"authenticator": encodeAuthenticator(a), "credentialID": a.CredentialID}
-	return a, s.own(ctx, createAuthenticator, a.UserID, "Authenticator", adapter.FieldCredentialID, of)
+	return a, s.own(ctx, createAuthenticator, a.UserID, "Authenticator", adapter.FieldCredentialID, s.newAuthenticator(a))
+}
+
+// newAuthenticator returns the arguments with which an authenticator is created.
+func (s *store) newAuthenticator(a adapter.Authenticator) args {
+	return args{"credentialID": a.CredentialID, "name": s.names.Authenticators, "brought": encodeAuthenticator(a)}
 }
 
 func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
@@ -30,7 +34,7 @@ func (s *store) ListAuthenticators(ctx context.Context, userID string) ([]adapte
 }
 
 func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
-	r, err := s.query(ctx, updateCounter, args{"credentialID": credentialID, "counter": counter})
+	r, err := s.query(ctx, updateCounter, args{"credentialID": credentialID, "counter": counter, "now": s.options.Now()})
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
@@ -46,6 +50,18 @@ func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID str
 		return adapter.Authenticator{}, err
 	}
 	return a, nil
+}
+
+func (s *store) UpdateAuthenticator(ctx context.Context, credentialID string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
+	a := args{"credentialID": credentialID, "changes": encodeAuthenticatorUpdate(up, s.options.Now()), "seen": nil}
+	d, err := s.settled(ctx, updateAuthenticator, a, "authenticator", func(d doc) error {
+		_, err := decodeAuthenticator(d, s.names.Authenticators)
+		return err
+	})
+	if err != nil {
+		return adapter.Authenticator{}, err
+	}
+	return decodeAuthenticator(d, s.names.Authenticators)
 }
 
 func (s *store) DeleteAuthenticator(ctx context.Context, credentialID string) error {

@@ -6,12 +6,14 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/fauna/fauna-go/v3"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/attribute"
 	"github.com/authstore/authstore/internal/lenient"
 )
@@ -49,6 +51,7 @@ const (
 
 	linkIdentifier = "identifier"
 	linkToken      = "token"
+	linkValue      = "value"
 
 	authenticatorID         = "credentialID"
 	authenticatorAccount    = "providerAccountId"
@@ -59,9 +62,16 @@ const (
 	authenticatorTransports = "transports"
 )
 
+// reserved are the names that the server refuses at the top of a document, since they are
+// its own fields and methods. The field id is no attribute's either.
+var reserved = []string{fieldID, "coll", "ts", fieldTTL, "data", "delete", "update", "replace", "updateData", "replaceData", "exists"}
+
+// layout is how attributes are named at the top of a document.
+var layout = attribute.Layout(func(name string) bool { return slices.Contains(reserved, name) })
+
 // nulls begins the name of the field that says where an attribute has nulls, which the
 // server drops from objects: a list of paths, of which the empty one is the attribute
-// itself. No attribute's name begins so (adapter.ReservedAttribute).
+// itself. No attribute's name begins so (driver.Reserved).
 const nulls = "authstoreNulls:"
 
 // grace is how long after its expiry a document is kept, so that one which is live by
@@ -97,11 +107,11 @@ func (d doc) expires(t time.Time) {
 // attributes sets attributes and removes others.
 func (d doc) attributes(set adapter.Attributes, removed []string) {
 	for _, name := range removed {
-		name = attribute.Stored(name)
+		name = layout.Stored(name)
 		d[name], d[nulls+name] = nil, nil
 	}
 	for name, v := range set {
-		name, v = attribute.Stored(name), renamed(v, attribute.Stored)
+		name, v = layout.Stored(name), renamed(v, attribute.Stored)
 		d[name], d[nulls+name] = v, nil
 		if paths := nullPaths(v, nil, nil); paths != nil {
 			d[nulls+name] = paths
@@ -109,8 +119,7 @@ func (d doc) attributes(set adapter.Attributes, removed []string) {
 	}
 }
 
-// renamed returns a value in whose objects the names are changed. Of two that become the
-// same the one that was changed stays: the other one is another program's.
+// renamed returns a value in whose objects the names are changed.
 func renamed(v any, name func(string) string) any {
 	switch v := v.(type) {
 	case []any:
@@ -120,16 +129,23 @@ func renamed(v any, name func(string) string) any {
 		}
 		return list
 	case map[string]any:
-		object := make(map[string]any, len(v))
-		for n := range v {
-			to := name(n)
-			if _, there := object[to]; !there || to != n {
-				object[to] = renamed(v[n], name)
-			}
-		}
-		return object
+		return renamedFields(v, name, name)
 	}
 	return v
+}
+
+// renamedFields returns an object in which the names are changed by top, and those below by
+// name. Of two that become the same the one that was changed stays: the other one is another
+// program's.
+func renamedFields(object map[string]any, top, name func(string) string) map[string]any {
+	out := make(map[string]any, len(object))
+	for n := range object {
+		to := top(n)
+		if _, there := out[to]; !there || to != n {
+			out[to] = renamed(object[n], name)
+		}
+	}
+	return out
 }
 
 // new returns the fields of a new document.
@@ -299,14 +315,15 @@ func typeName(v any) string {
 	return "a value of another type"
 }
 
-// takeAttributes returns what is left, as far as it can be written back.
-func (d doc) takeAttributes(of adapter.Record) adapter.Attributes {
+// takeAttributes returns what is left, as far as it can be written back. A field of a name
+// that is reserved is another program's.
+func (d doc) takeAttributes(of driver.Record) adapter.Attributes {
 	if len(d) == 0 {
 		return nil
 	}
 	a := map[string]any{}
 	for name, v := range d {
-		if v, ok := normal(v); ok && !strings.HasPrefix(name, nulls) {
+		if v, ok := normal(v); ok && !strings.HasPrefix(name, nulls) && !slices.Contains(reserved, name) {
 			a[name] = v
 		}
 	}
@@ -319,7 +336,7 @@ func (d doc) takeAttributes(of adapter.Record) adapter.Attributes {
 			}
 		}
 	}
-	return adapter.Attributes(renamed(a, attribute.Name).(map[string]any)).Writable(of)
+	return driver.Writable(renamedFields(a, layout.Name, attribute.Name), of)
 }
 
 // normal brings a decoded value into the types of adapter.Attributes. It is false for one
@@ -350,6 +367,38 @@ func normal(v any) (any, bool) {
 		return v, true
 	}
 	return nil, false
+}
+
+// key is a name in an object that is made for the server. The driver leaves such an object as
+// it is: of one that it makes itself it escapes only some of the names that begin with "@".
+type key struct{ name string }
+
+// MarshalText implements encoding.TextMarshaler.
+func (k key) MarshalText() ([]byte, error) { return []byte(k.name), nil }
+
+// tagged returns a value in the form in which the server takes it, under any names.
+func tagged(v any) any {
+	switch v := v.(type) {
+	case int64:
+		return map[key]any{{"@long"}: strconv.FormatInt(v, 10)}
+	case float64:
+		return map[key]any{{"@double"}: strconv.FormatFloat(v, 'f', -1, 64)}
+	case time.Time:
+		return map[key]any{{"@time"}: v.UTC().Format(time.RFC3339Nano)}
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = tagged(v[i])
+		}
+		return list
+	case map[string]any:
+		object := make(map[key]any, len(v))
+		for name := range v {
+			object[key{name}] = tagged(v[name])
+		}
+		return map[key]any{{"@object"}: object}
+	}
+	return v
 }
 
 func encodeUser(u adapter.User) doc {
@@ -397,7 +446,7 @@ func decodeUser(d doc) adapter.User {
 		UpdatedAt: d.takeTime(fieldUpdated),
 	}
 	u.EmailVerified = d.takeVerified(u.CreatedAt)
-	u.Attributes = d.takeAttributes(adapter.UserRecord) // the last: what the others leave
+	u.Attributes = d.takeAttributes(driver.UserRecord) // the last: what the others leave
 	return u
 }
 
@@ -444,7 +493,7 @@ func decodeAccount(d doc) adapter.Account {
 		SessionState:      d.takeText(accountSessionState),
 		CreatedAt:         d.takeTime(fieldCreated),
 		UpdatedAt:         d.takeTime(fieldUpdated),
-		Attributes:        d.takeAttributes(adapter.AccountRecord), // the last: what the others leave
+		Attributes:        d.takeAttributes(driver.AccountRecord), // the last: what the others leave
 	}
 }
 
@@ -470,12 +519,11 @@ func encodeSessionUpdate(up adapter.SessionUpdate, now time.Time) doc {
 func decodeSession(d doc, collection string) (session adapter.Session, err error) {
 	id := d.takeText(fieldID)
 	delete(d, sessionToken)
-	delete(d, fieldTTL)
 	session.UserID = d.takeID(fieldUserID)
 	session.Expires, err = d.takeExpiry(collection, id, session.UserID)
 	session.CreatedAt = d.takeTime(fieldCreated)
 	session.UpdatedAt = d.takeTime(fieldUpdated)
-	session.Attributes = d.takeAttributes(adapter.SessionRecord) // the last: what the others leave
+	session.Attributes = d.takeAttributes(driver.SessionRecord) // the last: what the others leave
 	return session, err
 }
 
@@ -498,6 +546,7 @@ var digest = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
 func encodeLink(t adapter.VerificationToken) doc {
 	d := doc{linkIdentifier: t.Identifier, linkToken: t.Token}
+	d.text(linkValue, t.Value)
 	d.expires(t.Expires)
 	d.time(fieldCreated, t.CreatedAt)
 	return d.new()
@@ -506,6 +555,7 @@ func encodeLink(t adapter.VerificationToken) doc {
 func decodeLink(d doc, collection string) (t adapter.VerificationToken, err error) {
 	t.Identifier = d.takeText(linkIdentifier)
 	t.Token = d.takeText(linkToken)
+	t.Value = d.takeText(linkValue)
 	t.Expires, err = d.takeExpiry(collection, d.takeText(fieldID), "")
 	t.CreatedAt = d.takeTime(fieldCreated)
 	return t, err
@@ -518,8 +568,25 @@ func encodeAuthenticator(a adapter.Authenticator) doc {
 	}
 	d.text(authenticatorAccount, a.ProviderAccountID)
 	d.text(authenticatorDeviceType, a.CredentialDeviceType)
-	d.text(authenticatorTransports, strings.Join(a.Transports, ","))
+	d.transports(a.Transports)
+	d.stamps(a.CreatedAt, a.UpdatedAt)
+	d.attributes(a.Attributes, nil)
 	return d.new()
+}
+
+func (d doc) transports(all []string) { d.text(authenticatorTransports, strings.Join(all, ",")) }
+
+func encodeAuthenticatorUpdate(up adapter.AuthenticatorUpdate, now time.Time) doc {
+	d := doc{}
+	if up.CredentialBackedUp != nil {
+		d[authenticatorBackedUp] = *up.CredentialBackedUp
+	}
+	if up.Transports != nil {
+		d.transports(*up.Transports)
+	}
+	d.time(fieldUpdated, now)
+	d.attributes(up.Attributes, up.RemoveAttributes)
+	return d
 }
 
 // decodeAuthenticator's error is an *adapter.RecordError.
@@ -531,8 +598,10 @@ func decodeAuthenticator(d doc, collection string) (a adapter.Authenticator, err
 		ProviderAccountID:    d.takeText(authenticatorAccount),
 		CredentialPublicKey:  d.takeText(authenticatorKey),
 		CredentialDeviceType: d.takeText(authenticatorDeviceType),
+		CreatedAt:            d.takeTime(fieldCreated),
+		UpdatedAt:            d.takeTime(fieldUpdated),
 	}
-	a.CredentialBackedUp, _ = d[authenticatorBackedUp].(bool)
+	a.CredentialBackedUp, _ = d.take(authenticatorBackedUp).(bool)
 	a.Transports, _ = lenient.Words(d.take(authenticatorTransports), ",")
 	stored := d.take(authenticatorCounter)
 	counter, ok := lenient.Seconds(cmp.Or(stored, any(int64(0))))
@@ -540,5 +609,6 @@ func decodeAuthenticator(d doc, collection string) (a adapter.Authenticator, err
 		return a, &adapter.RecordError{Place: collection + " " + id, UserID: a.UserID, Field: authenticatorCounter, Want: "a Number from 0 to 4294967295", Got: typeName(stored)}
 	}
 	a.Counter = uint32(counter)
+	a.Attributes = d.takeAttributes(driver.AuthenticatorRecord) // the last: what the others leave
 	return a, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // dropNulls returns a value as the server keeps it: without the nulls in objects.
@@ -42,12 +43,13 @@ func TestNullsComeBack(t *testing.T) {
 		{"a": []any{}},
 		{"a": []any{nil, map[string]any{"b": nil}, []any{[]any{map[string]any{"c": nil, "d": "x"}}}}},
 		{"a": map[string]any{"b": map[string]any{"c": nil}, "0": nil, "1": []any{nil}}, "b": []any{map[string]any{"a": nil}}},
+		{"ttl": nil, "exists": map[string]any{"ttl": nil, "__proto__": nil}, "__proto__": nil},
 		{"nulls": nil, "authstorf": nil, "a:b": map[string]any{"c:d": nil}},
 	} {
 		d := doc{}
 		d.attributes(a, nil)
 		stored := doc(dropNulls(map[string]any(d.new())).(map[string]any))
-		if diff := cmp.Diff(a, stored.takeAttributes(adapter.UserRecord)); diff != "" {
+		if diff := cmp.Diff(a, stored.takeAttributes(driver.UserRecord)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", a, diff)
 		}
 	}
@@ -64,9 +66,10 @@ func TestNullsYield(t *testing.T) {
 		"of another type since":  {doc{"a": "x", nulls + "a": []any{[]any{"b"}, []any{int64(1)}}}, adapter.Attributes{"a": "x"}},
 		"a shorter list since":   {doc{"a": []any{}, nulls + "a": []any{[]any{int64(3), "b"}, []any{int64(-1), "b"}}}, adapter.Attributes{"a": []any{}}},
 		"gone since":             {doc{nulls + "a": []any{[]any{"b"}}}, nil},
+		"a name of the server's": {doc{"ttl": "theirs", "authstorettl": "ours", "data": "theirs"}, adapter.Attributes{"ttl": "ours"}},
 		"not of our own writing": {doc{"b": true, nulls + "a": "x", nulls + "c": []any{"d", []any{true}}}, adapter.Attributes{"b": true}},
 	} {
-		if diff := cmp.Diff(test.want, test.stored.takeAttributes(adapter.UserRecord)); diff != "" {
+		if diff := cmp.Diff(test.want, test.stored.takeAttributes(driver.UserRecord)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

@@ -33,20 +33,22 @@
 //	User                id, name, email, emailVerified, image
 //	Account             userId, type, provider, providerAccountId, refresh_token, access_token, expires_at, …
 //	Session             userId, sessionToken, expires
-//	VerificationToken   identifier, token, expires
+//	VerificationToken   identifier, token, expires; and value, which the Auth.js adapter has not
 //	Authenticator       userId, credentialID, credentialPublicKey, counter, …: it has none of these
 //
 // and beside them createdAt and updatedAt, and a ttl on sessions and tokens, by which the
 // server removes them an hour after they have expired: the hour is for clocks that
 // differ, since expiry is the adapter's clock's to judge. Attributes are fields of the
 // document. Fauna drops a null from an object, so what has one has a field
-// "authstoreNulls:" and the attribute's name, with the paths where to put them back.
+// "authstoreNulls:" and the attribute's stored name, with the paths where to put them back.
 //
 // sessionToken is the token's digest unless [adapter.Options] PlainSessionTokens is set, with
 // which an Auth.js application shares its sessions.
 //
-// __proto__, which JavaScript takes for the prototype of an object, is stored as
-// authstore__proto__, at every depth.
+// Names of attributes are stored as they are, with two exceptions. Those that Fauna has for
+// itself at the top of a document (coll, data, ts, ttl, and delete, exists, replace, replaceData,
+// update, updateData) are stored there as authstorecoll and so on; and __proto__, which
+// JavaScript takes for the prototype of an object, is authstore__proto__, at every depth.
 //
 // IDs of users are Fauna's, decimal numbers below 2^63. They are made here, at random
 // from 10^18 upwards; another form is adapter.ErrInvalid.
@@ -64,19 +66,22 @@
 //   - Numbers and bools are text where text is due; scope may be a list, transports too.
 //     Anything else in a field for display is absent.
 //   - Attributes are what an update would take. Left out are references, sets and bytes,
-//     NaN and infinities, and names that are reserved or that no attribute has.
+//     NaN and infinities, and names that are reserved, that Fauna has for itself or that no
+//     attribute has.
 //   - An expires that cannot be read, as if it were not there, is an
 //     *adapter.RecordError from GetSessionAndUser, UpdateSession and
 //     UseVerificationToken, which change nothing then; so is the counter of an
-//     authenticator. Lists leave the document out, deletes delete it, and CheckSchema lists
-//     the first of them.
+//     authenticator. Lists leave the document out and deletes delete it. CheckSchema lists
+//     the first whose expires cannot be read.
 //   - The ID of a session whose token is stored as it is, is the token's digest.
 //   - An account or an authenticator of a user who is not there, or of nobody, holds no key:
 //     who links, signs up or registers with it takes its place.
-//   - Fields that are named like those of the server's own (data, ttl, ts, coll) stay too.
+//   - Fields that are named like what Fauna has for itself stay too.
+//   - An authenticator without createdAt and updatedAt has none.
 //
 // An update of a session, or the use of a token, whose expiry is no Time takes two
-// queries; so does DeleteSessionByID of a session whose token is stored as it is.
+// queries; so do an update of an authenticator whose counter is no Number, and
+// DeleteSessionByID of a session whose token is stored as it is.
 //
 // # Promises
 //
@@ -116,6 +121,7 @@
 //	                            queries   compute   read   write
 //	CreateUser                        1         1      2       1
 //	CreateUserWithAccount             1         1      5       2
+//	CreateUserWithAuthenticator       1         1      3       2
 //	GetUser                           1         1      1       0
 //	GetUserByEmail                    1         1      2       0
 //	GetUserByAccount                  1         1      3       0
@@ -140,8 +146,15 @@
 //	GetAuthenticator                  1         1      2       0
 //	ListAuthenticators                1         1      3       0
 //	UpdateAuthenticatorCounter        1         1      2       1
+//	UpdateAuthenticator               1         1      2       1
 //	DeleteAuthenticator               1         1      1       1
+//	EnumerateUsers (3 users)          1         1     12       0
 //	DeleteUser                        1         1      7       1
+//
+// EnumerateUsers reads the users of a page and the one after them, and 8 more. Their order
+// is that of their IDs as numbers, and nobody comes twice. A cursor is the ID at which the
+// page begins: it is good for ever, in any process. Where so many users are too large for
+// an answer or take too long the page has a quarter, by another query.
 //
 // DeleteUser, DeleteSessions and DeleteVerificationTokens delete 500 documents a query,
 // the user with the first of them, from where on nothing of it can be reached: a user

@@ -11,6 +11,7 @@ import (
 	"github.com/fauna/fauna-go/v3"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/fauna/internal/wire"
 	"github.com/authstore/authstore/internal/cause"
 )
@@ -35,15 +36,15 @@ func failure(err error) error {
 	answer, isServers := answered(err)
 	switch {
 	case !isServers:
-		return adapter.Caused(unanswered(err), err)
+		return driver.Caused(unanswered(err), err)
 	case answer == nil: // the driver found nothing in it, and its error has no text
-		return adapter.Caused(adapter.ErrUnavailable, err)
+		return driver.Caused(adapter.ErrUnavailable, err)
 	}
 	switch answer.StatusCode {
 	case http.StatusConflict, http.StatusTooManyRequests, statusTimeOut, http.StatusInternalServerError, http.StatusServiceUnavailable:
-		return adapter.Caused(adapter.ErrUnavailable, err)
+		return driver.Caused(adapter.ErrUnavailable, err)
 	}
-	return adapter.Caused(refusal(answer), err)
+	return driver.Caused(refusal(answer), err)
 }
 
 // refusal returns the kind of an answer that the same query will always get.

@@ -17,6 +17,7 @@ import (
 	"github.com/fauna/fauna-go/v3"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/fauna/internal/wire"
 	"github.com/authstore/authstore/internal/attempt"
 )
@@ -25,8 +26,8 @@ import (
 const backend = "fauna"
 
 func init() {
-	adapter.Register("fauna", openURL)
-	adapter.Register("fauna+http", openURL)
+	driver.Register("fauna", openURL)
+	driver.Register("fauna+http", openURL)
 }
 
 // Options configures an adapter. The zero value is the default.
@@ -79,10 +80,10 @@ func clientOptions(c *wire.Connections) []fauna.ClientConfigFn {
 // not guard what it keeps of that one. Afterwards all may share it.
 func New(client *fauna.Client, o Options) adapter.Adapter {
 	s := newStore(client, o)
-	return adapter.Guard(s, backend, s.options)
+	return driver.Guard(s, backend, s.options, nil)
 }
 
-// store is the contract on Fauna, for valid input (see adapter.Guard).
+// store is the contract on Fauna, for valid input (see driver.Guard).
 type store struct {
 	client  *fauna.Client
 	options adapter.Options
@@ -120,7 +121,7 @@ func settle(client *fauna.Client) {
 
 // openURL opens a store by URL: fauna is https, fauna+http is not encrypted.
 func openURL(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
-	u, err := adapter.ParseURL(rawURL)
+	u, err := driver.ParseURL(rawURL)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +150,7 @@ func openURL(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapt
 	c := wire.New()
 	s := newStore(newClient(endpoint.String(), secret, p.RequestTimeout, c), Options{Options: o, Collections: p.Collections, RequestTimeout: p.RequestTimeout})
 	s.idle = c.Close
-	return adapter.Guard(s, backend, s.options), nil
+	return driver.Guard(s, backend, s.options, nil), nil
 }
 
 // parameters are those of a URL.
@@ -222,5 +223,5 @@ func (s *store) Close() error {
 // Ping implements adapter.Pinger.
 func (s *store) Ping(ctx context.Context) error {
 	_, err := s.query(ctx, ping, nil)
-	return adapter.WrapError(ctx, backend, "Ping", err)
+	return err
 }

@@ -11,9 +11,10 @@ package fauna
 // for the server's own. A ttl has to be set again then.
 //
 // Other programs have values in other forms. What belongs to a user is also found by a
-// reference to it, and an account by its ID as a number. Which text is a time is not for
-// FQL to say: a document whose expiry is no Time is answered as it is, and if that turns
-// out to be live, a second query changes it, unless it has changed meanwhile (ts).
+// reference to it, and an account by its ID as a number. Which text is a time, and which
+// a number, is not for FQL to say: a document whose expiry is no Time, or whose counter is no
+// Number, is answered as it is, and if it can be read and is live, a second query changes it,
+// unless it has changed meanwhile (ts).
 //
 // Sets are filtered before they are put together: the server finds nothing in a set that
 // was put together, and then filtered, if a page of it ends where one of its parts does.
@@ -44,11 +45,32 @@ const (
 			if (number != null) all.byId(number).exists() else if (field isa all) field.exists() else field isa Doc || field isa Number || field isa String && field != ""
 		}`
 
-	// isTaken finds whether somebody has an account.
-	isTaken = leads + `
+	// accountTaken finds whether somebody has an account, credentialTaken an authenticator.
+	accountTaken = leads + `
 		let held: Any = Collection(${accounts}).byProviderAndProviderAccountId(${provider}, ${providerAccountId}).toArray()
 			.concat(${numbers}.flatMap(n => Collection(${accounts}).byProviderAndProviderAccountId(${provider}, n).toArray()))
 		let taken = held.any(leads)`
+
+	credentialTaken = leads + `
+		let held: Any = Collection(${authenticators}).byCredentialID(${credentialID}).toArray()
+		let taken = held.any(leads)`
+
+	// signUp creates a user with what it brings, and bring gives that to a user who is there.
+	signUp = `
+		if (!left && !taken) {
+			held.forEach(d => d.delete())
+			Collection(${users}).create(${user})
+			Collection(${name}).create(${brought})
+		}
+		{ left: left, taken: taken }`
+
+	bring = `
+		let owner = Collection(${users}).byId(${id}).exists()
+		if (owner && !taken) {
+			held.forEach(d => d.delete())
+			Collection(${name}).create(${brought})
+		}
+		{ owner: owner, taken: taken }`
 
 	// isLeft finds an ID taken while a deletion of its user has not been finished, else
 	// the new user would inherit what is left of the old one.
@@ -65,13 +87,9 @@ const (
 		if (!left) Collection(${users}).create(${user})
 		{ left: left }`
 
-	createUserWithAccount = isLeft + isTaken + `
-		if (!left && !taken) {
-			held.forEach(a => a.delete())
-			Collection(${users}).create(${user})
-			Collection(${accounts}).create(${account})
-		}
-		{ left: left, taken: taken }`
+	createUserWithAccount = isLeft + accountTaken + signUp
+
+	createUserWithAuthenticator = isLeft + credentialTaken + signUp
 
 	getUser = `
 		{ user: Collection(${users}).byId(${id}) { id, data } }`
@@ -126,13 +144,7 @@ const (
 		})
 		{ done: true }`
 
-	linkAccount = isTaken + `
-		let owner = Collection(${users}).byId(${id}).exists()
-		if (owner && !taken) {
-			held.forEach(a => a.delete())
-			Collection(${accounts}).create(${account})
-		}
-		{ owner: owner, taken: taken }`
+	linkAccount = accountTaken + bring
 
 	getAccount = theAccount + `
 		{ account: account { data } }`
@@ -171,7 +183,8 @@ const (
 		let soon = Time.now().add(1, "minute")
 		let ttl: Any = if (${ttl} == null) session?.ttl else if (${ttl} < soon) soon else ${ttl}
 		let data: Any = if (live) session.data else {}
-		let named = ["id", "coll", "ts", "ttl", "data"].any(name => Object.select(data, [name]) != null)
+		let names = Object.keys(data).concat(${reserved})
+		let named = names.distinct().length < names.length
 		if (live && !named) session.replace(Object.assign(Object.assign(data, { ttl: ttl }), ${changes}))
 		if (named) {
 			session.replaceData(Object.assign(data, ${changes}))
@@ -226,15 +239,7 @@ const (
 		links.forEach(d => d.delete())
 		{ more: links.length == ${n} }`
 
-	createAuthenticator = leads + `
-		let held: Any = Collection(${authenticators}).byCredentialID(${credentialID}).toArray()
-		let taken = held.any(leads)
-		let owner = Collection(${users}).byId(${id}).exists()
-		if (owner && !taken) {
-			held.forEach(a => a.delete())
-			Collection(${authenticators}).create(${authenticator})
-		}
-		{ owner: owner, taken: taken }`
+	createAuthenticator = credentialTaken + bring
 
 	getAuthenticator = `
 		{ authenticator: Collection(${authenticators}).byCredentialID(${credentialID}).first() { id, data } }`
@@ -247,12 +252,29 @@ const (
 		let a: Any = Collection(${authenticators}).byCredentialID(${credentialID}).first()
 		let counter: Any = a?.counter
 		let stored: Any = if (counter == null) 0 else if (counter isa String) counter.parseNumber() else counter
-		let grows = a != null && stored isa Number && (${counter} > stored || ${counter} == 0 && stored == 0)
-		{ grows: grows, authenticator: if (grows) a.update({ counter: ${counter} }) { id, data } else a { id, data } }`
+		let grows = a != null && stored isa Number && stored >= 0 && stored <= 4294967295 && (${counter} > stored || ${counter} == 0 && stored == 0)
+		{ grows: grows, authenticator: if (grows) a.update({ counter: ${counter}, updatedAt: ${now} }) { id, data } else a { id, data } }`
+
+	// updateAuthenticator leaves one whose counter cannot be read as it is.
+	updateAuthenticator = `
+		let a: Any = Collection(${authenticators}).byCredentialID(${credentialID}).first()
+		let counter: Any = a?.counter
+		let odd = counter != null && !(counter isa Number && counter >= 0 && counter <= 4294967295)
+		let change = a != null && (!odd || a.ts == ${seen})
+		let ttl = a?.ttl
+		if (change) a.replaceData(Object.assign(a.data, ${changes}))
+		if (change && ttl != null) a.update({ ttl: ttl })
+		{ authenticator: a { id, ts, data }, odd: odd && !change }`
 
 	deleteAuthenticator = `
 		Collection(${authenticators}).byCredentialID(${credentialID}).forEach(d => d.delete())
 		{ done: true }`
+
+	// enumerateUsers finds users by their IDs, from one on, whether there is a user of that ID
+	// or not.
+	enumerateUsers = `
+		let all: Any = Collection(${users})
+		{ users: all.all({ from: all.byId(${from}) }).take(${n}).toArray() { id, data } }`
 
 	nextPage = `
 		{ page: Set.paginate(${after}) }`
@@ -263,7 +285,7 @@ const (
 
 // reads are the queries that change nothing, which may be sent twice.
 var reads = map[string]bool{
-	getUser: true, getUserByEmail: true, getUserByAccount: true, getAccount: true, listAccounts: true,
+	getUser: true, enumerateUsers: true, getUserByEmail: true, getUserByAccount: true, getAccount: true, listAccounts: true,
 	getSessionAndUser: true, listSessions: true, ownDocuments: true, linkDocuments: true, getAuthenticator: true, listAuthenticators: true,
 	nextPage: true, checkCollections: true, checkExpiries: true, ping: true,
 }

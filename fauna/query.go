@@ -47,7 +47,7 @@ func (s *store) repeat(ctx context.Context, patience time.Duration, fql string, 
 	if s.closed.Load() {
 		return nil, adapter.ErrClosed
 	}
-	q, err := fauna.FQL(fql, s.named(a))
+	q, err := fauna.FQL(fql, s.complete(a))
 	if err != nil {
 		return nil, err
 	}
@@ -140,10 +140,16 @@ func (s *store) send(ctx context.Context, q *fauna.Query) (answer reply, err err
 	return object, nil
 }
 
-// named adds the names of the collections, which are arguments too.
-func (s *store) named(a args) args {
+// complete adds the names of the collections, which are arguments too, and has documents in
+// the form in which they are sent.
+func (s *store) complete(a args) args {
 	if a == nil {
 		a = args{}
+	}
+	for name, v := range a {
+		if d, is := v.(doc); is {
+			a[name] = tagged(map[string]any(d))
+		}
 	}
 	a["users"], a["accounts"], a["sessions"] = s.names.Users, s.names.Accounts, s.names.Sessions
 	a["tokens"], a["authenticators"] = s.names.VerificationTokens, s.names.Authenticators

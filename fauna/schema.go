@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // collection is what the adapter needs of a collection.
@@ -70,16 +71,16 @@ type lack struct {
 func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
 	lacks, err := s.lacks(ctx)
 	if err != nil {
-		return nil, adapter.WrapError(ctx, backend, "CheckSchema", err)
+		return nil, err
 	}
 	var problems []adapter.SchemaProblem
 	for _, l := range lacks {
 		problems = append(problems, l.problems...)
 	}
-	if len(problems) == 0 {
-		problems, err = s.unreadable(ctx)
+	if len(problems) > 0 {
+		return problems, nil
 	}
-	return problems, adapter.WrapError(ctx, backend, "CheckSchema", err)
+	return s.unreadable(ctx)
 }
 
 // lookedAt is how many documents of a collection CheckSchema looks at.
@@ -135,7 +136,7 @@ func (s *store) lacks(ctx context.Context) ([]lack, error) {
 	}
 	found, _ := r["collections"].([]any)
 	if len(found) != len(schema) {
-		return nil, adapter.Caused(adapter.ErrUnavailable, errNoAnswer)
+		return nil, driver.Caused(adapter.ErrUnavailable, errNoAnswer)
 	}
 	lacks := make([]lack, len(schema))
 	for i, c := range schema {
@@ -218,10 +219,6 @@ var errBuilding = errors.New("fauna: indexes are still being built")
 // ApplySchema implements adapter.Schema. It waits until the indexes are built and the
 // unique constraints are checked, which they are at once where there are few documents.
 func (s *store) ApplySchema(ctx context.Context) error {
-	return adapter.WrapError(ctx, backend, "ApplySchema", s.apply(ctx))
-}
-
-func (s *store) apply(ctx context.Context) error {
 	// Schema takes longer than a record. With a deadline of its own a query is not limited
 	// as others are.
 	ctx, cancel := context.WithTimeout(ctx, buildTime+time.Minute)
@@ -245,7 +242,7 @@ func (s *store) apply(ctx context.Context) error {
 			return err
 		}
 	}
-	return adapter.Caused(adapter.ErrUnavailable, errBuilding)
+	return driver.Caused(adapter.ErrUnavailable, errBuilding)
 }
 
 // supply makes what a collection lacks.

@@ -51,7 +51,7 @@ func (s *store) known(d doc, token string, now time.Time) (adapter.Session, erro
 func (s *store) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
 	a := s.live(token)
 	now := a["now"].(time.Time)
-	a["changes"], a["ttl"], a["seen"] = encodeSessionUpdate(up, now), nil, nil
+	a["changes"], a["ttl"], a["seen"], a["reserved"] = encodeSessionUpdate(up, now), nil, nil, reserved
 	if up.Expires != nil {
 		a["ttl"] = up.Expires.Add(grace)
 	}
@@ -67,9 +67,9 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 	return session, err
 }
 
-// settled runs a query that changes a document if its expiry is a Time that has not
-// passed. Of one whose expiry is something else judge says whether it is live; the query
-// then changes it if nobody else has meanwhile.
+// settled runs a query that changes a document unless it has a field in a form that FQL does
+// not know. Of such a one judge says whether it can be read and is live; the query then
+// changes it if nobody else has meanwhile.
 func (s *store) settled(ctx context.Context, fql string, a args, name string, judge func(doc) error) (doc, error) {
 	for {
 		r, err := s.query(ctx, fql, a)

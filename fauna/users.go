@@ -4,46 +4,52 @@ import (
 	"context"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
-// checkNewID refuses an ID that no document can have.
-func checkNewID(id string) error {
-	if !isID(id) {
-		return adapter.Invalid("User.ID", "must be a Fauna ID, a decimal number up to 9223372036854775807")
-	}
-	return nil
-}
-
 func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
-	if err := checkNewID(u.ID); err != nil {
-		return adapter.User{}, err
+	if _, err := driver.Identify(s.options, &u); err != nil {
+		return u, err
 	}
-	r, err := s.query(ctx, createUser, args{"id": u.ID, "user": encodeUser(u)})
-	return u, created(r, err)
+	return u, s.signUp(ctx, createUser, u, "", args{})
 }
 
 func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
-	if err := checkNewID(u.ID); err != nil {
-		return adapter.User{}, adapter.Account{}, err
+	if _, err := driver.Identify(s.options, &u); err != nil {
+		return u, a, err
 	}
-	of := keyed(a.Key())
-	of["id"], of["user"], of["account"] = u.ID, encodeUser(u), encodeAccount(a)
-	r, err := s.query(ctx, createUserWithAccount, of)
-	return u, a, created(r, err)
+	a.UserID = u.ID
+	return u, a, s.signUp(ctx, createUserWithAccount, u, adapter.FieldAccount, s.newAccount(a))
 }
 
-// created returns why a user was not created.
-func created(r reply, err error) error {
+func (s *store) CreateUserWithAuthenticator(ctx context.Context, u adapter.User, a adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
+	if _, err := driver.Identify(s.options, &u); err != nil {
+		return u, a, err
+	}
+	a.UserID = u.ID
+	return u, a, s.signUp(ctx, createUserWithAuthenticator, u, adapter.FieldCredentialID, s.newAuthenticator(a))
+}
+
+// signUp runs a query that creates a user with what it brings, whose key is a field. An ID
+// that no document can have is refused.
+func (s *store) signUp(ctx context.Context, fql string, u adapter.User, field string, a args) error {
+	if !isID(u.ID) {
+		return adapter.Invalid("User.ID", "must be a Fauna ID, a decimal number up to 9223372036854775807")
+	}
+	a["id"], a["user"] = u.ID, encodeUser(u)
+	r, err := s.query(ctx, fql, a)
 	switch {
 	case err != nil:
 		return err
 	case r["left"] == true:
 		return adapter.Conflict(adapter.FieldUserID)
 	case r["taken"] == true:
-		return adapter.Conflict(adapter.FieldAccount)
+		return adapter.Conflict(field)
 	}
 	return nil
 }
+
+func (s *store) NewID() string { return s.options.NewID() }
 
 func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
 	if !isID(id) {

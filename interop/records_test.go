@@ -429,16 +429,18 @@ func (s *scene) used(v adapter.VerificationToken) {
 	s.nothing("useVerificationToken", s.call("useVerificationToken", object{"identifier": v.Identifier, "token": v.Token}))
 }
 
-// passkey returns an authenticator as both sides should see it. Its ID has what base64
-// has beside letters and digits.
+// passkey returns an authenticator as both sides should see it, with attributes, which no
+// JavaScript adapter knows. Its ID has what base64 has beside letters and digits.
 func (s *scene) passkey(userID string) (object, adapter.Authenticator) {
 	id := "/" + s.unique("aB+//cd") + "/x=="
 	return object{
 			"credentialID": id, "userId": userID, "providerAccountId": id, "credentialPublicKey": "pQECAyYgASFYIA+/==", "counter": 7,
 			"credentialDeviceType": "multiDevice", "credentialBackedUp": true, "transports": "internal,hybrid",
+			"name": "Ada's phone", "flags": object{"userVerified": true, "raw": 29},
 		}, adapter.Authenticator{
 			CredentialID: id, UserID: userID, ProviderAccountID: id, CredentialPublicKey: "pQECAyYgASFYIA+/==", Counter: 7,
 			CredentialDeviceType: "multiDevice", CredentialBackedUp: true, Transports: []string{"internal", "hybrid"},
+			Attributes: adapter.Attributes{"name": "Ada's phone", "flags": map[string]any{"userVerified": true, "raw": int64(29)}},
 		}
 }
 
@@ -455,7 +457,11 @@ var passkeyCases = []record{
 		s.same("ListAuthenticators", all, []adapter.Authenticator{want})
 		_, err = s.UpdateAuthenticatorCounter(ctx(s.T), want.CredentialID, 8)
 		s.ok(err)
-		js["counter"] = 8
+		_, err = s.UpdateAuthenticator(ctx(s.T), want.CredentialID, adapter.AuthenticatorUpdate{
+			CredentialBackedUp: new(false), Transports: &[]string{"usb"}, Attributes: adapter.Attributes{"name": "key"},
+		})
+		s.ok(err)
+		js["counter"], js["credentialBackedUp"], js["transports"], js["name"] = 8, false, "usb", "key"
 		s.sees("getAuthenticator", s.call("getAuthenticator", want.CredentialID), js)
 		s.ok(s.DeleteAuthenticator(ctx(s.T), want.CredentialID))
 		s.nothing("getAuthenticator", s.call("getAuthenticator", want.CredentialID))
@@ -464,8 +470,9 @@ var passkeyCases = []record{
 	{goToJS, "passkeys are read, listed and counted", hasPasskeys, func(s *scene) {
 		_, u := s.goUser()
 		js, want := s.passkey(u.ID)
-		_, err := s.CreateAuthenticator(ctx(s.T), want)
+		made, err := s.CreateAuthenticator(ctx(s.T), want)
 		s.ok(err)
+		want.CreatedAt, want.UpdatedAt = made.CreatedAt, made.UpdatedAt
 		_, second := s.passkey(u.ID)
 		_, err = s.CreateAuthenticator(ctx(s.T), second)
 		s.ok(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 func (a *account) copy() adapter.Account {
@@ -17,7 +18,7 @@ func (m *memory) LinkAccount(_ context.Context, a adapter.Account) (adapter.Acco
 	defer m.mu.Unlock()
 	owner := m.users[a.UserID]
 	if owner == nil {
-		return adapter.Account{}, unknownUser(adapter.AccountRecord)
+		return adapter.Account{}, unknownUser(driver.AccountRecord)
 	}
 	if m.accounts[a.Key()] != nil {
 		return adapter.Account{}, adapter.Conflict(adapter.FieldAccount)
@@ -25,13 +26,13 @@ func (m *memory) LinkAccount(_ context.Context, a adapter.Account) (adapter.Acco
 	return m.addAccount(owner, a).copy(), nil
 }
 
-func unknownUser(r adapter.Record) error {
+func unknownUser(r driver.Record) error {
 	return adapter.Invalid(string(r)+".UserID", "must be the ID of a user")
 }
 
 func (s *Store) addAccount(owner *user, a adapter.Account) *account {
 	stored := &account{Account: a, owner: owner}
-	stored.Attributes = a.Attributes.Clone()
+	stored.UserID, stored.Attributes = owner.ID, a.Attributes.Clone()
 	s.accounts[a.Key()] = stored
 	owner.accounts[stored] = struct{}{}
 	return stored

@@ -5,11 +5,13 @@ import (
 	"slices"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 func (a *authenticator) copy() adapter.Authenticator {
 	c := a.Authenticator
 	c.Transports = slices.Clone(c.Transports)
+	c.Attributes = c.Attributes.Clone()
 	return c
 }
 
@@ -23,11 +25,16 @@ func (m *memory) CreateAuthenticator(_ context.Context, a adapter.Authenticator)
 	if m.authenticators[a.CredentialID] != nil {
 		return adapter.Authenticator{}, adapter.Conflict(adapter.FieldCredentialID)
 	}
+	return m.addAuthenticator(owner, a).copy(), nil
+}
+
+func (s *Store) addAuthenticator(owner *user, a adapter.Authenticator) *authenticator {
 	stored := &authenticator{Authenticator: a, owner: owner}
-	stored.Transports = slices.Clone(a.Transports)
-	m.authenticators[a.CredentialID] = stored
+	stored.Authenticator = stored.copy()
+	stored.UserID = owner.ID
+	s.authenticators[a.CredentialID] = stored
 	owner.authenticators[stored] = struct{}{}
-	return stored.copy(), nil
+	return stored
 }
 
 func (s *Store) removeAuthenticator(a *authenticator) {
@@ -66,10 +73,21 @@ func (m *memory) UpdateAuthenticatorCounter(_ context.Context, credentialID stri
 	if a == nil {
 		return adapter.Authenticator{}, adapter.ErrNotFound
 	}
-	if !adapter.CounterGrows(a.Counter, counter) {
+	if !driver.CounterGrows(a.Counter, counter) {
 		return adapter.Authenticator{}, adapter.Conflict(adapter.FieldCounter)
 	}
-	a.Counter = counter
+	a.Counter, a.UpdatedAt = counter, m.options.Now()
+	return a.copy(), nil
+}
+
+func (m *memory) UpdateAuthenticator(_ context.Context, credentialID string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a := m.authenticators[credentialID]
+	if a == nil {
+		return adapter.Authenticator{}, adapter.ErrNotFound
+	}
+	up.Apply(&a.Authenticator, m.options.Now())
 	return a.copy(), nil
 }
 

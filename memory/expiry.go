@@ -4,8 +4,6 @@ import (
 	"container/heap"
 	"context"
 	"time"
-
-	"github.com/authstore/authstore/adapter"
 )
 
 // reapPerCreate is how many expired records a create removes: more than it adds,
@@ -71,10 +69,7 @@ func (e *expiry) reap(now time.Time, limit int) int {
 }
 
 // PurgeExpired removes what has expired. It implements adapter.Purger.
-func (m *memory) PurgeExpired(ctx context.Context) (int, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, adapter.WrapError(ctx, backend, "PurgeExpired", err)
-	}
+func (m *memory) PurgeExpired(context.Context) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.expiry.reap(m.options.Now(), len(m.expiry)), nil

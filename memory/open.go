@@ -4,12 +4,13 @@ import (
 	"context"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // backend is the name in errors, and the URL scheme.
 const backend = "memory"
 
-func init() { adapter.Register(backend, open) }
+func init() { driver.Register(backend, open) }
 
 // Options configures an adapter. The zero value is the default.
 type Options struct {
@@ -31,12 +32,12 @@ func (o Options) WithDefaults() Options {
 // New returns an adapter on the store that the options name.
 func New(o Options) adapter.Adapter {
 	o = o.WithDefaults()
-	return adapter.Guard(&memory{Store: o.Store, options: o.Options}, backend, o.Options)
+	return driver.Guard(&memory{Store: o.Store, options: o.Options}, backend, o.Options, nil)
 }
 
 // open serves URLs of the form "memory:", which say nothing else.
 func open(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
-	u, err := adapter.ParseURL(rawURL)
+	u, err := driver.ParseURL(rawURL)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func open(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter,
 	return New(Options{Options: o}), nil
 }
 
-// memory is the contract on a Store, for valid input (see adapter.Guard).
+// memory is the contract on a Store, for valid input (see driver.Guard).
 type memory struct {
 	*Store
 	options adapter.Options
@@ -56,6 +57,4 @@ type memory struct {
 func (m *memory) Close() error { return nil }
 
 // Ping returns nil: the store is always there.
-func (m *memory) Ping(ctx context.Context) error {
-	return adapter.WrapError(ctx, backend, "Ping", ctx.Err())
-}
+func (m *memory) Ping(context.Context) error { return nil }

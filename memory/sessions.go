@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // copy returns the session with the token that the caller knows it by.
@@ -21,7 +22,7 @@ func (m *memory) CreateSession(_ context.Context, s adapter.Session) (adapter.Se
 	m.expiry.reap(m.options.Now(), reapPerCreate)
 	owner := m.users[s.UserID]
 	if owner == nil {
-		return adapter.Session{}, unknownUser(adapter.SessionRecord)
+		return adapter.Session{}, unknownUser(driver.SessionRecord)
 	}
 	if other := m.sessions[s.ID]; other != nil {
 		if live(other.Expires, m.options.Now()) {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 func (u *user) copy() adapter.User {
@@ -13,6 +14,9 @@ func (u *user) copy() adapter.User {
 }
 
 func (m *memory) CreateUser(_ context.Context, u adapter.User) (adapter.User, error) {
+	if _, err := driver.Identify(m.options, &u); err != nil {
+		return adapter.User{}, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.checkNewUser(u); err != nil {
@@ -22,6 +26,9 @@ func (m *memory) CreateUser(_ context.Context, u adapter.User) (adapter.User, er
 }
 
 func (m *memory) CreateUserWithAccount(_ context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
+	if _, err := driver.Identify(m.options, &u); err != nil {
+		return adapter.User{}, adapter.Account{}, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.checkNewUser(u); err != nil {
@@ -33,6 +40,24 @@ func (m *memory) CreateUserWithAccount(_ context.Context, u adapter.User, a adap
 	owner := m.addUser(u)
 	return owner.copy(), m.addAccount(owner, a).copy(), nil
 }
+
+func (m *memory) CreateUserWithAuthenticator(_ context.Context, u adapter.User, a adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
+	if _, err := driver.Identify(m.options, &u); err != nil {
+		return adapter.User{}, adapter.Authenticator{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.checkNewUser(u); err != nil {
+		return adapter.User{}, adapter.Authenticator{}, err
+	}
+	if m.authenticators[a.CredentialID] != nil {
+		return adapter.User{}, adapter.Authenticator{}, adapter.Conflict(adapter.FieldCredentialID)
+	}
+	owner := m.addUser(u)
+	return owner.copy(), m.addAuthenticator(owner, a).copy(), nil
+}
+
+func (m *memory) NewID() string { return m.options.NewID() }
 
 func (s *Store) checkNewUser(u adapter.User) error {
 	if s.users[u.ID] != nil {

@@ -108,7 +108,7 @@ func list[T any](ctx context.Context, s *store, userID string, of func(*collecti
 func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
-		return adapter.Account{}, failure(err)
+		return adapter.Account{}, err
 	}
 	return writer[adapter.Account]{
 		in: c.accounts, key: byAccount(key), usual: bson.D{s.usualOwner()}, needs: []string{"userId"},
@@ -122,7 +122,7 @@ func (s *store) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error
 	if err == nil {
 		err = unlink(ctx, c.accounts, key)
 	}
-	return failure(err)
+	return err
 }
 
 // unlink deletes an account in every form of its key, by one command.

@@ -1,13 +1,14 @@
 package mongo
 
 import (
-	"cmp"
 	"context"
+	"math"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
@@ -19,14 +20,13 @@ func byCredential(id string) bson.D { return bson.D{{Key: "credentialID", Value:
 func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
-		return adapter.Authenticator{}, failure(err)
+		return adapter.Authenticator{}, err
 	}
-	doc, err := c.authenticators.FindOne(ctx, byCredential(credentialID)).Raw()
+	doc, _, err := s.withUser(ctx, c, c.authenticators, byCredential(credentialID))
 	if err != nil {
-		return adapter.Authenticator{}, failure(err)
+		return adapter.Authenticator{}, err
 	}
-	a, err := s.decodeAuthenticator(doc)
-	return result(a, cmp.Or(err, belongs(a.UserID)))
+	return s.decodeAuthenticator(doc)
 }
 
 func (s *store) ListAuthenticators(ctx context.Context, userID string) ([]adapter.Authenticator, error) {
@@ -37,13 +37,13 @@ func (s *store) ListAuthenticators(ctx context.Context, userID string) ([]adapte
 func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
-		return adapter.Authenticator{}, failure(err)
+		return adapter.Authenticator{}, err
 	}
 	return writer[adapter.Authenticator]{
 		in: c.authenticators, key: byCredential(credentialID), usual: bson.D{grows(counter), s.usualOwner()}, needs: []string{"counter", "userId"},
-		write: updating(bson.D{{Key: "$set", Value: bson.D{{Key: "counter", Value: int64(counter)}}}}), read: s.decodeAuthenticator,
+		write: updating(counterUpdate(counter, s.options.Now())), read: s.decodeAuthenticator,
 		allow: func(a adapter.Authenticator) error {
-			if !adapter.CounterGrows(a.Counter, counter) {
+			if !driver.CounterGrows(a.Counter, counter) {
 				return adapter.Conflict(adapter.FieldCounter)
 			}
 			return belongs(a.UserID)
@@ -51,17 +51,34 @@ func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID str
 	}.do(ctx)
 }
 
-// grows matches the credentials to which adapter.CounterGrows says yes: those with a
-// lower counter, and with 0 those that never had another. Numbers with a fraction are read
-// first.
+func (s *store) UpdateAuthenticator(ctx context.Context, credentialID string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
+	ctx, c, err := s.begin(ctx)
+	if err != nil {
+		return adapter.Authenticator{}, err
+	}
+	return writer[adapter.Authenticator]{
+		in: c.authenticators, key: byCredential(credentialID), usual: bson.D{counts(bson.E{Key: "$lte", Value: int64(math.MaxUint32)}), s.usualOwner()}, needs: []string{"counter", "userId"},
+		write: updating(authenticatorUpdate(up, s.options.Now())), read: s.decodeAuthenticator,
+		allow: func(a adapter.Authenticator) error { return belongs(a.UserID) },
+	}.do(ctx)
+}
+
+// grows matches the credentials to which driver.CounterGrows says yes: those with a
+// lower counter, and with 0 those that never had another.
 func grows(counter uint32) bson.E {
 	lower := bson.E{Key: "$lt", Value: int64(counter)}
 	if counter == 0 {
 		lower = bson.E{Key: "$eq", Value: 0}
 	}
+	return counts(lower)
+}
+
+// counts matches the credentials whose counter is the one of a condition, or none. Numbers
+// with a fraction are read first.
+func counts(condition bson.E) bson.E {
 	isWhole := bson.E{Key: "$type", Value: bson.A{"int", "long"}}
 	return bson.E{Key: "$or", Value: bson.A{
-		bson.D{{Key: "counter", Value: bson.D{{Key: "$gte", Value: 0}, lower, isWhole, notAList}}},
+		bson.D{{Key: "counter", Value: bson.D{{Key: "$gte", Value: 0}, condition, isWhole, notAList}}},
 		bson.D{{Key: "counter", Value: bson.D{{Key: "$eq", Value: nil}, notAList}}},
 	}}
 }
@@ -71,5 +88,5 @@ func (s *store) DeleteAuthenticator(ctx context.Context, credentialID string) er
 	if err == nil {
 		_, err = c.authenticators.DeleteOne(ctx, byCredential(credentialID))
 	}
-	return failure(err)
+	return err
 }

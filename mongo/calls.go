@@ -17,6 +17,13 @@ func (s timed) CreateUserWithAccount(ctx context.Context, u adapter.User, a adap
 	return made.first, made.second, err
 }
 
+func (s timed) CreateUserWithAuthenticator(ctx context.Context, u adapter.User, a adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
+	made, err := write(ctx, s.store, func(ctx context.Context) (pair[adapter.User, adapter.Authenticator], error) {
+		return both(s.store.CreateUserWithAuthenticator(ctx, u, a))
+	})
+	return made.first, made.second, err
+}
+
 func (s timed) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
 	got, err := read(ctx, s.store, func(ctx context.Context) (pair[adapter.Session, adapter.User], error) {
 		return both(s.store.GetSessionAndUser(ctx, token))
@@ -136,6 +143,16 @@ func (s timed) UpdateAuthenticatorCounter(ctx context.Context, credentialID stri
 	return write(ctx, s.store, func(ctx context.Context) (adapter.Authenticator, error) {
 		return s.store.UpdateAuthenticatorCounter(ctx, credentialID, counter)
 	})
+}
+
+func (s timed) UpdateAuthenticator(ctx context.Context, credentialID string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
+	return write(ctx, s.store, func(ctx context.Context) (adapter.Authenticator, error) {
+		return s.store.UpdateAuthenticator(ctx, credentialID, up)
+	})
+}
+
+func (s timed) EnumerateUsers(ctx context.Context, cursor string, limit int) (adapter.UserPage, error) {
+	return read(ctx, s.store, func(ctx context.Context) (adapter.UserPage, error) { return s.store.EnumerateUsers(ctx, cursor, limit) })
 }
 
 func (s timed) DeleteAuthenticator(ctx context.Context, credentialID string) error {

@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // A write to one document is atomic on every server; nothing here needs more. What
@@ -20,12 +21,13 @@ import (
 // field authstore. A user who has that field is nobody to every read, which may first
 // take the last step of a sign-up: see settle.
 //
-//   - authstore.signUp holds the account of a sign-up. The user is written with it,
-//     then the account, then the field is removed: that last step is the sign-up, and
-//     anybody can take it. The account is written by the call alone that it is of:
-//     whoever wrote it later could not know whether it has been unlinked meanwhile. Who
-//     meets a user without it, wanting the same e-mail address, ID or account, gives the
-//     call some time, and removes the user then: that call begins again, if it lives.
+//   - authstore.signUp holds the account of a sign-up, or authstore.passkey its credential.
+//     The user is written with it, then the account or credential, then the field is
+//     removed: that last step is the sign-up, and anybody can take it. What the user brings
+//     is written by the call alone that it is of: whoever wrote it later could not know
+//     whether it has been removed meanwhile. Who meets a user without it, wanting the same
+//     e-mail address, ID, account or credential, gives the call some time, and removes the
+//     user then: that call begins again, if it lives.
 //   - authstore.deleted is all that is left of a user once its deletion has begun.
 //     Then everything of the user is removed, and this last.
 //
@@ -35,7 +37,7 @@ import (
 // in the way of the document that a deletion leaves. Then the deletion goes without it.
 //
 // Not every step waits for the write concern, which is most of what a step costs. When
-// the account of a sign-up is safe so is the user written before it, unless a new
+// what a sign-up brings is safe so is the user written before it, unless a new
 // primary came between the two; then the last step finds no user, and all begins again.
 // If that last step is lost itself, the next one to read the user takes it. If that of
 // a deletion is, the mark stays.
@@ -43,9 +45,12 @@ import (
 // What belongs to a user who is nobody, or is not there, gives way to whoever wants
 // its key: the rest of a deletion, or a record that was made while one ran.
 
+const nonceField = stateField + ".nonce"
+
+// The fields of a user's state that hold what a sign-up brings.
 const (
-	nonceField  = stateField + ".nonce"
-	signUpField = "signUp"
+	signUpField  = "signUp"
+	passkeyField = "passkey"
 )
 
 // endurance is how long a call goes on trying while others win the races for the same
@@ -61,7 +66,7 @@ type racedError struct{}
 
 func (racedError) Error() string { return "mongo: too many calls for the same key at once" }
 
-func raced() error { return adapter.Caused(adapter.ErrUnavailable, racedError{}) }
+func raced() error { return driver.Caused(adapter.ErrUnavailable, racedError{}) }
 
 // state returns what a user's document is in the middle of: nil for nothing.
 func state(user bson.Raw) bson.Raw {
@@ -70,7 +75,27 @@ func state(user bson.Raw) bson.Raw {
 }
 
 func isSigningUp(user bson.Raw) bool {
-	return state(user).Lookup(signUpField).Type == bson.TypeEmbeddedDocument
+	unfinished := state(user)
+	return unfinished.Lookup(signUpField).Type == bson.TypeEmbeddedDocument || unfinished.Lookup(passkeyField).Type == bson.TypeEmbeddedDocument
+}
+
+// signUp is one that takes several steps, since the user brings something.
+type signUp struct {
+	id, nonce any      // of the user
+	isNew     bool     // the ID was made for the user
+	to        unique   // where what it brings is stored
+	brings    bson.Raw // that document
+}
+
+// signUpOf returns the sign-up of a user who isSigningUp.
+func (c *collections) signUpOf(user bson.Raw) signUp {
+	unfinished, to := state(user), c.uniqueAccounts()
+	brings, ok := unfinished.Lookup(to.signUp).DocumentOK()
+	if !ok {
+		to = c.uniqueAuthenticators()
+		brings, _ = unfinished.Lookup(to.signUp).DocumentOK()
+	}
+	return signUp{id: user.Lookup("_id"), nonce: unfinished.Lookup("nonce"), to: to, brings: brings}
 }
 
 // isSomebody reports whether a document is that of a user who is there.
@@ -131,9 +156,9 @@ type formError struct{ key []string }
 func (*formError) Error() string { return "mongo: the key is taken in another form" }
 
 // soleUser returns a user to insert. An ID that was made for it is nobody's in any form.
-func (s *store) soleUser(ctx context.Context, user bson.D) any {
+func (s *store) soleUser(user bson.D, isNew bool) any {
 	forms := s.formsOf(value(user, "_id"))
-	if adapter.IsNewID(ctx) || len(forms) == 1 {
+	if isNew || len(forms) == 1 {
 		return user
 	}
 	return sole{user, byID(oneOf(forms)), []string{"_id"}}
@@ -149,10 +174,10 @@ func (s *store) formsOf(id any) bson.A {
 }
 
 // insertUser inserts a user, after settling what stands in the way unfinished.
-func (s *store) insertUser(ctx context.Context, c *collections, user bson.D, insert inserter) error {
+func (s *store) insertUser(ctx context.Context, c *collections, user bson.D, isNew bool, insert inserter) error {
 	p := newPatience()
 	for p.lasts() {
-		err := insert(ctx, c.users, s.soleUser(ctx, user))
+		err := insert(ctx, c.users, s.soleUser(user, isNew))
 		taken, isDuplicate := duplicateOf(err)
 		if !isDuplicate {
 			return err
@@ -218,7 +243,7 @@ func isOfSignUp(holder bson.Raw, user bson.D) bool {
 	return ok && value(doc, "nonce") == nonce
 }
 
-// grace is how long a sign-up that is met may go on without its account.
+// grace is how long a sign-up that is met may go on without what it brings.
 const grace = 100 * time.Millisecond
 
 // patience is that of one call which others stand in the way of.
@@ -251,46 +276,38 @@ func pause(ctx context.Context) error {
 // of some time. The longer a call has been at it, the longer it waits, so that two cannot
 // go on removing each other's.
 func (s *store) resolve(ctx context.Context, c *collections, p *patience, user bson.Raw) error {
-	id, nonce, account := signUpOf(user)
+	u := c.signUpOf(user)
 	for since, wait := time.Now(), grace+time.Since(p.began); time.Since(since) < wait; {
-		if there, err := c.settle(ctx, id, nonce, account); there || err != nil {
+		if there, err := c.settle(ctx, u); there || err != nil {
 			return err
 		}
 		if err := pause(ctx); err != nil {
 			return err
 		}
-		if there, err := has(ctx, c.users, unfinished(id, nonce)); !there || err != nil {
+		if there, err := has(ctx, c.users, unfinished(u.id, u.nonce)); !there || err != nil {
 			return err
 		}
 	}
-	return s.finish(ctx, c, user)
+	return c.finish(ctx, u)
 }
 
-// finish ends a sign-up whose call is gone: it is one if its account is there, else the
+// finish ends a sign-up whose call is gone: it is one if what it brings is there, else the
 // user is removed, whom nobody has seen.
-func (s *store) finish(ctx context.Context, c *collections, user bson.Raw) error {
-	id, nonce, account := signUpOf(user)
-	if there, err := c.settle(ctx, id, nonce, account); there || err != nil {
+func (c *collections) finish(ctx context.Context, u signUp) error {
+	if there, err := c.settle(ctx, u); there || err != nil {
 		return err
 	}
-	_, err := c.users.DeleteOne(ctx, unfinished(id, nonce))
+	_, err := c.users.DeleteOne(ctx, unfinished(u.id, u.nonce))
 	return err
 }
 
-// signUpOf returns the user's ID, the nonce and the account's _id of an unfinished sign-up.
-func signUpOf(user bson.Raw) (id, nonce, account bson.RawValue) {
-	unfinished := state(user)
-	return user.Lookup("_id"), unfinished.Lookup("nonce"), unfinished.Lookup(signUpField, "_id")
-}
-
-// complete takes the steps of a sign-up after the first one: the account is written and
-// the user becomes one. If the account is another user's or may be, or the server refuses
-// it, the user is removed, and the reason returned. It reports whether this call took the last
-// step.
-func (s *store) complete(ctx context.Context, c *collections, id, nonce any, account bson.Raw) (bool, error) {
-	inserted, err := s.claim(ctx, c, c.uniqueAccounts(), account, s.accountInserter(c, id, nonce))
+// complete takes the steps of a sign-up after the first one: what it brings is written and
+// the user becomes one. If that is another user's or may be, or the server refuses it, the
+// user is removed, and the reason returned. It reports whether this call took the last step.
+func (s *store) complete(ctx context.Context, c *collections, u signUp) (bool, error) {
+	inserted, err := s.claim(ctx, c, u.to, u.brings, s.bringer(c, u))
 	if errors.Is(err, adapter.ErrConflict) || errors.Is(err, adapter.ErrUnreadable) || isRefused(err) {
-		_, failed := c.users.DeleteOne(ctx, unfinished(id, nonce))
+		_, failed := c.users.DeleteOne(ctx, unfinished(u.id, u.nonce))
 		return false, cmp.Or(failed, err)
 	}
 	if err != nil {
@@ -300,7 +317,7 @@ func (s *store) complete(ctx context.Context, c *collections, id, nonce any, acc
 	if !inserted { // by an earlier attempt, which may not be safe yet
 		users = c.users
 	}
-	return c.becomeUser(ctx, users, id, nonce)
+	return c.becomeUser(ctx, users, u.id, u.nonce)
 }
 
 // unfinished matches the user of one sign-up, or what is left of one deletion.
@@ -308,17 +325,17 @@ func unfinished(id, nonce any) bson.D {
 	return bson.D{{Key: "_id", Value: id}, {Key: nonceField, Value: nonce}}
 }
 
-// accountInserter takes the second step of a sign-up. If the reply is lost it is taken
-// again only for a user who still needs it: the account of one who has become a user may
-// have been unlinked since.
-func (s *store) accountInserter(c *collections, id, nonce any) inserter {
-	return func(ctx context.Context, to *mongo.Collection, account any) error {
-		insert := insertCommand(to, s.writeConcern, account)
+// bringer takes the second step of a sign-up. If the reply is lost it is taken again only
+// for a user who still needs it: what one who has become a user brought may have been
+// removed since.
+func (s *store) bringer(c *collections, u signUp) inserter {
+	return func(ctx context.Context, to *mongo.Collection, brings any) error {
+		insert := insertCommand(to, s.writeConcern, brings)
 		err := insert(ctx)
 		if !isRepeatable(err) || ctx.Err() != nil {
 			return at(to, err)
 		}
-		if needed, err := has(ctx, c.users, unfinished(id, nonce)); !needed || err != nil {
+		if needed, err := has(ctx, c.users, unfinished(u.id, u.nonce)); !needed || err != nil {
 			return err
 		}
 		return at(to, insert(ctx))
@@ -399,18 +416,19 @@ type unique struct {
 	*mongo.Collection
 	key      []string
 	conflict string // its field
+	signUp   string // the field of a user's state that holds one of a sign-up
 }
 
 func (c *collections) uniqueAccounts() unique {
-	return unique{c.accounts, []string{"provider", "providerAccountId"}, adapter.FieldAccount}
+	return unique{c.accounts, []string{"provider", "providerAccountId"}, adapter.FieldAccount, signUpField}
 }
 
 func (c *collections) uniqueSessions() unique {
-	return unique{c.sessions, []string{"sessionToken"}, adapter.FieldSessionToken}
+	return unique{c.sessions, []string{"sessionToken"}, adapter.FieldSessionToken, ""}
 }
 
 func (c *collections) uniqueAuthenticators() unique {
-	return unique{c.authenticators, []string{"credentialID"}, adapter.FieldCredentialID}
+	return unique{c.authenticators, []string{"credentialID"}, adapter.FieldCredentialID, passkeyField}
 }
 
 // claim inserts what belongs to a user, and reports whether it did: false if the same
@@ -497,8 +515,7 @@ func (s *store) hasExpired(doc bson.Raw) bool {
 func (s *store) settled(ctx context.Context, c *collections, read func() (doc, user bson.Raw, err error)) (doc, user bson.Raw, err error) {
 	doc, user, err = read()
 	if err == nil && isSigningUp(user) {
-		id, nonce, account := signUpOf(user)
-		if _, err = c.settle(ctx, id, nonce, account); err == nil {
+		if _, err = c.settle(ctx, c.signUpOf(user)); err == nil {
 			doc, user, err = read()
 		}
 	}
@@ -508,12 +525,12 @@ func (s *store) settled(ctx context.Context, c *collections, read func() (doc, u
 	return doc, user, err
 }
 
-// settle takes the last step of a sign-up whose account is there, and reports whether it
-// is.
-func (c *collections) settle(ctx context.Context, id, nonce, accountID any) (bool, error) {
-	there, err := has(ctx, c.accounts, bson.D{{Key: "_id", Value: accountID}, {Key: "userId", Value: id}})
+// settle takes the last step of a sign-up if what it brings is there, and reports whether
+// it is.
+func (c *collections) settle(ctx context.Context, u signUp) (bool, error) {
+	there, err := has(ctx, u.to.Collection, bson.D{{Key: "_id", Value: u.brings.Lookup("_id")}, {Key: "userId", Value: u.id}})
 	if there {
-		_, err = c.becomeUser(ctx, c.users, id, nonce)
+		_, err = c.becomeUser(ctx, c.users, u.id, u.nonce)
 	}
 	return there && err == nil, err
 }

@@ -6,6 +6,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/attribute"
 	"github.com/authstore/authstore/internal/lenient"
 )
@@ -41,7 +42,7 @@ func (f *fields) time(name string, t time.Time) {
 
 func (f *fields) attributes(a adapter.Attributes) {
 	for name, v := range a {
-		f.add(attribute.Stored(name), storedValue(v))
+		f.add(storedName(name), storedValue(v))
 	}
 }
 
@@ -93,6 +94,7 @@ func (s *store) encodeSession(userID any, session adapter.Session) bson.D {
 
 func encodeToken(t adapter.VerificationToken) bson.D {
 	f := fields{{Key: "identifier", Value: t.Identifier}, {Key: "token", Value: t.Token}}
+	f.text("value", t.Value)
 	f.time("expires", t.Expires)
 	f.time("createdAt", t.CreatedAt)
 	return bson.D(f)
@@ -108,6 +110,8 @@ func encodeAuthenticator(userID any, a adapter.Authenticator) bson.D {
 	if len(a.Transports) > 0 {
 		f.add("transports", a.Transports)
 	}
+	f.attributes(a.Attributes)
+	f.written(a.CreatedAt, a.UpdatedAt)
 	return bson.D(f)
 }
 
@@ -139,7 +143,7 @@ func (c *change) remove(name string) { c.unset.add(name, "") }
 func (c *change) attributes(set adapter.Attributes, removed []string) {
 	c.set.attributes(set)
 	for _, name := range removed {
-		c.remove(attribute.Stored(name))
+		c.remove(storedName(name))
 		if attribute.Stored(name) != name {
 			c.remove(name) // as another program has it
 		}
@@ -195,6 +199,28 @@ func (s *store) sessionUpdate(up adapter.SessionUpdate, now time.Time) bson.D {
 	return c.update(now)
 }
 
+func authenticatorUpdate(up adapter.AuthenticatorUpdate, now time.Time) bson.D {
+	var c change
+	if up.CredentialBackedUp != nil {
+		c.set.add("credentialBackedUp", *up.CredentialBackedUp)
+	}
+	switch {
+	case up.Transports == nil:
+	case len(*up.Transports) == 0:
+		c.remove("transports")
+	default:
+		c.set.add("transports", *up.Transports)
+	}
+	c.attributes(up.Attributes, up.RemoveAttributes)
+	return c.update(now)
+}
+
+func counterUpdate(counter uint32, now time.Time) bson.D {
+	var c change
+	c.set.add("counter", int64(counter))
+	return c.update(now)
+}
+
 // storedValue returns an attribute with the names that it has in the store.
 func storedValue(v any) any {
 	switch v := v.(type) {
@@ -207,7 +233,7 @@ func storedValue(v any) any {
 	case map[string]any:
 		object := make(map[string]any, len(v))
 		for name, e := range v {
-			object[attribute.Stored(name)] = storedValue(e)
+			object[storedMember(name)] = storedValue(e)
 		}
 		return object
 	}
@@ -240,7 +266,7 @@ func (s *store) decodeUser(doc bson.Raw) (adapter.User, error) {
 	if !verified.IsZero() {
 		u.EmailVerified = lenient.Verified(loose(verified), u.CreatedAt)
 	}
-	u.Attributes = u.Attributes.Writable(adapter.UserRecord)
+	u.Attributes = driver.Writable(u.Attributes, driver.UserRecord)
 	return result(u, r.err)
 }
 
@@ -281,7 +307,7 @@ func (s *store) decodeAccount(doc bson.Raw) (adapter.Account, error) {
 	})
 	a.Provider = r.key("provider", provider)
 	a.ProviderAccountID = r.accountID("providerAccountId", id)
-	a.Attributes = a.Attributes.Writable(adapter.AccountRecord)
+	a.Attributes = driver.Writable(a.Attributes, driver.AccountRecord)
 	return result(a, r.err)
 }
 
@@ -306,7 +332,7 @@ func (s *store) decodeSession(doc bson.Raw) (adapter.Session, error) {
 		}
 	})
 	session.Expires = r.date("expires", expires)
-	session.Attributes = session.Attributes.Writable(adapter.SessionRecord)
+	session.Attributes = driver.Writable(session.Attributes, driver.SessionRecord)
 	return result(session, r.err)
 }
 
@@ -344,6 +370,8 @@ func (s *store) decodeToken(doc bson.Raw) (adapter.VerificationToken, error) {
 			t.Identifier = text(v)
 		case "token":
 			t.Token = text(v)
+		case "value":
+			t.Value = text(v)
 		case "expires":
 			expires = v
 		case "createdAt":
@@ -375,9 +403,16 @@ func (s *store) decodeAuthenticator(doc bson.Raw) (adapter.Authenticator, error)
 			a.CredentialBackedUp = flag(v)
 		case "transports":
 			a.Transports, _ = lenient.Words(loose(v), ",")
+		case "createdAt":
+			a.CreatedAt = date(v)
+		case "updatedAt":
+			a.UpdatedAt = date(v)
+		default:
+			attributed(&a.Attributes, name, v)
 		}
 	})
 	a.CredentialID = r.key("credentialID", id)
+	a.Attributes = driver.Writable(a.Attributes, driver.AuthenticatorRecord)
 	return result(a, r.err)
 }
 

@@ -13,12 +13,13 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
+	xdriver "go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/auth"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/description"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/cause"
 )
 
@@ -32,7 +33,7 @@ func diagnose(err error) error {
 	if errors.As(err, &invalid) {
 		return invalid.setup()
 	}
-	if errors.Is(err, driver.ErrDocumentTooLarge) {
+	if errors.Is(err, xdriver.ErrDocumentTooLarge) {
 		return errTooLarge
 	}
 	if r, ok := replyOf(err); ok {
@@ -215,7 +216,7 @@ func reason(err error) string {
 		return fmt.Sprintf("the server answers %s (%d)", r.name, r.code)
 	}
 	problem, isLate := cause.Problem(err), cause.Of(err) == cause.Late || mongo.IsTimeout(err)
-	switch pool := (driver.RetryablePoolError)(nil); {
+	switch pool := (xdriver.RetryablePoolError)(nil); {
 	case (problem == "" || isLate) && errors.As(err, &pool):
 		return "the connections to the server were lost"
 	case problem == "" && isLate:
@@ -227,9 +228,9 @@ func reason(err error) string {
 // ofLookup returns the error for a mongodb+srv name that could not be looked up.
 func ofLookup(lookup *net.DNSError, err error) error {
 	if lookup.IsNotFound {
-		return adapter.Caused(errSRV, err)
+		return driver.Caused(errSRV, err)
 	}
-	return adapter.Caused(fmt.Errorf("%w: the SRV record of the host name could not be looked up", adapter.ErrUnavailable), err)
+	return driver.Caused(fmt.Errorf("%w: the SRV record of the host name could not be looked up", adapter.ErrUnavailable), err)
 }
 
 // health is what a client that was opened by URL hears of its servers.
@@ -281,12 +282,12 @@ func (h *health) cause() error {
 		return nil
 	}
 	if mend := diagnoseAll(failed); mend != nil {
-		return adapter.Caused(mend, failed[0])
+		return driver.Caused(mend, failed[0])
 	}
 	if reason(failed[0]) == "" {
 		return nil
 	}
-	return adapter.Caused(unavailable(failed[0]), failed[0])
+	return driver.Caused(unavailable(failed[0]), failed[0])
 }
 
 // secondary is the error of a direct connection to a secondary, which takes no writes and

@@ -41,8 +41,18 @@
 //	authenticators       credentialID, userId, providerAccountId, credentialPublicKey, counter,
 //	                     credentialDeviceType, credentialBackedUp, transports
 //
-// Beside these fields lie the attributes, under their own names, and createdAt and
-// updatedAt. IDs of users are ObjectIDs and 24 hexadecimal digits in Go (or strings, with
+// Beside these fields lie createdAt, updatedAt, and the attributes under their own names,
+// but for those that the server or Auth.js would take for something else. A "." is %2E, a
+// "$" at the beginning %24, and a name that has such a text itself has 25 after its %:
+//
+//	https://app.example.com/roles   https://app%2Eexample%2Ecom/roles
+//	$set                            %24set
+//	a%2Eb                           a%252Eb
+//	100%, a%20b                     as they are
+//	_id, userId                     authstore_id, authstoreuserId, at the top of a document
+//	__proto__                       authstore__proto__
+//
+// IDs of users are ObjectIDs and 24 hexadecimal digits in Go (or strings, with
 // [Options.StringIDs]); times are BSON dates; what is empty is not stored. A sessionToken
 // is the digest of the token, beside authstoreDigest: true, unless the application shares its
 // sessions with Auth.js (adapter.Options.PlainSessionTokens).
@@ -60,7 +70,8 @@
 //     absent. emailVerified may be true or false: true is since createdAt, or 1970.
 //   - expires_at: seconds as any number or text, a date; else absent.
 //   - every other field is an attribute, if one can have its name and value: see
-//     adapter.Attributes. ObjectIDs, UUIDs, decimals and symbols are their text, other binary
+//     adapter.Attributes. A name with a ".", or with a "$" at the beginning, is none, nor is
+//     the userId of a user. ObjectIDs, UUIDs, decimals and symbols are their text, other binary
 //     data base64; patterns, code, timestamps, pointers and the least and greatest key are no
 //     attributes, nor what holds one. What is left out stays in the document through updates.
 //
@@ -129,8 +140,8 @@
 // depends on which it is, so a sharded cluster does too, though it has not been tested. Reads
 // go to the primary, and what a call has answered the majority has, whatever the client says.
 // Every operation is one atomic write to one document but for two: a sign-up with an account
-// takes three writes, the deletion of a user five, of which three go out at once, and both
-// keep every rule when they are cut between any two of them (claims.go, docs/adr/0007). Signing
+// or a passkey takes three writes, the deletion of a user five, of which three go out at
+// once, and both keep every rule when they are cut between any two of them (claims.go, docs/adr/0007). Signing
 // out everywhere is one command, which removes all sessions that were made before it.
 //
 // No transactions are used: one whose process died would hold up every write to the same
@@ -140,8 +151,8 @@
 // A reply that was lost does not change an answer where the driver repeats writes by itself:
 // on replica sets and sharded clusters, unless retryWrites=false. On a standalone server,
 // which has no retryable writes, the call is adapter.ErrUnavailable, and the write may have
-// been applied. The steps of a sign-up with an account need none: they are repeated on every
-// server.
+// been applied. The steps of a sign-up with an account or a passkey need none: they are
+// repeated on every server.
 //
 // A call ends when its context does, also while a mongodb+srv name is looked up, and after
 // ten seconds if that has no deadline ([Options.RequestTimeout]); those that delete all of a
@@ -183,6 +194,7 @@
 //
 //	CreateUser                           1
 //	CreateUserWithAccount                3
+//	CreateUserWithAuthenticator          3
 //	GetUser                              1
 //	GetUserByEmail                       1
 //	GetUserByAccount                     1
@@ -212,15 +224,27 @@
 //	GetAuthenticator                     1
 //	ListAuthenticators                   1
 //	UpdateAuthenticatorCounter           1
+//	UpdateAuthenticator                  1
 //	DeleteAuthenticator                  1
 //
 // A conflict costs one more, to see whether what has the key is alive, and so does an
 // UpdateUser that finds nobody, to see whether a sign-up is a step short, and a GetUser, to
 // see whether the ID has another form. UpdateAccount,
-// UpdateSession, UseVerificationToken and UpdateAuthenticatorCounter cost one more if there is
-// no such record, and two if it has an odd value that can be read; so does a read of a user
+// UpdateSession, UseVerificationToken, UpdateAuthenticatorCounter and UpdateAuthenticator cost
+// one more if there is no such record, and two if it has an odd value that can be read; so does a read of a user
 // whose ID has another form in userId, or not the usual one. Lists come in one reply of up to
 // 16 MB; DeleteSessionByID costs two where tokens are stored as they are, or there is none.
+//
+// # Enumeration
+//
+// EnumerateUsers (adapter.Enumerator) returns users in the order of their _id, which for
+// ObjectIDs is about that in which they signed up. Nobody comes twice. A page takes one round
+// trip, one more for each 16 MB of users, one if there are users on it whose ID is not in the
+// usual form, and up to four for each sign-up on it that was cut; it reads the index from
+// where the page begins. A cursor is the _id of the user with whom the next page begins, who
+// may be gone by then. It is good in any process, for as long as there is the collection, and
+// tells no more than an _id does. A user whose _id takes more than 4 KB, as no ID does, is
+// left out.
 //
 // # Limits
 //
@@ -235,15 +259,15 @@
 // An account, session or credential of an unknown user is stored, and leads nowhere: to
 // check the user would cost a round trip. It goes with the next DeleteUser of that ID, and
 // gives way to whoever wants its key. If an application gives the ID of a deleted user to
-// another one, which the IDs made here never are, it comes to that one. While a deletion is cut short, lists by the user's ID
-// and GetAuthenticator still show what is left; no session opens and no account leads to
-// the user. A user's ID is taken until its deletion is finished; if a failover undoes its last
+// another one, which the IDs made here never are, it comes to that one. While a deletion is
+// cut short, lists by the user's ID still show what is left; no session opens, and no account
+// or passkey leads to the user. A user's ID is taken until its deletion is finished; if a failover undoes its last
 // step, which the majority is not waited for, until DeleteUser is called again, or Repair.
 // Where an index or a validator of the application's refuses the mark of a deletion that has
 // begun, the ID is free at once, and a deletion that is cut leaves what leads nowhere.
 //
-// A sign-up with an account that dies before it has written the account holds up whoever
-// wants the same e-mail address, ID or account next, for a tenth of a second.
+// A sign-up with an account or a passkey that dies before it has written that holds up
+// whoever wants the same e-mail address, ID, account or passkey next, for a tenth of a second.
 //
 // The TTL monitor runs once a minute by the server's clock; reads compare with the
 // adapter's, to the millisecond. A date in text never expires by itself.

@@ -9,10 +9,11 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
+	xdriver "go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // passing are the codes of answers that another time will be different (the server's
@@ -38,25 +39,25 @@ func failure(err error) error {
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return adapter.ErrNotFound
 	case errors.Is(err, mongo.ErrClientDisconnected):
-		return adapter.Caused(adapter.ErrClosed, err)
+		return driver.Caused(adapter.ErrClosed, err)
 	}
 	if mend := diagnose(err); mend != nil {
-		return adapter.Caused(mend, err)
+		return driver.Caused(mend, err)
 	}
 	switch {
 	case isPassing(err):
-		return adapter.Caused(unavailable(err), err)
+		return driver.Caused(unavailable(err), err)
 	case errors.Is(err, context.Canceled):
 		return err
 	}
-	return adapter.Caused(refusal(err), err)
+	return driver.Caused(refusal(err), err)
 }
 
 func isPassing(err error) bool {
 	var (
 		selection topology.ServerSelectionError
 		conn      topology.ConnectionError
-		pool      driver.RetryablePoolError
+		pool      xdriver.RetryablePoolError
 	)
 	return mongo.IsTimeout(err) || errors.As(err, &selection) || errors.As(err, &conn) || errors.As(err, &pool) || isRepeatable(err)
 }

@@ -99,7 +99,7 @@ func (c *collections) written(to *mongo.Collection) []string {
 	case c.sessions:
 		return append(fields, "sessionToken", "expires", digestField)
 	case c.tokens:
-		return append(fields, "identifier", "token", "expires")
+		return append(fields, "identifier", "token", "value", "expires")
 	}
 	return append(fields, "credentialID", "providerAccountId", "credentialPublicKey", "counter", "credentialDeviceType", "credentialBackedUp", "transports")
 }
@@ -170,7 +170,7 @@ func (s *store) refusedBy(ctx context.Context, c *collections, of *mongo.Collect
 	}
 	sample = append(sample, bson.E{Key: stateField, Value: bson.D{{Key: "nonce", Value: bson.NewObjectID()}, {Key: signUpField, Value: bson.D{}}}})
 	if takes, err := takes(ctx, of, o.Validator, sample); err != nil || !takes {
-		return "the field " + stateField + ", which a user has until a sign-up with an account is done", err
+		return "the field " + stateField + ", which a user has until a sign-up with an account or a passkey is done", err
 	}
 	return "", nil
 }
@@ -208,10 +208,11 @@ func (s *store) sample(c *collections, of *mongo.Collection) bson.D {
 		return s.encodeSession(id, adapter.Session{SessionToken: "sample", Expires: at, CreatedAt: at, UpdatedAt: at})
 	case c.tokens:
 		return append(bson.D{{Key: "_id", Value: bson.NewObjectID()}}, encodeToken(adapter.VerificationToken{
-			Identifier: "ada@example.com", Token: s.options.SessionKey("sample"), Expires: at, CreatedAt: at,
+			Identifier: "ada@example.com", Token: s.options.SessionKey("sample"), Value: "v", Expires: at, CreatedAt: at,
 		})...)
 	}
 	return encodeAuthenticator(id, adapter.Authenticator{
 		CredentialID: "c", ProviderAccountID: "1", CredentialPublicKey: "k", Counter: 1, CredentialDeviceType: "singleDevice", CredentialBackedUp: true, Transports: []string{"usb"},
+		CreatedAt: at, UpdatedAt: at,
 	})
 }

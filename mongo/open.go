@@ -16,6 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/attempt"
 )
 
@@ -23,8 +24,8 @@ import (
 const backend = "mongo"
 
 func init() {
-	adapter.Register("mongodb", openURL)
-	adapter.Register("mongodb+srv", openURL)
+	driver.Register("mongodb", openURL)
+	driver.Register("mongodb+srv", openURL)
 }
 
 // Options configures an adapter. The zero value is the default.
@@ -85,7 +86,7 @@ func New(db *mongo.Database, o Options) adapter.Adapter {
 	return s.guarded()
 }
 
-// store is the contract on MongoDB, for valid input (see adapter.Guard).
+// store is the contract on MongoDB, for valid input (see driver.Guard).
 type store struct {
 	options      adapter.Options
 	names        Collections
@@ -205,7 +206,7 @@ func openURL(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapt
 	return s.guarded(), nil
 }
 
-func (s *store) guarded() adapter.Adapter { return adapter.Guard(timed{s}, backend, s.options) }
+func (s *store) guarded() adapter.Adapter { return driver.Guard(timed{s}, backend, s.options, failure) }
 
 // dial makes the client. A mongodb+srv name is looked up now, which can take long.
 func (s *store) dial(uri, database string) (*mongo.Database, error) {
@@ -339,7 +340,7 @@ func (s *store) Close() error {
 // Ping implements adapter.Pinger.
 func (s *store) Ping(ctx context.Context) error {
 	_, err := read(ctx, s, nothing(s.ping))
-	return adapter.WrapError(ctx, backend, "Ping", failure(err))
+	return err
 }
 
 func (s *store) ping(ctx context.Context) error {

@@ -5,8 +5,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-
-	"github.com/authstore/authstore/adapter"
 )
 
 // PurgeExpired implements adapter.Purger, in two round trips: the server's own TTL
@@ -14,7 +12,7 @@ import (
 // same collections, without the fields of this one, are left to that.
 func (s *store) PurgeExpired(ctx context.Context) (int, error) {
 	n, err := s.purge(s.walk(ctx))
-	return n, adapter.WrapError(ctx, backend, "PurgeExpired", failure(err))
+	return n, err
 }
 
 func (s *store) purge(ctx context.Context) (int, error) {

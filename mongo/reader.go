@@ -10,7 +10,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/authstore/authstore/adapter"
-	"github.com/authstore/authstore/internal/attribute"
 	"github.com/authstore/authstore/internal/lenient"
 )
 
@@ -42,14 +41,14 @@ func (r *reader) fail(field, want string, v bson.RawValue) {
 	if !v.IsZero() {
 		got = v.Type.String()
 	}
-	r.err = &adapter.RecordError{Place: placeOf(r.collection, r.doc), UserID: owner, Field: field, Want: want, Got: got}
+	r.err = &adapter.RecordError{Place: r.placeOf(r.collection, r.doc), UserID: owner, Field: field, Want: want, Got: got}
 }
 
 // placeOf names a document, without a token or an e-mail address: other programs may have
 // made an _id of either.
-func placeOf(collection string, doc bson.Raw) string {
+func (s *store) placeOf(collection string, doc bson.Raw) string {
 	id := doc.Lookup("_id")
-	if _, isObjectID := id.ObjectIDOK(); !isObjectID {
+	if _, isObjectID := id.ObjectIDOK(); !isObjectID && collection == s.names.Sessions {
 		if session := sessionID(doc); session != "" {
 			return collection + ", session " + session
 		}
@@ -222,9 +221,9 @@ func loose(v bson.RawValue) any {
 // attributed adds a field that is no named one to the attributes, if an attribute can be
 // what is in it.
 func attributed(a *adapter.Attributes, stored string, v bson.RawValue) {
-	name := attribute.Name(stored)
+	name, named := attributeName(stored)
 	usable, ok := known(v)
-	if _, there := (*a)[name]; !ok || there && name == stored {
+	if _, there := (*a)[name]; !named || !ok || there && name == stored {
 		return // beside the stored form, this name is another program's
 	}
 	if *a == nil {
@@ -280,8 +279,9 @@ func elements(v bson.RawValue) (any, bool) {
 func object(doc bson.Raw) (any, bool) {
 	all, readable := map[string]any{}, true
 	eachOf(doc, func(name string, v bson.RawValue) {
+		member, named := memberName(name)
 		e, ok := known(v)
-		all[attribute.Name(name)], readable = e, readable && ok
+		all[member], readable = e, readable && named && ok
 	})
 	return all, readable
 }

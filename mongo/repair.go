@@ -21,7 +21,7 @@ import (
 // comes after it.
 func (s *store) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, error) {
 	all, err := s.repair(s.walk(ctx), dryRun)
-	return all, adapter.WrapError(ctx, backend, "Repair", failure(err))
+	return all, err
 }
 
 func (s *store) repair(ctx context.Context, dryRun bool) ([]adapter.Repair, error) {
@@ -127,7 +127,10 @@ func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]repa
 	if i.texts {
 		match = append(match, bson.E{Key: i.fields[0], Value: isText})
 	}
-	twins := bson.D{{Key: "_id", Value: "$_id"}, {Key: "userId", Value: "$userId"}, {Key: "expires", Value: "$expires"}}
+	twins := bson.D{{Key: "_id", Value: "$_id"}, {Key: "userId", Value: "$userId"}}
+	if i.collection == c.sessions || i.collection == c.tokens { // elsewhere it is an attribute
+		twins = append(twins, bson.E{Key: "expires", Value: "$expires"})
+	}
 	var all []repair.Finding
 	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
 		return i.collection.Aggregate(ctx, bson.A{
@@ -531,8 +534,8 @@ func (s *store) unfinished(ctx context.Context, c *collections) ([]repair.Findin
 	}, func(found bson.Raw) error {
 		user := slices.Clone(found)
 		id := user.Lookup("_id")
-		detail, action := "the sign-up of the user with the _id %s was cut: sign up again, or Repair", "finished if its account is there, else removed"
-		finish := func(ctx context.Context) error { return s.finish(ctx, c, user) }
+		detail, action := "the sign-up of the user with the _id %s was cut: sign up again, or Repair", "finished if its account or passkey is there, else removed"
+		finish := func(ctx context.Context) error { return c.finish(ctx, c.signUpOf(user)) }
 		if !isSigningUp(user) {
 			text, _ := keyText(id)
 			detail, action = "the deletion of the user with the _id %s was cut: call DeleteUser again, or Repair", "finished"

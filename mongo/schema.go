@@ -375,7 +375,7 @@ func (s *store) checkIndexes(ctx context.Context, c *collections) error {
 // tokens, and these too if their index is missing.
 func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
 	problems, err := s.problems(s.walk(ctx))
-	return problems, adapter.WrapError(ctx, backend, "CheckSchema", failure(err))
+	return problems, err
 }
 
 func (s *store) problems(ctx context.Context) ([]adapter.SchemaProblem, error) {
@@ -417,7 +417,7 @@ func (m missing) problem() adapter.SchemaProblem {
 // are missing. It drops and changes nothing; what stands in the way is the error, an
 // [adapter.ErrSetup], after all else has been made.
 func (s *store) ApplySchema(ctx context.Context) error {
-	return adapter.WrapError(ctx, backend, "ApplySchema", failure(s.apply(alone(ctx))))
+	return s.apply(alone(ctx))
 }
 
 func (s *store) apply(ctx context.Context) error {

@@ -22,11 +22,11 @@ func (s *store) bySession(token string) bson.D {
 func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
-		return adapter.Session{}, adapter.User{}, failure(err)
+		return adapter.Session{}, adapter.User{}, err
 	}
 	doc, user, err := s.withUser(ctx, c, c.sessions, s.bySession(token))
 	if err != nil {
-		return adapter.Session{}, adapter.User{}, failure(err)
+		return adapter.Session{}, adapter.User{}, err
 	}
 	session, err := s.decodeSession(doc)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *store) isLive(session adapter.Session) bool { return s.options.Now().Be
 func (s *store) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
-		return adapter.Session{}, failure(err)
+		return adapter.Session{}, err
 	}
 	now := s.options.Now()
 	session, err := writer[adapter.Session]{
@@ -71,7 +71,7 @@ func (s *store) DeleteSession(ctx context.Context, token string) error {
 	if err == nil {
 		_, err = c.sessions.DeleteOne(ctx, s.bySession(token))
 	}
-	return failure(err)
+	return err
 }
 
 func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
@@ -84,20 +84,20 @@ func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Sess
 func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
-		return failure(err)
+		return err
 	}
 	if !s.options.PlainSessionTokens {
 		done, err := c.sessions.DeleteOne(ctx, append(s.byUser(userID), bson.E{Key: "sessionToken", Value: sessionID}))
 		if err != nil || done.DeletedCount > 0 {
-			return failure(err)
+			return err
 		}
 	}
 	id, err := s.sessionWithID(ctx, c, userID, sessionID)
 	if err != nil || id.IsZero() {
-		return failure(err)
+		return err
 	}
 	_, err = c.sessions.DeleteOne(ctx, append(s.byUser(userID), bson.E{Key: "_id", Value: id}))
-	return failure(err)
+	return err
 }
 
 // sessionWithID returns the _id of a user's session.
@@ -119,7 +119,7 @@ func (s *store) sessionWithID(ctx context.Context, c *collections, userID, id st
 func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
-		return failure(err)
+		return err
 	}
 	filter := s.byUser(userID)
 	if len(keep) > 0 {
@@ -130,5 +130,5 @@ func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...strin
 		filter = append(filter, bson.E{Key: "sessionToken", Value: bson.D{{Key: "$nin", Value: keys}}})
 	}
 	_, err = deleteMany(ctx, c.sessions, filter)
-	return failure(err)
+	return err
 }

@@ -99,7 +99,7 @@ func (s *store) read(ctx context.Context, of *mongo.Collection, filter bson.D, r
 		case err != nil:
 			return err
 		case owned && owner == "":
-			all = append(all, repair.New(placeOf(of.Name(), doc),
+			all = append(all, repair.New(s.placeOf(of.Name(), doc),
 				"has no userId that names a user: nobody signs in by it, and whoever signs up with it takes its place. Write in whose it is, or delete it", "", nil))
 		}
 		return nil
@@ -155,24 +155,51 @@ func (s *store) inTurns(ctx context.Context, of *mongo.Collection, filter bson.D
 }
 
 func (s *store) twinUsers(ctx context.Context, of *mongo.Collection, users []bson.Raw) ([]repair.Finding, error) {
-	before := bson.A{}
-	for _, user := range users {
-		if text, ok := keyText(user.Lookup("_id")); ok {
-			ids := s.ids(text)
-			before = append(before, ids[:max(rank(ids, user), 0)]...)
-		}
-	}
-	texts, err := textsOf(ctx, of, "_id", byID(bson.D{{Key: "$in", Value: before}}), keyText)
+	first, err := s.firstForms(ctx, of, users)
 	if err != nil {
 		return nil, err
 	}
 	var all []repair.Finding
 	for _, user := range users {
-		if text, ok := keyText(user.Lookup("_id")); ok && texts[text] {
-			all = append(all, repair.New(placeOf(of.Name(), user), s.twoIDs(user).Error(), "", nil))
+		if s.isBehind(user, first) {
+			all = append(all, repair.New(s.placeOf(of.Name(), user), s.twoIDs(user).Error(), "", nil))
 		}
 	}
 	return all, nil
+}
+
+// firstForms looks whether others have the IDs of users in a form that comes before
+// theirs, and returns the rank of the first one there is, by the ID's text.
+func (s *store) firstForms(ctx context.Context, of *mongo.Collection, users []bson.Raw) (map[string]int, error) {
+	before := bson.A{}
+	for _, user := range users {
+		if text, ok := keyText(user.Lookup("_id")); ok && !s.isUsual(user.Lookup("_id")) {
+			ids := s.ids(text)
+			before = append(before, ids[:max(rank(ids, user), 0)]...)
+		}
+	}
+	first := map[string]int{}
+	if len(before) == 0 {
+		return first, nil
+	}
+	filter := append(byID(oneOf(before)), bson.E{Key: stateField, Value: nil})
+	return first, eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return of.Find(ctx, filter, options.Find().SetProjection(byID(1)).SetBatchSize(turn))
+	}, func(user bson.Raw) error {
+		text, _ := keyText(user.Lookup("_id"))
+		form := rank(s.ids(text), user)
+		if known, ok := first[text]; !ok || form < known {
+			first[text] = form
+		}
+		return nil
+	})
+}
+
+// isBehind reports whether another user has the ID of this one in a form that comes first.
+func (s *store) isBehind(user bson.Raw, first map[string]int) bool {
+	text, _ := keyText(user.Lookup("_id"))
+	form, ok := first[text]
+	return ok && form < rank(s.ids(text), user)
 }
 
 func (s *store) twinAccounts(ctx context.Context, of *mongo.Collection, accounts []bson.Raw) ([]repair.Finding, error) {
@@ -191,7 +218,7 @@ func (s *store) twinAccounts(ctx context.Context, of *mongo.Collection, accounts
 		}
 		for _, account := range accounts {
 			if id, _ := accountText(account.Lookup("providerAccountId")); texts[id] && text(account.Lookup("provider")) == provider {
-				all = append(all, repair.New(placeOf(of.Name(), account), fmt.Sprintf("has the providerAccountId %s as a number, and another account of %s has it as text, "+
+				all = append(all, repair.New(s.placeOf(of.Name(), account), fmt.Sprintf("has the providerAccountId %s as a number, and another account of %s has it as text, "+
 					"which is the one that signs in: keep one of them", id, provider), "", nil))
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // The driver takes URLs that net/url does not: several hosts with ports, paths of sockets,
@@ -266,7 +267,7 @@ func refusedURL(err error) error {
 	if file := (*fs.PathError)(nil); errors.As(err, &file) {
 		reason = "names a file that cannot be read: " + file.Path
 	}
-	return adapter.Caused(adapter.Invalid("URL", reason), err)
+	return driver.Caused(adapter.Invalid("URL", reason), err)
 }
 
 // refusedValue is the driver's text about a value, which it quotes after the option's name.

@@ -13,48 +13,70 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
+	isNew, err := driver.Identify(s.options, &u)
+	if err != nil {
+		return adapter.User{}, err
+	}
 	id, err := s.newID(adapter.FieldUserID, u.ID)
 	if err != nil {
 		return adapter.User{}, err
 	}
 	ctx, c, err := s.begin(ctx)
 	if err == nil {
-		err = s.insertUser(ctx, c, encodeUser(id, u), insertOnce)
+		err = s.insertUser(ctx, c, encodeUser(id, u), isNew, insertOnce)
 	}
 	return result(u, err)
 }
 
-// CreateUserWithAccount takes three steps: see claims.go.
+func (s *store) NewID() string { return s.options.NewID() }
+
 func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
-	id, err := s.newID(adapter.FieldUserID, u.ID)
-	if err != nil {
-		return adapter.User{}, adapter.Account{}, err
-	}
-	account, err := bson.Marshal(encodeAccount(id, a))
-	if err != nil {
-		return adapter.User{}, adapter.Account{}, failure(err)
-	}
-	ctx, c, err := s.begin(ctx)
-	if err == nil {
-		err = s.signUp(ctx, c, id, encodeUser(id, u), account)
-	}
-	if err != nil {
-		return adapter.User{}, adapter.Account{}, failure(err)
-	}
-	return u, a, nil
+	err := s.createWith(ctx, &u, &a.UserID, (*collections).uniqueAccounts, func(id any) bson.D { return encodeAccount(id, a) })
+	made, err := result(pair[adapter.User, adapter.Account]{u, a}, err)
+	return made.first, made.second, err
 }
 
-func (s *store) signUp(ctx context.Context, c *collections, id any, user bson.D, account bson.Raw) error {
+func (s *store) CreateUserWithAuthenticator(ctx context.Context, u adapter.User, a adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
+	err := s.createWith(ctx, &u, &a.UserID, (*collections).uniqueAuthenticators, func(id any) bson.D { return encodeAuthenticator(id, a) })
+	made, err := result(pair[adapter.User, adapter.Authenticator]{u, a}, err)
+	return made.first, made.second, err
+}
+
+// createWith creates a user with what it brings, whose owner it is, in three steps: see
+// claims.go.
+func (s *store) createWith(ctx context.Context, u *adapter.User, owner *string, to func(*collections) unique, encode func(id any) bson.D) error {
+	isNew, err := driver.Identify(s.options, u)
+	if err != nil {
+		return err
+	}
+	*owner = u.ID
+	id, err := s.newID(adapter.FieldUserID, u.ID)
+	if err != nil {
+		return err
+	}
+	brings, err := bson.Marshal(encode(id))
+	if err != nil {
+		return err
+	}
+	ctx, c, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	return s.signUp(ctx, c, encodeUser(id, *u), signUp{id: id, isNew: isNew, to: to(c), brings: brings})
+}
+
+func (s *store) signUp(ctx context.Context, c *collections, user bson.D, u signUp) error {
 	for since := time.Now(); time.Since(since) < endurance; {
-		done, err := s.trySignUp(ctx, c, id, user, account)
+		done, err := s.trySignUp(ctx, c, user, u)
 		if err != nil || done {
 			return err
 		}
 		// Another call finished or removed the user, or a new primary never had it.
-		if done, err = s.hasSignedUp(ctx, c, id, account); err != nil || done {
+		if done, err = s.hasSignedUp(ctx, c, u); err != nil || done {
 			return err
 		}
 	}
@@ -62,17 +84,17 @@ func (s *store) signUp(ctx context.Context, c *collections, id any, user bson.D,
 }
 
 // hasSignedUp reports whether a user is there by this sign-up. An ID that was made for
-// it is of no other; one that the application gave may be, unless its account is there. If
-// that is not, it may have been unlinked already, and nobody knows: ErrUnavailable.
-func (s *store) hasSignedUp(ctx context.Context, c *collections, id any, account bson.Raw) (bool, error) {
-	_, err := s.user(ctx, c, byID(id))
+// it is of no other; one that the application gave may be, unless what it brings is there. If
+// that is not, it may have been removed already, and nobody knows: ErrUnavailable.
+func (s *store) hasSignedUp(ctx context.Context, c *collections, u signUp) (bool, error) {
+	_, err := s.user(ctx, c, byID(u.id))
 	switch {
 	case errors.Is(err, adapter.ErrNotFound):
 		return false, nil
-	case err != nil || adapter.IsNewID(ctx):
+	case err != nil || u.isNew:
 		return err == nil, err
 	}
-	there, err := has(ctx, c.accounts, byID(account.Lookup("_id")))
+	there, err := has(ctx, u.to.Collection, byID(u.brings.Lookup("_id")))
 	if err == nil && !there {
 		err = raced()
 	}
@@ -80,13 +102,13 @@ func (s *store) hasSignedUp(ctx context.Context, c *collections, id any, account
 }
 
 // trySignUp takes the steps of a sign-up, and reports whether it took the last one.
-func (s *store) trySignUp(ctx context.Context, c *collections, id any, user bson.D, account bson.Raw) (bool, error) {
-	nonce := bson.NewObjectID()
-	unfinished := bson.E{Key: stateField, Value: bson.D{{Key: "nonce", Value: nonce}, {Key: signUpField, Value: account}}}
-	if err := s.insertUser(ctx, c, append(slices.Clip(user), unfinished), insertRepeatably(writeconcern.W1())); err != nil {
+func (s *store) trySignUp(ctx context.Context, c *collections, user bson.D, u signUp) (bool, error) {
+	u.nonce = bson.NewObjectID()
+	unfinished := bson.E{Key: stateField, Value: bson.D{{Key: "nonce", Value: u.nonce}, {Key: u.to.signUp, Value: u.brings}}}
+	if err := s.insertUser(ctx, c, append(slices.Clip(user), unfinished), u.isNew, insertRepeatably(writeconcern.W1())); err != nil {
 		return false, err
 	}
-	return s.complete(ctx, c, id, nonce, account)
+	return s.complete(ctx, c, u)
 }
 
 // user returns the document of a user who is there.
@@ -168,7 +190,7 @@ func (s *store) twoIDs(user bson.Raw) error {
 	id := user.Lookup("_id")
 	text, _ := keyText(id)
 	return &adapter.RecordError{
-		Place: placeOf(s.names.Users, user), UserID: text, Field: "_id",
+		Place: s.placeOf(s.names.Users, user), UserID: text, Field: "_id",
 		Want: "an ID that no other user has in another form", Got: id.Type.String(),
 	}
 }
@@ -176,7 +198,7 @@ func (s *store) twoIDs(user bson.Raw) error {
 func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
-		return adapter.User{}, failure(err)
+		return adapter.User{}, err
 	}
 	doc, err := s.byIDs(ctx, c, id)
 	if err != nil {
@@ -212,7 +234,7 @@ func (s *store) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (a
 func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
-		return adapter.User{}, failure(err)
+		return adapter.User{}, err
 	}
 	stored := s.ids(id)[0]
 	changes := userUpdate(up, s.options.Now())
@@ -225,7 +247,7 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 		doc, err := update(ctx, c.users, filter, changes)
 		if taken, isDuplicate := duplicateOf(err); isDuplicate {
 			if err := s.yields(ctx, c, p, taken, err, wanted); err != nil {
-				return adapter.User{}, failure(err)
+				return adapter.User{}, err
 			}
 			continue
 		}
@@ -238,7 +260,7 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 			continue
 		}
 		if err != nil {
-			return adapter.User{}, failure(err)
+			return adapter.User{}, err
 		}
 		return s.decodeUser(doc)
 	}
@@ -249,10 +271,10 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 func (s *store) DeleteUser(ctx context.Context, id string) error {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
-		return failure(err)
+		return err
 	}
 	if _, err := s.newID(adapter.FieldUserID, id); err == nil {
-		return failure(s.delete(ctx, c, s.ids(id), s.byUser(id)))
+		return s.delete(ctx, c, s.ids(id), s.byUser(id))
 	}
 	user, err := s.find(ctx, c, id)
 	switch {
@@ -262,7 +284,7 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 	default:
 		err = s.delete(ctx, c, bson.A{user.Lookup("_id")}, s.byUser(id))
 	}
-	return failure(err)
+	return err
 }
 
 // delete deletes a user by the forms of its ID, and what belongs to it.

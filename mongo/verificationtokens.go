@@ -23,7 +23,7 @@ func (s *store) CreateVerificationToken(ctx context.Context, t adapter.Verificat
 func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
-		return adapter.VerificationToken{}, failure(err)
+		return adapter.VerificationToken{}, err
 	}
 	t, err := writer[adapter.VerificationToken]{
 		in: c.tokens, key: bson.D{{Key: "identifier", Value: identifier}, {Key: "token", Value: token}},
@@ -45,5 +45,5 @@ func (s *store) DeleteVerificationTokens(ctx context.Context, identifier string)
 	if err == nil {
 		_, err = deleteMany(ctx, c.tokens, bson.D{{Key: "identifier", Value: identifier}})
 	}
-	return failure(err)
+	return err
 }

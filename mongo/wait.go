@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/attempt"
 )
 
@@ -170,7 +171,7 @@ func (s *store) late(ctx context.Context, limit time.Duration, err error) error 
 // judge takes back what was said of servers that close connections, if they once did not.
 func (s *store) judge(err error) error {
 	if errors.Is(err, errWantsTLS) && s.checked.Load() != nil {
-		return adapter.Caused(fmt.Errorf("%w: the connection was closed", adapter.ErrUnavailable), err)
+		return driver.Caused(fmt.Errorf("%w: the connection was closed", adapter.ErrUnavailable), err)
 	}
 	return err
 }

@@ -6,17 +6,14 @@ import (
 	"strings"
 
 	"github.com/authstore/authstore/adapter"
-	"github.com/authstore/authstore/redis/internal/client"
 )
 
 func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
-	err := s.own(ctx, a.UserID, kindAccount, kindAccounts, accountField(a.Key()), func(nonce string) ([]byte, error) {
-		return encodeAccount(a, nonce)
-	})
+	err := s.own(ctx, a.UserID, possessedAccount(a))
 	if errors.Is(err, errAbsent) {
 		err = adapter.Invalid("Account.UserID", "must be the ID of a user")
 	}
-	return a, client.Failure(err)
+	return a, err
 }
 
 func (s *store) GetAccount(ctx context.Context, key adapter.AccountKey) (adapter.Account, error) {
@@ -52,5 +49,5 @@ func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up ad
 }
 
 func (s *store) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error {
-	return client.Failure(s.disown(ctx, kindAccount, kindAccounts, accountField(key)))
+	return s.disown(ctx, kindAccount, kindAccounts, accountField(key))
 }

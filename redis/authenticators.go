@@ -5,17 +5,14 @@ import (
 	"errors"
 
 	"github.com/authstore/authstore/adapter"
-	"github.com/authstore/authstore/redis/internal/client"
 )
 
 func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
-	err := s.own(ctx, a.UserID, kindCredential, kindAuthenticators, escape(a.CredentialID), func(nonce string) ([]byte, error) {
-		return encodeAuthenticator(a, nonce), nil
-	})
+	err := s.own(ctx, a.UserID, possessedAuthenticator(a))
 	if errors.Is(err, errAbsent) {
 		err = adapter.Invalid("Authenticator.UserID", "must be the ID of a user")
 	}
-	return a, client.Failure(err)
+	return a, err
 }
 
 func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
@@ -33,7 +30,7 @@ func (s *store) ListAuthenticators(ctx context.Context, userID string) ([]adapte
 }
 
 func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
-	result, id, record, err := s.change(ctx, ownedCount, kindCredential, kindAuthenticators, escape(credentialID), counter)
+	result, id, record, err := s.change(ctx, ownedCount, kindCredential, kindAuthenticators, escape(credentialID), counter, millis(s.options.Now()))
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
@@ -43,6 +40,18 @@ func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID str
 	return decodeAuthenticator(id, credentialID, record)
 }
 
+func (s *store) UpdateAuthenticator(ctx context.Context, credentialID string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
+	changes, err := encodeAuthenticatorUpdate(up, s.options.Now())
+	if err != nil {
+		return adapter.Authenticator{}, err
+	}
+	_, id, record, err := s.change(ctx, ownedUpdate, kindCredential, kindAuthenticators, escape(credentialID), changes)
+	if err != nil {
+		return adapter.Authenticator{}, err
+	}
+	return decodeAuthenticator(id, credentialID, record)
+}
+
 func (s *store) DeleteAuthenticator(ctx context.Context, credentialID string) error {
-	return client.Failure(s.disown(ctx, kindCredential, kindAuthenticators, escape(credentialID)))
+	return s.disown(ctx, kindCredential, kindAuthenticators, escape(credentialID))
 }

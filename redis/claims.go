@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/redis/internal/client"
 )
 
@@ -141,7 +142,7 @@ func (s *store) fulfil(ctx context.Context, newClaims func() []claim, write func
 			return "", nil, err
 		}
 	}
-	return "", nil, adapter.Caused(adapter.ErrUnavailable, racedError{})
+	return "", nil, driver.Caused(adapter.ErrUnavailable, racedError{})
 }
 
 // acquire takes step 1 for all claims, on a cluster, and returns until when step 2 may
@@ -247,7 +248,7 @@ func (s *store) contend(ctx context.Context, c claim, other string) error {
 		}
 		other = next
 	}
-	return adapter.Caused(adapter.ErrUnavailable, racedError{})
+	return driver.Caused(adapter.ErrUnavailable, racedError{})
 }
 
 // verify asks the owner of an entry whether it has what a claim is for, and may revoke

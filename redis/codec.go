@@ -14,8 +14,8 @@ import (
 
 // A record is a MessagePack map of strings to strings, which the scripts can change
 // field by field without knowing what is in it. A field that is empty is not there.
-// Attributes have a "." before their name, which no attribute has in it, and are
-// MessagePack values themselves.
+// Attributes have a "." before their name, which no field has, so that an attribute may have
+// any name, and are MessagePack values themselves.
 const (
 	fieldNonce   = "x" // of the record's index entry; a user has none while it is its generation
 	fieldCreated = "c"
@@ -46,6 +46,7 @@ const (
 	authenticatorTransports = "h"
 
 	linkExpires = "t"
+	linkValue   = "v"
 )
 
 // fields collects the fields of a record, or of changes to one.
@@ -253,7 +254,7 @@ func encodeAccount(a adapter.Account, nonce string) ([]byte, error) {
 	f.add(accountType, string(a.Type))
 	f.add(accountRefreshToken, a.RefreshToken)
 	f.add(accountAccessToken, a.AccessToken)
-	f.add(accountExpiresAt, seconds(a.ExpiresAt))
+	f.add(accountExpiresAt, number(a.ExpiresAt))
 	f.add(accountTokenType, a.TokenType)
 	f.add(accountScope, a.Scope)
 	f.add(accountIDToken, a.IDToken)
@@ -269,7 +270,7 @@ func encodeAccountUpdate(up adapter.AccountUpdate, now time.Time) ([]byte, error
 	f.set(accountRefreshToken, up.RefreshToken)
 	f.set(accountAccessToken, up.AccessToken)
 	if up.ExpiresAt != nil {
-		f.add(accountExpiresAt, seconds(*up.ExpiresAt))
+		f.add(accountExpiresAt, number(*up.ExpiresAt))
 	}
 	f.set(accountTokenType, up.TokenType)
 	f.set(accountScope, up.Scope)
@@ -280,8 +281,8 @@ func encodeAccountUpdate(up adapter.AccountUpdate, now time.Time) ([]byte, error
 	return f.bytes(), err
 }
 
-// seconds returns a number of seconds, "" for none.
-func seconds(v int64) string {
+// number returns a number as it is stored, "" for 0.
+func number(v int64) string {
 	if v == 0 {
 		return ""
 	}
@@ -357,18 +358,39 @@ func decodeSession(userID, sessionID, b string) (adapter.Session, error) {
 	return s, nil
 }
 
-func encodeAuthenticator(a adapter.Authenticator, nonce string) []byte {
+func encodeAuthenticator(a adapter.Authenticator, nonce string) ([]byte, error) {
 	f := newFields()
 	f.add(authenticatorAccount, a.ProviderAccountID)
 	f.add(authenticatorKey, a.CredentialPublicKey)
-	f.add(authenticatorCounter, seconds(int64(a.Counter)))
+	f.add(authenticatorCounter, number(int64(a.Counter)))
 	f.add(authenticatorDeviceType, a.CredentialDeviceType)
-	if a.CredentialBackedUp {
-		f.add(authenticatorBackedUp, "1")
-	}
+	f.add(authenticatorBackedUp, flag(a.CredentialBackedUp))
 	f.add(authenticatorTransports, strings.Join(a.Transports, ","))
+	f.stamps(a.CreatedAt, a.UpdatedAt)
 	f.add(fieldNonce, nonce)
-	return f.bytes()
+	err := f.attributes(a.Attributes)
+	return f.bytes(), err
+}
+
+func encodeAuthenticatorUpdate(up adapter.AuthenticatorUpdate, now time.Time) ([]byte, error) {
+	f := newChanges()
+	if up.CredentialBackedUp != nil {
+		f.add(authenticatorBackedUp, flag(*up.CredentialBackedUp))
+	}
+	if up.Transports != nil {
+		f.add(authenticatorTransports, strings.Join(*up.Transports, ","))
+	}
+	f.time(fieldUpdated, now)
+	err := f.changedAttributes(up.Attributes, up.RemoveAttributes)
+	return f.bytes(), err
+}
+
+// flag returns what is stored of what is true or not.
+func flag(v bool) string {
+	if v {
+		return "1"
+	}
+	return ""
 }
 
 func decodeAuthenticator(userID, credentialID, b string) (adapter.Authenticator, error) {
@@ -389,16 +411,24 @@ func decodeAuthenticator(userID, credentialID, b string) (adapter.Authenticator,
 			a.CredentialBackedUp = true
 		case authenticatorTransports:
 			a.Transports = strings.Split(value, ",")
+		default:
+			_, err := common(name, value, &a.CreatedAt, &a.UpdatedAt, &a.Attributes)
+			return err
 		}
 		return nil
 	})
-	return a, err
+	if err != nil {
+		return adapter.Authenticator{}, err
+	}
+	a.UpdatedAt = cmp.Or(a.UpdatedAt, a.CreatedAt) // not stored while it is the same
+	return a, nil
 }
 
-// A verification token is its expiry and its time of creation.
+// A verification token is its expiry, its value and its time of creation.
 func encodeLink(t adapter.VerificationToken) []byte {
 	f := newFields()
 	f.time(linkExpires, t.Expires)
+	f.add(linkValue, t.Value)
 	f.time(fieldCreated, t.CreatedAt)
 	return f.bytes()
 }
@@ -406,8 +436,12 @@ func encodeLink(t adapter.VerificationToken) []byte {
 func decodeLink(identifier, token, b string) (adapter.VerificationToken, error) {
 	t := adapter.VerificationToken{Identifier: identifier, Token: token}
 	err := decode(kindLinks, "", b, func(name, value string) error {
-		if name == linkExpires {
+		switch name {
+		case linkExpires:
 			return parseTime(value, &t.Expires)
+		case linkValue:
+			t.Value = value
+			return nil
 		}
 		return parseTime(value, &t.CreatedAt)
 	})

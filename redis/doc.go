@@ -73,7 +73,8 @@
 // Cluster marks of revoked claims (x) and what a deletion that was cut has still to
 // release (d, a week). In braces and between colons, "%", ":", "{" and "}" are
 // percent-encoded. Records are MessagePack maps of strings, which the scripts in lua/
-// change field by field.
+// change field by field. A field has a name of one letter, an attribute "." and its own, so
+// that it may have any.
 //
 // # Promises
 //
@@ -88,7 +89,8 @@
 // minute, and its repetition finds it and writes nothing. So does an attempt that arrives
 // after the client gave it up and made another. An update that is repeated is answered
 // with the record, if it is still as the update left it; if others have changed it since
-// the call is adapter.ErrUnavailable, though it was applied. What arrives more than a
+// the call is adapter.ErrUnavailable, though it was applied. (UpdateAuthenticatorCounter is
+// answered as it was also if the counter has moved on since.) What arrives more than a
 // minute late is done again: the client's timeouts and retries have to be over by then, as
 // they are by default. UseVerificationToken is not repeated; without a reply it is
 // adapter.ErrUnavailable, and the token may be used up.
@@ -110,6 +112,7 @@
 //	                                one server   Cluster
 //	CreateUser                           1          2
 //	CreateUserWithAccount                1          2
+//	CreateUserWithAuthenticator          1          2
 //	GetUser                              1          1
 //	GetUserByEmail                       1          2
 //	GetUserByAccount                     1          2
@@ -139,6 +142,7 @@
 //	GetAuthenticator                     1          2
 //	ListAuthenticators                   1          1
 //	UpdateAuthenticatorCounter           1          2
+//	UpdateAuthenticator                  1          2
 //	DeleteAuthenticator                  1          3
 //
 // On a Cluster, what is found by its index entry costs the trip to the entry's slot
@@ -146,6 +150,24 @@
 // generated token is one MGET of two keys in one slot. Of more than a thousand sessions,
 // each further thousand costs ListSessions as much again, and DeleteSessions and DeleteUser
 // one more.
+//
+// # All users
+//
+// EnumerateUsers (adapter.Enumerator) goes through the keys of the server by SCAN, a thousand
+// a page, those of other kinds and of other programs included; so most pages have fewer users
+// than their limit, and some none. A page costs one round trip for SCAN and one for the users
+// whom it came by, on a Cluster one on each server at the same time. Of more users than the
+// limit the others wait in the cursor, and their pages cost one; where they do not fit (8 KiB),
+// SCAN is asked again for half as many keys, at most nine times. A user may be returned more
+// than once, when the server's table of keys grows or shrinks meanwhile.
+//
+// The order is that of the hashes of keys, and each process of a server has its own. So a
+// cursor is good, in any process that opens the same prefix and database, until the server
+// whose keys it is among restarts or another one takes its place: then it is refused as
+// adapter.ErrInvalid, and one begins again. A Cluster is gone through server by server, in the
+// order of their slots, and no slot may move until all are done, nor another server take the
+// place of one: a cursor from before is refused. While a slot is on its way from the server
+// that it is at, the call is adapter.ErrUnavailable.
 //
 // # Size and speed
 //
@@ -181,20 +203,22 @@
 // No script works on more than a thousand sessions of a user, during which the server does
 // nothing else: about two milliseconds. A list of more is read in pieces, not at one
 // moment. A list that is put together for [adapter.Options.PlainSessionTokens], where
-// DeleteSessionByID looks for an ID, is read at once. No path uses KEYS or SCAN.
+// DeleteSessionByID looks for an ID, is read at once. No path uses KEYS, and EnumerateUsers
+// alone SCAN.
 //
 // # Access
 //
 // The user of a server with access control needs no more than this: in the keys authstore
 // is [Options.Prefix], select is for a database other than 0, wait for
-// [Options.WaitReplicas], and the last line for a Cluster.
+// [Options.WaitReplicas], info, scan and cluster|nodes for EnumerateUsers, and the last line
+// for a Cluster.
 //
 //	ACL SETUSER authstore on >password ~authstore:*
 //	  +ping +select +wait +eval +evalsha +time +get +getrange +getdel +mget +set +setnx +msetnx
 //	  +del +unlink +exists +rename +pexpire +pexpireat +pttl +hget +hgetall +hset +hdel +hexists
 //	  +hlen +hrandfield +lrange +rpush +zadd +zcard +zcount +zrange +zrangebyscore +zrank +zrem
-//	  +zremrangebyrank +zremrangebyscore +zscore
-//	  +cluster|slots +cluster|shards +command
+//	  +zremrangebyrank +zremrangebyscore +zscore +info +scan
+//	  +cluster|slots +cluster|shards +cluster|nodes +command
 //
 // Sentinels need to let theirs ask for the primary (sentinel get-master-addr-by-name,
 // sentinel sentinels, subscribe).

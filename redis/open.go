@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/attempt"
 	"github.com/authstore/authstore/redis/internal/client"
 )
@@ -19,7 +20,7 @@ const backend = "redis"
 
 func init() {
 	for _, scheme := range []string{"redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"} {
-		adapter.Register(scheme, func(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
+		driver.Register(scheme, func(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
 			return openURL(rawURL, o)
 		})
 	}
@@ -55,15 +56,15 @@ type Options struct {
 // default.
 //
 // It panics on options that cannot work.
-func New(client redis.UniversalClient, o Options) adapter.Adapter {
-	s, err := newStore(client, o)
+func New(c redis.UniversalClient, o Options) adapter.Adapter {
+	s, err := newStore(c, o)
 	if err != nil {
 		panic(err)
 	}
-	return adapter.Guard(s, backend, s.options)
+	return driver.Guard(s, backend, s.options, client.Failure)
 }
 
-// store is the contract on Redis, for valid input (see adapter.Guard).
+// store is the contract on Redis, for valid input (see driver.Guard).
 type store struct {
 	client      redis.UniversalClient
 	options     adapter.Options
@@ -122,7 +123,7 @@ func openURL(rawURL string, o adapter.Options) (adapter.Adapter, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	s.closes = true
-	return adapter.Guard(s, backend, s.options), nil
+	return driver.Guard(s, backend, s.options, client.Failure), nil
 }
 
 // Close closes a client that was opened by URL, and waits for calls that go on after
@@ -138,5 +139,5 @@ func (s *store) Close() error {
 
 // Ping implements adapter.Pinger.
 func (s *store) Ping(ctx context.Context) error {
-	return adapter.WrapError(ctx, backend, "Ping", client.Failure(s.ping(ctx).Err()))
+	return s.ping(ctx).Err()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/redis/internal/client"
 )
 
@@ -14,23 +15,37 @@ import (
 // errAbsent says that there is no such user.
 var errAbsent = errors.New("no such user")
 
+// possession is an account or an authenticator that a user is given.
+type possession struct {
+	kind, hash, field string // of its index entry; of the user's hash; its name in both
+	encode            func(nonce string) ([]byte, error)
+}
+
+func possessedAccount(a adapter.Account) *possession {
+	return &possession{kindAccount, kindAccounts, accountField(a.Key()), func(nonce string) ([]byte, error) { return encodeAccount(a, nonce) }}
+}
+
+func possessedAuthenticator(a adapter.Authenticator) *possession {
+	return &possession{kindCredential, kindAuthenticators, escape(a.CredentialID), func(nonce string) ([]byte, error) { return encodeAuthenticator(a, nonce) }}
+}
+
 // own gives a user a record, under a claim on its field.
-func (s *store) own(ctx context.Context, userID, kind, hash, field string, encode func(nonce string) ([]byte, error)) error {
+func (s *store) own(ctx context.Context, userID string, p *possession) error {
 	id := escape(userID)
 	var nonce string
 	result, _, err := s.fulfil(ctx, func() []claim {
 		nonce = newNonce()
-		return []claim{s.newClaim(kind, field, nonce, id)}
+		return []claim{s.newClaim(p.kind, p.field, nonce, id)}
 	}, func(claims []claim, until string) (string, []string, error) {
-		record, err := encode(nonce)
+		record, err := p.encode(nonce)
 		if err != nil {
 			return "", nil, err
 		}
-		return s.status(s.write(ctx, ownedCreate, id, s.granted(id, claims, s.key(kindUser, id), s.key(hash, id)),
-			with(claims, id, until, field, record, nonce)...))
+		return s.status(s.write(ctx, ownedCreate, id, s.granted(id, claims, s.key(kindUser, id), s.key(p.hash, id)),
+			with(claims, id, until, p.field, record, nonce)...))
 	})
 	if held := (*heldError)(nil); errors.As(err, &held) {
-		return adapter.Conflict(conflicts[kind])
+		return adapter.Conflict(conflicts[p.kind])
 	}
 	if err == nil && result == "ABSENT" {
 		return errAbsent
@@ -85,7 +100,7 @@ func (s *store) change(ctx context.Context, script *client.Script, kind, hash, f
 	case result == "ABSENT":
 		return "", "", "", adapter.ErrNotFound
 	case result == "GONE":
-		return "", "", "", adapter.Caused(adapter.ErrUnavailable, goneError{})
+		return "", "", "", driver.Caused(adapter.ErrUnavailable, goneError{})
 	case result != "OK":
 		return result, "", "", nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // With Options.WaitReplicas a write and WAIT go over one connection in one round trip:
@@ -71,7 +72,7 @@ func (s *store) acknowledged(wait *redis.Cmd) error {
 		return errReplicas
 	}
 	if redis.HasErrorPrefix(err, "UNBLOCKED") {
-		return adapter.Caused(adapter.ErrUnavailable, err)
+		return driver.Caused(adapter.ErrUnavailable, err)
 	}
 	return err
 }

@@ -26,6 +26,7 @@ var (
 	userByEmail     = load("user_by_email")
 	userUpdate      = load("user_update")
 	userDelete      = load("user_delete")
+	usersScan       = load("users_scan")
 	ownedCreate     = load("owned_create")
 	ownedGet        = load("owned_get")
 	ownedUpdate     = load("owned_update")

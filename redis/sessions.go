@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/authstore/authstore/adapter"
-	"github.com/authstore/authstore/redis/internal/client"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // sessionKey returns the key of a session by the user's escaped ID and the stored
@@ -64,14 +64,14 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 	if err == nil && result == "ABSENT" {
 		err = adapter.Invalid("Session.UserID", "must be the ID of a user")
 	}
-	return se, client.Failure(err)
+	return se, err
 }
 
 func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
 	stored := s.stored(token)
 	id, session, user, err := s.read(ctx, token, stored)
 	if err != nil {
-		return adapter.Session{}, adapter.User{}, client.Failure(err)
+		return adapter.Session{}, adapter.User{}, err
 	}
 	se, err := decodeSession(id, sessionID(stored), session)
 	if err != nil {
@@ -147,17 +147,17 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 	}
 	index, id, err := s.find(ctx, token, lasts)
 	if err != nil {
-		return adapter.Session{}, client.Failure(err)
+		return adapter.Session{}, err
 	}
 	keys := s.ofSession(index, id, stored, kindUser)
 	result, reply, err := s.status(s.write(ctx, sessionUpdate, id, keys, id, stored, millis(now), changes, lasts))
 	switch {
 	case err != nil:
-		return adapter.Session{}, client.Failure(err)
+		return adapter.Session{}, err
 	case result == "ABSENT":
 		return adapter.Session{}, adapter.ErrNotFound
 	case result == "GONE":
-		return adapter.Session{}, adapter.Caused(adapter.ErrUnavailable, goneError{})
+		return adapter.Session{}, driver.Caused(adapter.ErrUnavailable, goneError{})
 	}
 	se, err := decodeSession(unescape(reply[0]), sessionID(stored), reply[1])
 	se.SessionToken = token
@@ -202,10 +202,10 @@ func (s *store) DeleteSession(ctx context.Context, token string) error {
 		return nil
 	}
 	if err != nil {
-		return client.Failure(err)
+		return err
 	}
 	_, err = s.deleteStored(ctx, index, id, s.stored(token))
-	return client.Failure(err)
+	return err
 }
 
 // deleteStored deletes a session by its stored token, and reports whether it was there.
@@ -228,7 +228,7 @@ func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Sess
 	for last, expires := "", ""; ; {
 		reply, err := s.sessions(ctx, escape(userID), millis(s.options.Now()), last, expires)
 		if err != nil {
-			return nil, client.Failure(err)
+			return nil, err
 		}
 		for i := 2; i+1 < len(reply); i += 2 {
 			stored := reply[i]
@@ -276,15 +276,15 @@ func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string)
 	id := escape(userID)
 	if !s.options.PlainSessionTokens {
 		if there, err := s.deleteStored(ctx, "", id, sessionID); err != nil || there {
-			return client.Failure(err)
+			return err
 		}
 	}
 	stored, err := s.storedByID(ctx, id, sessionID)
 	if err != nil || stored == "" {
-		return client.Failure(err)
+		return err
 	}
 	_, err = s.deleteStored(ctx, "", id, stored)
-	return client.Failure(err)
+	return err
 }
 
 // storedByID returns which of a user's stored tokens has an ID, "" if none has.
@@ -310,9 +310,9 @@ func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...strin
 	}
 	result, entries, err := s.status(s.write(ctx, sessionsDelete, id, keys, args...))
 	if err != nil {
-		return client.Failure(err)
+		return err
 	}
-	return client.Failure(s.tidy(ctx, id, result, entries))
+	return s.tidy(ctx, id, result, entries)
 }
 
 // tidy releases the index entries of sessions that are over, and works off those that a

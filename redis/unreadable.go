@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // unreadable returns the error for a record of a kind that cannot be read. Its key is not
@@ -68,7 +69,7 @@ var unpacking = regexp.MustCompile(`^ERR .*(Missing bytes in input|Bad data form
 // judged returns the command of a script, whose error says so if it could not read a record.
 func (s *store) judged(cmd *redis.Cmd) *redis.Cmd {
 	if err := cmd.Err(); err != nil && unpacking.MatchString(err.Error()) {
-		cmd.SetErr(adapter.Caused(s.unreadable(cmd), err))
+		cmd.SetErr(driver.Caused(s.unreadable(cmd), err))
 	}
 	return cmd
 }

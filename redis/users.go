@@ -8,22 +8,39 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
-	"github.com/authstore/authstore/redis/internal/client"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
-	return u, client.Failure(s.createUser(ctx, u, nil))
+	_, err := driver.Identify(s.options, &u)
+	if err != nil {
+		return u, err
+	}
+	return u, s.createUser(ctx, u, nil)
 }
 
 func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
-	if err := s.createUser(ctx, u, &a); err != nil {
-		return adapter.User{}, adapter.Account{}, client.Failure(err)
+	_, err := driver.Identify(s.options, &u)
+	if err != nil {
+		return u, a, err
 	}
-	return u, a, nil
+	a.UserID = u.ID
+	return u, a, s.createUser(ctx, u, possessedAccount(a))
 }
 
-// createUser stores a user, and its account if there is one.
-func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Account) error {
+func (s *store) CreateUserWithAuthenticator(ctx context.Context, u adapter.User, a adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
+	_, err := driver.Identify(s.options, &u)
+	if err != nil {
+		return u, a, err
+	}
+	a.UserID = u.ID
+	return u, a, s.createUser(ctx, u, possessedAuthenticator(a))
+}
+
+func (s *store) NewID() string { return s.options.NewID() }
+
+// createUser stores a user, and what it signs in with if that comes with it.
+func (s *store) createUser(ctx context.Context, u adapter.User, p *possession) error {
 	id := escape(u.ID)
 	var nonce string
 	claims := func() []claim {
@@ -32,8 +49,8 @@ func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Accou
 		if u.Email != "" {
 			all = append(all, s.newClaim(kindEmail, u.Email, nonce, id))
 		}
-		if a != nil {
-			all = append(all, s.newClaim(kindAccount, accountField(a.Key()), nonce, id))
+		if p != nil {
+			all = append(all, s.newClaim(p.kind, p.field, nonce, id))
 		}
 		return all
 	}
@@ -44,15 +61,15 @@ func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Accou
 		}
 		keys := []string{s.key(kindUser, id)}
 		var field string
-		var account []byte
-		if a != nil {
-			field, keys = accountField(a.Key()), append(keys, s.key(kindAccounts, id))
-			if account, err = encodeAccount(*a, nonce); err != nil {
+		var record []byte
+		if p != nil {
+			field, keys = p.field, append(keys, s.key(p.hash, id))
+			if record, err = p.encode(nonce); err != nil {
 				return "", nil, err
 			}
 		}
 		return s.status(s.write(ctx, userCreate, id, s.granted(id, claims, keys...),
-			with(claims, id, until, nonce, append([]byte(nonce), user...), field, account)...))
+			with(claims, id, until, nonce, append([]byte(nonce), user...), field, record)...))
 	}
 	result, _, err := s.fulfil(ctx, claims, write)
 	if held := (*heldError)(nil); errors.As(err, &held) {
@@ -67,7 +84,7 @@ func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Accou
 func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
 	u, err := s.get(ctx, s.key(kindUser, escape(id))).Result()
 	if err != nil {
-		return adapter.User{}, client.Failure(err)
+		return adapter.User{}, err
 	}
 	_, record := cut(u)
 	return decodeUser(id, record)
@@ -78,14 +95,14 @@ func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User,
 	if s.isSingle() {
 		reply, err := found(s.query(ctx, userByEmail, []string{index}, email))
 		if err != nil {
-			return adapter.User{}, client.Failure(err)
+			return adapter.User{}, err
 		}
 		_, record := cut(reply[1])
 		return decodeUser(unescape(reply[0]), record)
 	}
 	id, err := s.lookUp(ctx, index)
 	if err != nil {
-		return adapter.User{}, client.Failure(err)
+		return adapter.User{}, err
 	}
 	u, err := s.GetUser(ctx, unescape(id))
 	if err == nil && u.Email != email {
@@ -112,19 +129,19 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 		result, reply, err := s.updateUser(ctx, tag, up.Email, changes)
 		switch {
 		case err != nil:
-			return adapter.User{}, client.Failure(err)
+			return adapter.User{}, err
 		case result == "ABSENT":
 			return adapter.User{}, adapter.ErrNotFound
 		case result == "GONE":
-			return adapter.User{}, adapter.Caused(adapter.ErrUnavailable, goneError{})
+			return adapter.User{}, driver.Caused(adapter.ErrUnavailable, goneError{})
 		case result == "OK":
 			if err := s.release(ctx, reply[1:]); err != nil {
-				return adapter.User{}, client.Failure(err)
+				return adapter.User{}, err
 			}
 			return decodeUser(id, reply[0])
 		}
 	}
-	return adapter.User{}, adapter.Caused(adapter.ErrUnavailable, racedError{})
+	return adapter.User{}, driver.Caused(adapter.ErrUnavailable, racedError{})
 }
 
 // updateUser makes one attempt at an update. The status is REVOKED if the address
@@ -175,10 +192,10 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 	keys := s.at("", tag, kindUser, kindAccounts, kindAuthenticators, kindSessions, kindAside, kindDeleted)
 	result, entries, err := s.status(s.write(ctx, userDelete, tag, keys, tag, pendingLife.Milliseconds()))
 	if err != nil {
-		return client.Failure(err)
+		return err
 	}
 	if err := s.tidy(ctx, tag, result, entries); err != nil || len(entries) == 0 {
-		return client.Failure(err)
+		return err
 	}
-	return client.Failure(s.del(ctx, s.key(kindDeleted, tag)).Err())
+	return s.del(ctx, s.key(kindDeleted, tag)).Err()
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/authstore/authstore/adapter"
-	"github.com/authstore/authstore/redis/internal/client"
 )
 
 // links returns the key of an identifier's tokens.
@@ -14,13 +13,13 @@ func (s *store) links(tag string) []string { return []string{s.key(kindLinks, ta
 func (s *store) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
 	tag, now := escape(t.Identifier), s.options.Now()
 	err := s.write(ctx, linkCreate, tag, s.links(tag), encodeLink(t), t.Token, life(t.Expires, now), millis(now)).Err()
-	return t, client.Failure(err)
+	return t, err
 }
 
 func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
 	record, err := s.runOnce(ctx, linkUse, s.links(escape(identifier)), token).Text()
 	if err != nil {
-		return adapter.VerificationToken{}, client.Failure(err)
+		return adapter.VerificationToken{}, err
 	}
 	t, err := decodeLink(identifier, token, record)
 	if err == nil && !s.options.Now().Before(t.Expires) {
@@ -31,7 +30,7 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 
 func (s *store) DeleteVerificationTokens(ctx context.Context, identifier string) error {
 	tag := escape(identifier)
-	return client.Failure(s.write(ctx, linksDelete, tag, s.links(tag)).Err())
+	return s.write(ctx, linksDelete, tag, s.links(tag)).Err()
 }
 
 // grace is how much longer than it is valid something stays in the store. What is valid

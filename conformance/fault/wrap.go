@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // Wrap puts an injector in front of an adapter: every operation of the contract is
@@ -27,7 +28,7 @@ func (w *wrapper) step(ctx context.Context, op string, do func() error) error {
 		return nil
 	})
 	if fault != nil {
-		return adapter.WrapError(ctx, "fault", op, adapter.Caused(adapter.ErrUnavailable, fault))
+		return driver.Wrap(ctx, "fault", op, driver.Caused(adapter.ErrUnavailable, fault))
 	}
 	return answer
 }
@@ -58,6 +59,18 @@ func (w *wrapper) CreateUserWithAccount(ctx context.Context, u adapter.User, acc
 	}
 	b, err := step1(ctx, w, "CreateUserWithAccount", func() (b both, err error) {
 		b.first, b.second, err = w.Adapter.CreateUserWithAccount(ctx, u, acc)
+		return b, err
+	})
+	return b.first, b.second, err
+}
+
+func (w *wrapper) CreateUserWithAuthenticator(ctx context.Context, u adapter.User, auth adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
+	type both struct {
+		first  adapter.User
+		second adapter.Authenticator
+	}
+	b, err := step1(ctx, w, "CreateUserWithAuthenticator", func() (b both, err error) {
+		b.first, b.second, err = w.Adapter.CreateUserWithAuthenticator(ctx, u, auth)
 		return b, err
 	})
 	return b.first, b.second, err
@@ -210,6 +223,12 @@ func (w *wrapper) ListAuthenticators(ctx context.Context, userID string) ([]adap
 func (w *wrapper) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
 	return step1(ctx, w, "UpdateAuthenticatorCounter", func() (adapter.Authenticator, error) {
 		return w.Adapter.UpdateAuthenticatorCounter(ctx, credentialID, counter)
+	})
+}
+
+func (w *wrapper) UpdateAuthenticator(ctx context.Context, credentialID string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
+	return step1(ctx, w, "UpdateAuthenticator", func() (adapter.Authenticator, error) {
+		return w.Adapter.UpdateAuthenticator(ctx, credentialID, up)
 	})
 }
 

@@ -15,25 +15,27 @@ import (
 // of them: see compare.
 func (s *sequence) actions() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
-		"CreateUser":                 s.createUser,
-		"CreateUserWithAccount":      s.createUserWithAccount,
-		"UpdateUser":                 s.updateUser,
-		"DeleteUser":                 s.deleteUser,
-		"LinkAccount":                s.linkAccount,
-		"UpdateAccount":              s.updateAccount,
-		"UnlinkAccount":              s.unlinkAccount,
-		"CreateSession":              s.createSession,
-		"UpdateSession":              s.updateSession,
-		"DeleteSession":              s.deleteSession,
-		"DeleteSessionByID":          s.deleteSessionByID,
-		"DeleteSessions":             s.deleteSessions,
-		"CreateVerificationToken":    s.createVerificationToken,
-		"UseVerificationToken":       s.useVerificationToken,
-		"DeleteVerificationTokens":   s.deleteVerificationTokens,
-		"CreateAuthenticator":        s.createAuthenticator,
-		"UpdateAuthenticatorCounter": s.updateAuthenticatorCounter,
-		"DeleteAuthenticator":        s.deleteAuthenticator,
-		"the clock moves":            s.advance,
+		"CreateUser":                  s.createUser,
+		"CreateUserWithAccount":       s.createUserWithAccount,
+		"CreateUserWithAuthenticator": s.createUserWithAuthenticator,
+		"UpdateUser":                  s.updateUser,
+		"DeleteUser":                  s.deleteUser,
+		"LinkAccount":                 s.linkAccount,
+		"UpdateAccount":               s.updateAccount,
+		"UnlinkAccount":               s.unlinkAccount,
+		"CreateSession":               s.createSession,
+		"UpdateSession":               s.updateSession,
+		"DeleteSession":               s.deleteSession,
+		"DeleteSessionByID":           s.deleteSessionByID,
+		"DeleteSessions":              s.deleteSessions,
+		"CreateVerificationToken":     s.createVerificationToken,
+		"UseVerificationToken":        s.useVerificationToken,
+		"DeleteVerificationTokens":    s.deleteVerificationTokens,
+		"CreateAuthenticator":         s.createAuthenticator,
+		"UpdateAuthenticatorCounter":  s.updateAuthenticatorCounter,
+		"UpdateAuthenticator":         s.updateAuthenticator,
+		"DeleteAuthenticator":         s.deleteAuthenticator,
+		"the clock moves":             s.advance,
 	}
 }
 
@@ -148,6 +150,21 @@ func (s *sequence) createUserWithAccount(rt *rapid.T) {
 		a.UserID = u.ID
 		s.same(rt, "CreateUserWithAccount", got, s.model.addUser(u))
 		s.same(rt, "CreateUserWithAccount", gotAccount, s.model.addAccount(a))
+	}
+}
+
+func (s *sequence) createUserWithAuthenticator(rt *rapid.T) {
+	u, a := s.newUser(rt), s.newAuthenticator(rt, "")
+	conflicts := s.model.conflicts(u)
+	if _, taken := s.model.authenticators[a.CredentialID]; taken {
+		conflicts = append(conflicts, conflictOn(adapter.FieldCredentialID))
+	}
+	got, gotAuthenticator, err := s.one(rt).CreateUserWithAuthenticator(s.ctx, u, a)
+	if s.answered(rt, "CreateUserWithAuthenticator", err, answersTo(conflicts)...) {
+		u = s.identify(u, got.ID)
+		a.UserID = u.ID
+		s.same(rt, "CreateUserWithAuthenticator", got, s.model.addUser(u))
+		s.same(rt, "CreateUserWithAuthenticator", gotAuthenticator, s.model.addAuthenticator(a))
 	}
 }
 
@@ -324,7 +341,7 @@ func (s *sequence) link(rt *rapid.T) linkKey {
 
 func (s *sequence) createVerificationToken(rt *rapid.T) {
 	key := s.link(rt)
-	v := adapter.VerificationToken{Identifier: key.identifier, Token: key.token, Expires: s.expires(rt)}
+	v := adapter.VerificationToken{Identifier: key.identifier, Token: key.token, Value: draw(rt, "value", "", "v"), Expires: s.expires(rt)}
 	may := []string{success}
 	if _, taken := s.model.links[key]; taken {
 		may = append(may, conflictOn(adapter.FieldVerificationToken))
@@ -353,12 +370,16 @@ func (s *sequence) deleteVerificationTokens(rt *rapid.T) {
 	}
 }
 
-func (s *sequence) createAuthenticator(rt *rapid.T) {
-	s.addAuthenticator(rt, adapter.Authenticator{
-		CredentialID: draw(rt, "credential", s.credentials...), UserID: s.user(rt), CredentialPublicKey: "key",
+func (s *sequence) newAuthenticator(rt *rapid.T, userID string) adapter.Authenticator {
+	return adapter.Authenticator{
+		CredentialID: draw(rt, "credential", s.credentials...), UserID: userID, CredentialPublicKey: "key",
 		Counter: draw[uint32](rt, "counter", 0, 1, 7), CredentialBackedUp: draw(rt, "backed up", false, true),
-		Transports: draw(rt, "transports", nil, []string{"usb"}, []string{"internal", "hybrid"}),
-	})
+		Transports: draw(rt, "transports", nil, []string{"usb"}, []string{"internal", "hybrid"}), Attributes: s.attributes(rt),
+	}
+}
+
+func (s *sequence) createAuthenticator(rt *rapid.T) {
+	s.addAuthenticator(rt, s.newAuthenticator(rt, s.user(rt)))
 }
 
 func (s *sequence) addAuthenticator(rt *rapid.T, a adapter.Authenticator) {
@@ -374,8 +395,7 @@ func (s *sequence) addAuthenticator(rt *rapid.T, a adapter.Authenticator) {
 		return
 	}
 	if s.answered(rt, "CreateAuthenticator", err, answersTo(conflicts)...) {
-		s.same(rt, "CreateAuthenticator", got, a)
-		s.model.authenticators[a.CredentialID] = a
+		s.same(rt, "CreateAuthenticator", got, s.model.addAuthenticator(a))
 	}
 }
 
@@ -388,9 +408,22 @@ func (s *sequence) updateAuthenticatorCounter(rt *rapid.T) {
 	}
 	got, err := s.one(rt).UpdateAuthenticatorCounter(s.ctx, id, counter)
 	if s.answered(rt, "UpdateAuthenticatorCounter", err, may) {
-		a.Counter = counter
-		s.model.authenticators[id] = a
-		s.same(rt, "UpdateAuthenticatorCounter", got, a)
+		s.same(rt, "UpdateAuthenticatorCounter", got, s.model.count(id, counter))
+	}
+}
+
+func (s *sequence) updateAuthenticator(rt *rapid.T) {
+	id := draw(rt, "credential", s.credentials...)
+	up := adapter.AuthenticatorUpdate{
+		CredentialBackedUp: new(draw(rt, "backed up", false, true)),
+		Transports:         maybe(rt, "transports", nil, []string{"usb"}),
+		Attributes:         s.attributes(rt),
+	}
+	up.RemoveAttributes = s.removed(rt, up.Attributes)
+	_, is := s.model.authenticators[id]
+	got, err := s.one(rt).UpdateAuthenticator(s.ctx, id, up)
+	if s.answered(rt, "UpdateAuthenticator", err, there(is)) {
+		s.same(rt, "UpdateAuthenticator", got, s.model.updateAuthenticator(id, up))
 	}
 }
 

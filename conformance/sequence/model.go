@@ -111,6 +111,12 @@ func (m *model) addSession(s adapter.Session) adapter.Session {
 	return s
 }
 
+func (m *model) addAuthenticator(a adapter.Authenticator) adapter.Authenticator {
+	a.CreatedAt, a.UpdatedAt = m.now(), m.now()
+	m.authenticators[a.CredentialID] = a
+	return a
+}
+
 func (m *model) addLink(v adapter.VerificationToken) adapter.VerificationToken {
 	v.CreatedAt = m.now()
 	m.links[linkKey{v.Identifier, v.Token}] = v
@@ -150,6 +156,23 @@ func (m *model) updateSession(token string, up adapter.SessionUpdate) adapter.Se
 	s.UpdatedAt = m.now()
 	m.sessions[token] = s
 	return s
+}
+
+func (m *model) updateAuthenticator(id string, up adapter.AuthenticatorUpdate) adapter.Authenticator {
+	a := m.authenticators[id]
+	change(&a.CredentialBackedUp, up.CredentialBackedUp)
+	change(&a.Transports, up.Transports)
+	a.Attributes = changed(a.Attributes, up.Attributes, up.RemoveAttributes)
+	a.UpdatedAt = m.now()
+	m.authenticators[id] = a
+	return a
+}
+
+func (m *model) count(id string, counter uint32) adapter.Authenticator {
+	a := m.authenticators[id]
+	a.Counter, a.UpdatedAt = counter, m.now()
+	m.authenticators[id] = a
+	return a
 }
 
 func change[T any](field *T, to *T) {

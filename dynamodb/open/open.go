@@ -27,6 +27,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	_ "github.com/authstore/authstore/dynamodb" // has the scheme
 	"github.com/authstore/authstore/dynamodb/internal/awsconfig"
 )
@@ -55,9 +56,9 @@ func unconfigured(ctx context.Context, err error, profile string) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case !errors.As(err, new(config.SharedConfigProfileNotExistError)):
-		return adapter.Caused(adapter.Setup("the AWS SDK's configuration cannot be read", "correct the shared configuration (~/.aws) and the environment's AWS variables"), err)
+		return driver.Caused(adapter.Setup("the AWS SDK's configuration cannot be read", "correct the shared configuration (~/.aws) and the environment's AWS variables"), err)
 	case profile != "":
-		return adapter.Caused(adapter.Invalid("URL", "must have a profile that the AWS SDK's shared configuration has"), err)
+		return driver.Caused(adapter.Invalid("URL", "must have a profile that the AWS SDK's shared configuration has"), err)
 	}
-	return adapter.Caused(adapter.Setup("the AWS SDK's shared configuration does not have the profile", "correct AWS_PROFILE or the configuration"), err)
+	return driver.Caused(adapter.Setup("the AWS SDK's shared configuration does not have the profile", "correct AWS_PROFILE or the configuration"), err)
 }

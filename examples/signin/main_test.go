@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/memory"
 )
 
@@ -116,7 +117,7 @@ func TestStoreIsSetUp(t *testing.T) {
 	var applied int
 	var fails error
 	scheme := fmt.Sprintf("planned%d", schemes.Add(1))
-	adapter.Register(scheme, func(context.Context, string, adapter.Options) (adapter.Adapter, error) {
+	driver.Register(scheme, func(context.Context, string, adapter.Options) (adapter.Adapter, error) {
 		return planned{memory.New(memory.Options{}), &applied, fails}, nil
 	})
 	store, err := openStore(t.Context(), scheme+":")

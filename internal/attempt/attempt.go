@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // The limits.
@@ -53,7 +54,7 @@ func Write[R any](ctx context.Context, limit time.Duration, do func(context.Cont
 	defer cancel()
 	r, err := do(bounded)
 	if err != nil && ctx.Err() == nil && errors.Is(bounded.Err(), context.DeadlineExceeded) && !errors.Is(err, adapter.ErrUnavailable) {
-		err = adapter.Caused(adapter.ErrUnavailable, err)
+		err = driver.Caused(adapter.ErrUnavailable, err)
 	}
 	return r, err
 }

@@ -10,7 +10,7 @@ import "strings"
 const proto = "__proto__"
 
 // escape begins the stored form of such a name. At the top of a record no attribute
-// begins with it (adapter.ReservedAttribute).
+// begins with it (driver.Reserved).
 const escape = "authstore"
 
 // Stored returns the name that an attribute has in the store, at any depth.
@@ -27,6 +27,26 @@ func Name(stored string) string {
 		return strings.TrimPrefix(stored, escape)
 	}
 	return stored
+}
+
+// Layout tells which names a layout needs at the top of a record for itself: fields of its
+// own, keys, what the server has there.
+type Layout func(name string) bool
+
+// Stored is the function [Stored] for an attribute at the top of a record.
+func (taken Layout) Stored(name string) string {
+	if escapes(name) || taken(name) {
+		return escape + name
+	}
+	return name
+}
+
+// Name returns the name of an attribute at the top of a record by its stored name.
+func (taken Layout) Name(stored string) string {
+	if name, escaped := strings.CutPrefix(stored, escape); escaped && taken(name) {
+		return name
+	}
+	return Name(stored)
 }
 
 // escapes reports whether a name is proto, or what was made of it.

@@ -4,11 +4,11 @@ var mongoMutants = []Mutant{
 	// Sign-ups and deletions that others meet.
 	{
 		Breaks: "a sign-up is settled without a look whose the account is", File: "mongo/claims.go",
-		Old: `bson.D{{Key: "_id", Value: accountID}, {Key: "userId", Value: id}})`, New: `bson.D{{Key: "_id", Value: accountID}})`, Run: "TestASignUpWhoseAccountIsAnothers",
+		Old: `bson.D{{Key: "_id", Value: u.brings.Lookup("_id")}, {Key: "userId", Value: u.id}})`, New: `bson.D{{Key: "_id", Value: u.brings.Lookup("_id")}})`, Run: "TestASignUpWhoseAccountIsAnothers",
 	},
 	{
 		Breaks: "who is removed as unfinished has become a user meanwhile", File: "mongo/claims.go",
-		Old: "	_, err := c.users.DeleteOne(ctx, unfinished(id, nonce))\n", New: "	_, err := c.users.DeleteOne(ctx, byID(id))\n", Run: "TestWhoHasBecomeAUserStays",
+		Old: "	_, err := c.users.DeleteOne(ctx, unfinished(u.id, u.nonce))\n", New: "	_, err := c.users.DeleteOne(ctx, byID(u.id))\n", Run: "TestWhoHasBecomeAUserStays",
 	},
 	{
 		Breaks: "the last step of a sign-up takes any mark away", File: "mongo/claims.go",
@@ -21,7 +21,7 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "the account of a sign-up is written again after it was unlinked", File: "mongo/claims.go",
-		Old: "		if needed, err := has(ctx, c.users, unfinished(id, nonce)); !needed || err != nil {\n			return err\n		}\n", New: "", Run: `TestConformance$/REP-004`,
+		Old: "		if needed, err := has(ctx, c.users, unfinished(u.id, u.nonce)); !needed || err != nil {\n			return err\n		}\n", New: "", Run: `TestConformance$/REP-004`,
 	},
 	{
 		Breaks: "a user who is being deleted is updated", File: "mongo/users.go",

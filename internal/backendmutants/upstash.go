@@ -6,8 +6,8 @@ var upstashMutants = []Mutant{
 		Old: `"userId", userID, lastSession)`, New: `"", "", lastSession)`, Run: `TestConformance$/HLD-007`,
 	},
 	{
-		Breaks: "an expired session keeps its token until the server removes it", File: "redis/upstash/lua/owned_create.lua",
-		Old: " or over(KEYS[i], ARGV[6]) then", New: " then", Run: `TestConformance$/LIM-007`,
+		Breaks: "an expired session keeps its token until the server removes it", File: "redis/upstash/lua/common.lua",
+		Old: " or over(KEYS[i], at) then", New: " then", Run: `TestConformance$/LIM-007`,
 	},
 	{
 		Breaks: "an update does not look whether the record is as it was read", File: "redis/upstash/lua/owned_update.lua",

@@ -60,6 +60,10 @@ func MongoStandalone(t testing.TB) Server { t.Helper(); return mongoStandalone.g
 // everything.
 func MongoAuth(t testing.TB) Server { t.Helper(); return mongoAuth.get(t) }
 
+// MongoDurable returns a MongoDB server without a replica set that runs again when it was
+// killed.
+func MongoDurable(t testing.TB) Server { t.Helper(); return mongoDurable.get(t) }
+
 // DynamoDB returns a DynamoDB Local. It takes any credentials and region, all of
 // which see the same tables.
 func DynamoDB(t testing.TB) Server { t.Helper(); return dynamoDB.get(t) }

@@ -50,6 +50,16 @@ var mongoStandalone = &kind{
 	probe:   mongoVersion,
 }
 
+var mongoDurable = &kind{
+	name:    "MongoDB to be killed",
+	address: "AUTHSTORE_MONGO_DURABLE_URL",
+	image:   "mongo",
+	port:    27017,
+	command: func(string) []string { return shell(superviseScript, mongod()...) },
+	url:     mongoURL,
+	probe:   mongoVersion,
+}
+
 var mongoAuth = &kind{
 	name:    "MongoDB with authentication",
 	address: "AUTHSTORE_MONGO_AUTH_URL",

@@ -29,7 +29,8 @@ func (c cost) String() string {
 // limits are what each package may cost, with room for a few more packages of the module's
 // own. What it costs is in docs/adr/0014.
 var limits = map[string]cost{
-	"adapter":              {0, 0, 0, 1, 10},
+	"adapter":              {0, 0, 0, 2, 10},
+	"adapter/codec":        {3, 1, 8, 5, 50},
 	"authhttp":             {1, 0.5, 2, 7, 10},
 	"memory":               {0, 0, 0, 5, 10},
 	"mongo":                {10, 53, 44, 85, 50},

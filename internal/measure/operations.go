@@ -65,6 +65,7 @@ func Operations(t testing.TB, a adapter.Adapter, name string) []Operation {
 	account := adapter.Account{UserID: u.ID, Type: adapter.AccountOAuth, Provider: "github", ProviderAccountID: name}
 	signUp := adapter.Account{Type: adapter.AccountOAuth, Provider: "github", ProviderAccountID: "up-" + name}
 	passkey := adapter.Authenticator{CredentialID: name, UserID: u.ID, CredentialPublicKey: "key"}
+	keyed := adapter.Authenticator{CredentialID: "up-" + name, CredentialPublicKey: "key"}
 	generated, err := a.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: hour})
 	check(t, err)
 	byID, err := a.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: hour})
@@ -75,6 +76,10 @@ func Operations(t testing.TB, a adapter.Adapter, name string) []Operation {
 		{"CreateUser", func(ctx context.Context) error { _, err := a.CreateUser(ctx, adapter.User{Email: email}); return err }},
 		{"CreateUserWithAccount", func(ctx context.Context) error {
 			_, _, err := a.CreateUserWithAccount(ctx, adapter.User{Email: "up-" + email}, signUp)
+			return err
+		}},
+		{"CreateUserWithAuthenticator", func(ctx context.Context) error {
+			_, _, err := a.CreateUserWithAuthenticator(ctx, adapter.User{Email: "keyed-" + email}, keyed)
 			return err
 		}},
 		{"GetUser", func(ctx context.Context) error { _, err := a.GetUser(ctx, u.ID); return err }},
@@ -136,6 +141,10 @@ func Operations(t testing.TB, a adapter.Adapter, name string) []Operation {
 		{"ListAuthenticators", func(ctx context.Context) error { _, err := a.ListAuthenticators(ctx, u.ID); return err }},
 		{"UpdateAuthenticatorCounter", func(ctx context.Context) error {
 			_, err := a.UpdateAuthenticatorCounter(ctx, name, 1)
+			return err
+		}},
+		{"UpdateAuthenticator", func(ctx context.Context) error {
+			_, err := a.UpdateAuthenticator(ctx, name, adapter.AuthenticatorUpdate{CredentialBackedUp: new(true)})
 			return err
 		}},
 		{"DeleteAuthenticator", func(ctx context.Context) error { return a.DeleteAuthenticator(ctx, name) }},

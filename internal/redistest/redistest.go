@@ -46,7 +46,7 @@ func (s Steps) step(ctx context.Context, cmds []goredis.Cmder, next func() error
 	return injected
 }
 
-// Dump returns every key that begins with a prefix, with its value. It scans, as nothing else does.
+// Dump returns every key that begins with a prefix, with its value.
 func Dump(ctx context.Context, client goredis.UniversalClient, prefix string) ([]string, error) {
 	var mu sync.Mutex
 	var all []string

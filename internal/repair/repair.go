@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // Finding is what breaks a rule, and how it is put right.
@@ -52,7 +53,7 @@ func All(ctx context.Context, found []Finding, dryRun bool) ([]adapter.Repair, e
 // safe returns the text of an error without what a driver quotes.
 func safe(ctx context.Context, err error) string {
 	var e *adapter.Error
-	if errors.As(adapter.WrapError(ctx, "", "Repair", err), &e) {
+	if errors.As(driver.Wrap(ctx, "", "Repair", err), &e) {
 		err = e.Err
 	}
 	return err.Error()

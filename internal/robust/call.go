@@ -19,6 +19,7 @@ type Call struct {
 const (
 	createUser       = "CreateUser"
 	signUp           = "CreateUserWithAccount"
+	signUpByPasskey  = "CreateUserWithAuthenticator"
 	getUser          = "GetUser"
 	getUserByEmail   = "GetUserByEmail"
 	getUserByAccount = "GetUserByAccount"
@@ -43,6 +44,7 @@ const (
 	createCredential = "CreateAuthenticator"
 	getCredential    = "GetAuthenticator"
 	count            = "UpdateAuthenticatorCounter"
+	rename           = "UpdateAuthenticator"
 	deleteCredential = "DeleteAuthenticator"
 
 	endDeletion   = "DeleteUser(end)"
@@ -67,7 +69,7 @@ type Answer struct {
 	Field string `json:"field,omitempty"` // of a conflict
 	User  int    `json:"user,omitempty"`
 	Email int    `json:"email,omitempty"`
-	Name  int    `json:"name,omitempty"`
+	Name  int    `json:"name,omitempty"` // of a user or a credential
 	Image int    `json:"image,omitempty"`
 	Value int    `json:"value,omitempty"` // of an account, a session or a credential
 	Set   int    `json:"set,omitempty"`   // of a list: bit n for the key n

@@ -7,6 +7,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 // How many keys of each kind a world has, counted from 1.
@@ -45,7 +46,16 @@ const (
 
 // owned belongs to a user, 0 for nobody. If that user is not there it is stray: it leads
 // nowhere, gives way to whoever wants its key, and may be shown (R14, LinkAccount).
-type owned struct{ owner, value int }
+// Only credentials have a name.
+type owned struct{ owner, value, name int }
+
+// firstCount is the counter of a credential when it is made.
+const firstCount = 1
+
+// shown is the answer that has a record.
+func (r owned) shown() Answer {
+	return Answer{Kind: ok, User: r.owner, Value: r.value, Name: r.name}
+}
 
 // outcome is an answer that the contract gives, and the state after it.
 type outcome struct {
@@ -97,7 +107,7 @@ var hashSeed = maphash.MakeSeed()
 // outcomes returns all that the contract allows.
 func (s state) outcomes(c Call) []outcome {
 	switch c.Op {
-	case createUser, signUp:
+	case createUser, signUp, signUpByPasskey:
 		return s.creates(c)
 	case getUser:
 		return s.finds(c.User)
@@ -142,6 +152,8 @@ func (s state) ofRecord(c Call) []outcome {
 		return s.changes(session, c.Value)
 	case count:
 		return s.counts(credential, c.Value)
+	case rename:
+		return s.renames(credential, c.Value)
 	case listAccounts:
 		return s.lists(c.User, s.accounts[:])
 	case listSessions:
@@ -175,6 +187,10 @@ func (s state) creates(c Call) (all []outcome) {
 		say(adapter.FieldAccount)
 		free = false
 	}
+	if c.Credential != 0 && s.isReal(s.credentials[c.Credential]) {
+		say(adapter.FieldCredentialID)
+		free = false
+	}
 	if !free {
 		return all
 	}
@@ -182,6 +198,9 @@ func (s state) creates(c Call) (all []outcome) {
 		next.users[c.User] = user{is: there, email: c.Email, name: c.Value}
 		if c.Account != 0 {
 			next.accounts[c.Account] = owned{owner: c.User}
+		}
+		if c.Credential != 0 {
+			next.credentials[c.Credential] = owned{owner: c.User, value: firstCount}
 		}
 		all = append(all, outcome{Answer{Kind: ok}, next})
 	}
@@ -263,7 +282,7 @@ func (s state) gives(r record, c Call, field string) (all []outcome) {
 	if s.isReal(*r(&s)) {
 		return append(all, outcome{Answer{Kind: conflict, Field: field}, s})
 	}
-	*r(&s) = owned{c.User, c.Value}
+	*r(&s) = owned{owner: c.User, value: c.Value}
 	return append(all, outcome{Answer{Kind: ok}, s})
 }
 
@@ -271,7 +290,7 @@ func (s state) gives(r record, c Call, field string) (all []outcome) {
 func (s state) shows(of record) (all []outcome) {
 	r := *of(&s)
 	if r.owner != 0 {
-		all = append(all, outcome{Answer{Kind: ok, User: r.owner, Value: r.value}, s})
+		all = append(all, outcome{r.shown(), s})
 	}
 	if !s.isReal(r) {
 		all = append(all, outcome{Answer{Kind: notFound}, s})
@@ -285,7 +304,7 @@ func (s state) opens(of record) []outcome {
 	if !s.isReal(r) {
 		return []outcome{{Answer{Kind: notFound}, s}}
 	}
-	return []outcome{{Answer{Kind: ok, User: r.owner, Value: r.value}, s}}
+	return []outcome{{r.shown(), s}}
 }
 
 func (s state) changes(of record, value int) (all []outcome) {
@@ -295,7 +314,20 @@ func (s state) changes(of record, value int) (all []outcome) {
 	}
 	if r.owner != 0 {
 		r.value = value
-		all = append(all, outcome{Answer{Kind: ok, User: r.owner, Value: value}, s})
+		all = append(all, outcome{r.shown(), s})
+	}
+	return all
+}
+
+// renames is an update of a credential, which leaves its counter.
+func (s state) renames(of record, name int) (all []outcome) {
+	r := of(&s)
+	if !s.isReal(*r) {
+		all = append(all, outcome{Answer{Kind: notFound}, s})
+	}
+	if r.owner != 0 {
+		r.name = name
+		all = append(all, outcome{r.shown(), s})
 	}
 	return all
 }
@@ -308,9 +340,9 @@ func (s state) counts(of record, n int) (all []outcome) {
 	}
 	switch {
 	case r.owner == 0:
-	case adapter.CounterGrows(uint32(r.value), uint32(n)):
+	case driver.CounterGrows(uint32(r.value), uint32(n)):
 		r.value = n
-		all = append(all, outcome{Answer{Kind: ok, User: r.owner, Value: n}, s})
+		all = append(all, outcome{r.shown(), s})
 	default:
 		all = append(all, outcome{Answer{Kind: conflict, Field: adapter.FieldCounter}, s})
 	}

@@ -80,12 +80,13 @@ var mixes = []mix{
 	{signUp, signUp, linkAccount, linkAccount, unlinkAccount, getUserByAccount, getUserByAccount, listAccounts, getAccount, updateAccount, deleteUser},
 	{createSession, createSession, createSession, openSession, openSession, openSession, updateSession, deleteSession, deleteSessions, listSessions, deleteUser},
 	{createToken, createToken, useToken, useToken, useToken, deleteTokens},
-	{createCredential, createCredential, count, count, count, count, getCredential, deleteCredential, deleteUser},
+	{createCredential, createCredential, signUpByPasskey, count, count, count, count, rename, rename, getCredential, deleteCredential, deleteUser},
 	{updateName, updateName, updateImage, updateImage, getUser, getUser, updateEmail},
 	{signUp, linkAccount, updateAccount, updateAccount, updateAccount, getAccount, getAccount, getAccount},
 	{signUp, signUp, signUp, getUser, getUserByEmail, getUserByAccount},
+	{signUpByPasskey, signUpByPasskey, createCredential, rename, rename, count, getCredential, getCredential, getUserByEmail},
 	{createUser, signUp, updateName, updateEmail, linkAccount, unlinkAccount, createSession, openSession, deleteSessions, createToken, useToken,
-		createCredential, count, getUserByEmail, getUserByAccount, deleteUser, getUser},
+		createCredential, signUpByPasskey, count, rename, getUserByEmail, getUserByAccount, deleteUser, getUser},
 }
 
 // calls returns what a client calls in a world, always the same for the same seed.
@@ -104,13 +105,16 @@ func (w world) calls(seed uint64, client, clients, n int) []Call {
 		}
 		value := client*1000 + i + 1
 		switch c.Op {
-		case createUser, signUp:
+		case createUser, signUp, signUpByPasskey:
 			if len(own) == 0 {
 				continue
 			}
 			c.User, c.Email, c.Value = own[random.IntN(len(own))], emails+1-pick(emails+1), value
-			if c.Op == signUp {
+			switch c.Op {
+			case signUp:
 				c.Account = pick(accounts)
+			case signUpByPasskey:
+				c.Credential = pick(credentials)
 			}
 		case updateName, updateImage:
 			c.Value = value
@@ -138,9 +142,11 @@ func (w world) calls(seed uint64, client, clients, n int) []Call {
 		case deleteTokens:
 			c.User = 0
 		case createCredential:
-			c.Credential, c.Value = pick(credentials), 1
+			c.Credential, c.Value = pick(credentials), firstCount
 		case count:
 			c.User, c.Credential, c.Value = 0, pick(credentials), 2+random.IntN(60)
+		case rename:
+			c.User, c.Credential, c.Value = 0, pick(credentials), value
 		case getCredential, deleteCredential:
 			c.User, c.Credential = 0, pick(credentials)
 		}
@@ -225,6 +231,9 @@ func (w world) perform(ctx context.Context, store adapter.Adapter, c Call) (Answ
 	case signUp:
 		_, _, err := store.CreateUserWithAccount(ctx, w.newUser(c), w.newAccount(c, ""))
 		return Answer{}, err
+	case signUpByPasskey:
+		_, _, err := store.CreateUserWithAuthenticator(ctx, w.newUser(c), w.newAuthenticator(c, "", firstCount))
+		return Answer{}, err
 	case getUser:
 		return w.profile(store.GetUser(ctx, w.userID(c.User)))
 	case getUserByEmail:
@@ -241,7 +250,7 @@ func (w world) perform(ctx context.Context, store adapter.Adapter, c Call) (Answ
 		return Answer{}, store.DeleteUser(ctx, w.userID(c.User))
 	case createToken, useToken, deleteTokens:
 		return w.performOnToken(ctx, store, c)
-	case createCredential, getCredential, count, deleteCredential:
+	case createCredential, getCredential, count, rename, deleteCredential:
 		return w.performOnCredential(ctx, store, c)
 	case createSession, openSession, updateSession, deleteSession, deleteSessions, listSessions:
 		return w.performOnSession(ctx, store, c)
@@ -256,6 +265,10 @@ func (w world) newUser(c Call) adapter.User {
 func (w world) newAccount(c Call, userID string) adapter.Account {
 	key := w.account(c.Account)
 	return adapter.Account{UserID: userID, Type: adapter.AccountOAuth, Provider: key.Provider, ProviderAccountID: key.ProviderAccountID}
+}
+
+func (w world) newAuthenticator(c Call, userID string, counter int) adapter.Authenticator {
+	return adapter.Authenticator{CredentialID: w.credential(c.Credential), UserID: userID, CredentialPublicKey: "key", Counter: uint32(counter)}
 }
 
 func (w world) user(id string) int { return find(id, users, w.userID) }
@@ -333,18 +346,18 @@ func (w world) performOnToken(ctx context.Context, store adapter.Adapter, c Call
 
 func (w world) performOnCredential(ctx context.Context, store adapter.Adapter, c Call) (Answer, error) {
 	show := func(a adapter.Authenticator, err error) (Answer, error) {
-		return Answer{User: w.user(a.UserID), Value: int(a.Counter)}, err
+		return Answer{User: w.user(a.UserID), Value: int(a.Counter), Name: attribute(a.Attributes)}, err
 	}
 	switch c.Op {
 	case createCredential:
-		_, err := store.CreateAuthenticator(ctx, adapter.Authenticator{
-			CredentialID: w.credential(c.Credential), UserID: w.userID(c.User), CredentialPublicKey: "key", Counter: uint32(c.Value),
-		})
+		_, err := store.CreateAuthenticator(ctx, w.newAuthenticator(c, w.userID(c.User), c.Value))
 		return Answer{}, err
 	case getCredential:
 		return show(store.GetAuthenticator(ctx, w.credential(c.Credential)))
 	case count:
 		return show(store.UpdateAuthenticatorCounter(ctx, w.credential(c.Credential), uint32(c.Value)))
+	case rename:
+		return show(store.UpdateAuthenticator(ctx, w.credential(c.Credential), adapter.AuthenticatorUpdate{Attributes: attributes(c.Value)}))
 	}
 	return Answer{}, store.DeleteAuthenticator(ctx, w.credential(c.Credential))
 }

@@ -12,7 +12,7 @@ minimum=$1
 profile=build/cover.out
 
 mkdir -p build
-go test ./memory/internal/tests ./conformance -run "Conformance|MutantsHarmlessLayouts" -coverpkg=./adapter,./memory -coverprofile="$profile" -timeout 10m
+go test ./memory/internal/tests ./conformance -run "Conformance|MutantsHarmlessLayouts" -coverpkg=./adapter,./adapter/driver,./memory -coverprofile="$profile" -timeout 10m
 go tool cover -func="$profile" | awk -v minimum="$minimum" '
   $1 == "total:" { total = $NF }
   $1 != "total:" && $NF != "100.0%" { print }

@@ -40,6 +40,15 @@ local function updated(packed, stored)
 	return stored and redis.sha1hex(stored) == kept and 'SAME' or 'GONE'
 end
 
+-- digest returns the same for records with the same fields, in whatever order they are
+-- stored.
+local function digest(record)
+	local fields = {}
+	for name, value in pairs(record) do fields[#fields + 1] = cmsgpack.pack(name, value) end
+	table.sort(fields)
+	return redis.sha1hex(table.concat(fields))
+end
+
 -- generation returns what the values of a user and of its sessions begin with: a session
 -- counts only if it has its user's.
 local function generation(value) return string.sub(value, 1, NONCE) end

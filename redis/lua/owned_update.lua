@@ -1,5 +1,5 @@
 --!df flags=allow-undeclared-keys
--- Changes an account. KEYS: on a single server the index entry, else the hash; answer.
+-- Changes an account or an authenticator. KEYS: on a single server the index entry, else the hash; answer.
 -- ARGV: 3 ID or "", 4 kind of the hash, 5 field, 6 changes.
 local id = resolve(ARGV[3])
 local h = id and key(ARGV[4], id)

@@ -1,8 +1,8 @@
 --!df flags=allow-undeclared-keys
--- KEYS: user, its accounts if there is one, index entries or on a cluster marks, answer.
--- ARGV: 3 ID, 4 deadline, 5 nonce, 6 user, 7 account's field or "", 8 account, 9 claims.
--- It answers "OK", or why not and of which kind.
-local function account()
+-- KEYS: user, its accounts or its authenticators if it comes with one, index entries or on
+-- a cluster marks, answer. ARGV: 3 ID, 4 deadline, 5 nonce, 6 user, 7 field of what it comes
+-- with or "", 8 that record, 9 claims. It answers "OK", or why not and of which kind.
+local function give()
 	if ARGV[7] ~= '' then redis.call('HSET', KEYS[2], ARGV[7], ARGV[8]) end
 	return 'OK'
 end
@@ -14,7 +14,7 @@ if single then -- nearly always all of it is free
 	end
 	if redis.call('MSETNX', unpack(new)) == 1 then
 		redis.call('PEXPIRE', KEYS[#KEYS], 60000)
-		return account()
+		return give()
 	end
 end
 -- common.lua
@@ -22,7 +22,7 @@ local again = answered()
 if again then return again end
 local why = grant(9, ARGV[4])
 if why then return answer(why) end
-if redis.call('SETNX', KEYS[1], ARGV[6]) == 1 then return account() end
+if redis.call('SETNX', KEYS[1], ARGV[6]) == 1 then return give() end
 if redis.call('GETRANGE', KEYS[1], 0, NONCE - 1) == ARGV[5] then return 'OK' end
 drop(9, #ARGV)
 return answer('ID')

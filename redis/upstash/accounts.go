@@ -2,37 +2,31 @@ package upstash
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
-	value, err := encodeAccount(a)
+	b, err := s.bringAccount(a)
 	if err != nil {
 		return a, err
 	}
-	err = s.own(ctx, a.UserID, s.accountKeys(a), s.layout.key(lastAccount, a.UserID), value, time.Time{}, "")
-	switch {
-	case errors.Is(err, errAbsent):
-		err = adapter.Invalid("Account.UserID", "must be the ID of a user")
-	case errors.Is(err, errHeld):
-		err = adapter.Conflict(adapter.FieldAccount)
-	}
-	return a, err
+	return a, s.own(ctx, a.UserID, b)
+}
+
+func (s *store) bringAccount(a adapter.Account) (brought, error) {
+	r := record{}
+	r.setAccount(a)
+	value, err := r.with(a.Attributes)
+	return brought{
+		record: driver.AccountRecord, field: adapter.FieldAccount,
+		keys: s.accountKeys(a), list: s.layout.key(lastAccount, a.UserID), value: value,
+	}, err
 }
 
 func (s *store) accountKeys(a adapter.Account) []string { return []string{s.layout.account(a.Key())} }
-
-func encodeAccount(a adapter.Account) (string, error) {
-	r := record{}
-	r.setAccount(a)
-	if err := r.setAttributes(a.Attributes, nil); err != nil {
-		return "", err
-	}
-	return r.String()
-}
 
 func (s *store) GetAccount(ctx context.Context, key adapter.AccountKey) (adapter.Account, error) {
 	f, err := s.owned(ctx, []string{s.layout.account(key)}, "")

@@ -2,27 +2,28 @@ package upstash
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
-	r := record{}
-	r.setAuthenticator(a)
-	value, err := r.String()
+	b, err := s.bringAuthenticator(a)
 	if err != nil {
 		return a, err
 	}
-	err = s.own(ctx, a.UserID, s.authenticatorKeys(a), s.layout.key(authenticatorList, a.UserID), value, time.Time{}, a.CredentialID)
-	switch {
-	case errors.Is(err, errAbsent):
-		err = adapter.Invalid("Authenticator.UserID", "must be the ID of a user")
-	case errors.Is(err, errHeld):
-		err = adapter.Conflict(adapter.FieldCredentialID)
-	}
-	return a, err
+	return a, s.own(ctx, a.UserID, b)
+}
+
+func (s *store) bringAuthenticator(a adapter.Authenticator) (brought, error) {
+	r := record{}
+	r.setAuthenticator(a)
+	value, err := r.with(a.Attributes)
+	return brought{
+		record: driver.AuthenticatorRecord, field: adapter.FieldCredentialID,
+		keys: s.authenticatorKeys(a), list: s.layout.key(authenticatorList, a.UserID), value: value, credential: a.CredentialID,
+	}, err
 }
 
 func (s *store) authenticatorKeys(a adapter.Authenticator) []string {
@@ -51,19 +52,34 @@ func (s *store) ListAuthenticators(ctx context.Context, userID string) ([]adapte
 }
 
 func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
+	return s.updateAuthenticator(ctx, credentialID, adapter.AuthenticatorUpdate{}, func(a *adapter.Authenticator) error {
+		if !driver.CounterGrows(a.Counter, counter) {
+			return adapter.Conflict(adapter.FieldCounter)
+		}
+		a.Counter = counter
+		return nil
+	})
+}
+
+func (s *store) UpdateAuthenticator(ctx context.Context, credentialID string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
+	return s.updateAuthenticator(ctx, credentialID, up, func(*adapter.Authenticator) error { return nil })
+}
+
+// updateAuthenticator changes an authenticator as an update says, and by a function.
+func (s *store) updateAuthenticator(ctx context.Context, credentialID string, up adapter.AuthenticatorUpdate, change func(*adapter.Authenticator) error) (adapter.Authenticator, error) {
 	var a adapter.Authenticator
 	err := s.update(ctx, s.layout.authenticator(credentialID), credentialID, func(value string) (after string, _ time.Time, err error) {
 		if a, err = s.authenticatorWithID(credentialID, value); err != nil {
 			return "", time.Time{}, err
 		}
-		if !adapter.CounterGrows(a.Counter, counter) {
-			return "", time.Time{}, adapter.Conflict(adapter.FieldCounter)
-		}
 		was, is := record{}, record{}
-		was.set("counter", a.Counter)
-		is.set("counter", counter)
-		a.Counter = counter
-		after, err = changed(value, was, is, nil, nil)
+		was.setAuthenticator(a)
+		if err = change(&a); err != nil {
+			return "", time.Time{}, err
+		}
+		up.Apply(&a, s.options.Now())
+		is.setAuthenticator(a)
+		after, err = changed(value, was, is, up.Attributes, up.RemoveAttributes)
 		return after, time.Time{}, err
 	})
 	return a, err

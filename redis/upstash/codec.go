@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/attribute"
 	"github.com/authstore/authstore/internal/lenient"
 )
@@ -43,6 +44,14 @@ func text(v any) ([]byte, error) {
 func (r record) String() (string, error) {
 	b, err := text(r)
 	return string(b), err
+}
+
+// with returns the JSON of a record with attributes.
+func (r record) with(a adapter.Attributes) (string, error) {
+	if err := r.setAttributes(a, nil); err != nil {
+		return "", err
+	}
+	return r.String()
 }
 
 // set sets a member, or removes it for nil.
@@ -217,12 +226,12 @@ func (r *reader) words(name, separator string) []string {
 
 // attributes reads all members but those of fields. What an attribute cannot be is left
 // alone.
-func (r *reader) attributes(of adapter.Record) adapter.Attributes {
+func (r *reader) attributes(of driver.Record) adapter.Attributes {
 	var all adapter.Attributes
 	var texts []string
 	for stored, raw := range r.record {
 		name := attribute.Name(stored)
-		if name == stored && adapter.ReservedAttribute(of, name) {
+		if name == stored && driver.Reserved(of, name) {
 			continue
 		}
 		if _, ours := r.record[attribute.Stored(name)]; ours && stored != attribute.Stored(name) {
@@ -239,7 +248,7 @@ func (r *reader) attributes(of adapter.Record) adapter.Attributes {
 			all[name] = v
 		}
 	}
-	return all.Writable(of)
+	return driver.Writable(all, of)
 }
 
 // texts returns where a text is that looks like a time.
@@ -385,7 +394,7 @@ func (l layout) userOf(id string, record record) (adapter.User, error) {
 	r := reader{record: record}
 	u := adapter.User{
 		ID: r.key("id"), Name: r.text("name"), Email: r.text("email"), Image: r.text("image"),
-		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(adapter.UserRecord),
+		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(driver.UserRecord),
 	}
 	u.EmailVerified = r.verified(u.CreatedAt)
 	if r.err == nil && u.ID != id {
@@ -440,7 +449,7 @@ func (l layout) decodeAccount(key, value string) (adapter.Account, error) {
 		UserID: r.key("userId"), Type: adapter.AccountType(r.text("type")), Provider: r.key("provider"), ProviderAccountID: r.key("providerAccountId"),
 		RefreshToken: r.text("refresh_token"), AccessToken: r.text("access_token"), ExpiresAt: r.seconds("expires_at"), TokenType: r.text("token_type"),
 		IDToken: r.text("id_token"), SessionState: r.text("session_state"),
-		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(adapter.AccountRecord),
+		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(driver.AccountRecord),
 	}
 	if raw := r.raw("scope"); len(raw) > 0 && raw[0] == '[' {
 		a.Scope = strings.Join(r.words("scope", " "), " ")
@@ -466,7 +475,7 @@ func (l layout) decodeSession(key, value string) (adapter.Session, error) {
 	r := reader{record: record}
 	s := adapter.Session{
 		SessionToken: r.key("sessionToken"), UserID: r.key("userId"), Expires: r.expiry(),
-		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(adapter.SessionRecord),
+		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(driver.SessionRecord),
 	}
 	s.ID = adapter.SessionID(s.SessionToken)
 	return s, l.unreadable(r.err, sessions, key, s.UserID)
@@ -476,6 +485,7 @@ func encodeLink(t adapter.VerificationToken) (string, error) {
 	r := record{}
 	r.set("identifier", t.Identifier)
 	r.set("token", t.Token)
+	r.setText("value", t.Value)
 	r.setTime("expires", t.Expires)
 	r.setTime("createdAt", t.CreatedAt)
 	return r.String()
@@ -487,7 +497,9 @@ func (l layout) decodeLink(key, value string) (adapter.VerificationToken, error)
 		return adapter.VerificationToken{}, l.unreadable(err, links, key, "")
 	}
 	r := reader{record: record}
-	t := adapter.VerificationToken{Identifier: r.key("identifier"), Token: r.key("token"), Expires: r.expiry(), CreatedAt: r.time("createdAt")}
+	t := adapter.VerificationToken{
+		Identifier: r.key("identifier"), Token: r.key("token"), Value: r.text("value"), Expires: r.expiry(), CreatedAt: r.time("createdAt"),
+	}
 	return t, l.unreadable(r.err, links, key, "")
 }
 
@@ -501,6 +513,7 @@ func (r record) setAuthenticator(a adapter.Authenticator) {
 	r.setText("credentialDeviceType", a.CredentialDeviceType)
 	r.set("credentialBackedUp", a.CredentialBackedUp)
 	r.setText("transports", strings.Join(a.Transports, ","))
+	r.setStamps(a.CreatedAt, a.UpdatedAt)
 }
 
 func (l layout) decodeAuthenticator(key, value string) (adapter.Authenticator, error) {
@@ -513,6 +526,7 @@ func (l layout) decodeAuthenticator(key, value string) (adapter.Authenticator, e
 		CredentialID: r.key("credentialID"), UserID: r.key("userId"), ProviderAccountID: r.key("providerAccountId"),
 		CredentialPublicKey: r.key("credentialPublicKey"), Counter: r.counter(), CredentialDeviceType: r.text("credentialDeviceType"),
 		CredentialBackedUp: r.text("credentialBackedUp") == "true", Transports: r.words("transports", ","),
+		CreatedAt: r.time("createdAt"), UpdatedAt: r.time("updatedAt"), Attributes: r.attributes(driver.AuthenticatorRecord),
 	}
 	return a, l.unreadable(r.err, authenticators, key, a.UserID)
 }

@@ -53,9 +53,11 @@
 // A record is what its JSON means, however it is spaced, ordered or escaped; of a name that
 // is there twice the last one counts, as in JavaScript.
 //
-// Attributes are members beside the fields. A text among them that looks like a time is
-// named in the member authstoreText; without that, what looks like one is one, as it is
-// to Auth.js. What this package does not know in a record stays as it was written.
+// Attributes are members beside the fields, under their own names: each kind of record has
+// keys of its own, so that none needs more members than its fields. A text among them that
+// looks like a time is named in the member authstoreText; without that, what looks like one
+// is one, as it is to Auth.js. What this package does not know in a record stays as it was
+// written. The text that goes with a verification token is its member value.
 //
 // # What other programs write
 //
@@ -64,7 +66,7 @@
 // transports also from a list; expires_at also from text or a date. emailVerified true is
 // the user's createdAt, or 1970. What a field for display cannot be read from is absent, and
 // stays as it is written until that field is set. Members that no attribute can be (names
-// with ".", "$" or "@" in front, reserved names, numbers too large) are not in Attributes.
+// that are empty or have control characters, numbers too large) are not in Attributes.
 // __proto__ is stored as authstore__proto__, at every depth.
 //
 // An expiry, a user's ID or a counter that cannot be read is an adapter.RecordError, which
@@ -112,6 +114,20 @@
 // be put right without knowing the application. Both read the whole store. What they
 // take no note of is an account that changed hands.
 //
+// # Enumeration
+//
+// EnumerateUsers goes through the keys of the database with SCAN. A page costs one round
+// trip, which looks at ten thousand keys, others' included, or at fewer if the page is full
+// before. The order is that of the server's table of keys. A user may come more than once,
+// also on one page. A value that is no JSON at the key of a user is among the unreadable.
+//
+// A cursor is good in any process with the same database and prefixes, as long as the server
+// runs: after a restart or a failover its table has another order, and the cursor is
+// adapter.ErrInvalid. Begin again. The server is known by the run_id that INFO has. Upstash's
+// service documents INFO, but not whether run_id is in it; without, a cursor is good as long
+// as the service has it so, which promises of SCAN what Redis does, and says nothing about
+// restarts.
+//
 // # Repair
 //
 // It may run while the application does. What has changed since it was read is left to
@@ -136,6 +152,7 @@
 //
 //	CreateUser                           1
 //	CreateUserWithAccount                1
+//	CreateUserWithAuthenticator          1
 //	GetUser                              1
 //	GetUserByEmail                       1
 //	GetUserByAccount                     1
@@ -165,6 +182,7 @@
 //	GetAuthenticator                     1
 //	ListAuthenticators                   1
 //	UpdateAuthenticatorCounter           2
+//	UpdateAuthenticator                  2
 //	DeleteAuthenticator                  1
 //
 // The layout has no list of what belongs to a user, and JavaScript would not keep one. The
@@ -179,7 +197,7 @@
 // what is [Options.BaseKeyPrefix], and select is for a database other than 0.
 //
 //	ACL SETUSER authstore on >password ~user:* ~authenticator:* ~authstore:*
-//	  +ping +select +eval +evalsha +get +mget +set +del +exists +scan
+//	  +ping +select +eval +evalsha +get +mget +set +del +exists +scan +info
 //
 // # Versions
 //

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/redis/internal/client"
 )
 
@@ -23,7 +22,7 @@ func (s *store) PurgeExpired(ctx context.Context) (int, error) {
 		}
 		return err
 	})
-	return n, adapter.WrapError(ctx, backend, "PurgeExpired", err)
+	return n, err
 }
 
 // expired reports whether a value is a session or a verification token that has

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/authstore/authstore/adapter"
@@ -91,6 +92,21 @@ func (l layout) collides(k kind, rest string) bool {
 		}
 	}
 	return false
+}
+
+// prefixes returns what the keys of some kinds begin with, and those of others that begin
+// so too, but with more.
+func (l layout) prefixes(of ...kind) (ours, others []string) {
+	for _, k := range of {
+		ours = append(ours, l.prefix[k])
+	}
+	for k, p := range l.prefix {
+		begins := func(q string) bool { return strings.HasPrefix(p, q) }
+		if !slices.Contains(of, kind(k)) && slices.ContainsFunc(ours, begins) {
+			others = append(others, p)
+		}
+	}
+	return ours, others
 }
 
 // key returns a key. What no JavaScript writer makes, but could be taken for something

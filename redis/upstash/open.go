@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/attempt"
 	"github.com/authstore/authstore/redis/internal/client"
 )
@@ -18,7 +19,7 @@ const backend = "upstash"
 
 func init() {
 	for _, scheme := range []string{"redis+upstash", "rediss+upstash"} {
-		adapter.Register(scheme, func(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
+		driver.Register(scheme, func(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
 			return openURL(rawURL, o)
 		})
 	}
@@ -56,10 +57,10 @@ func New(c *redis.Client, o Options) adapter.Adapter {
 	if err != nil {
 		panic(err)
 	}
-	return adapter.Guard(s, backend, s.options)
+	return driver.Guard(s, backend, s.options, client.Failure)
 }
 
-// store is the contract on the layout, for valid input (see adapter.Guard).
+// store is the contract on the layout, for valid input (see driver.Guard).
 type store struct {
 	client  *redis.Client
 	options adapter.Options
@@ -110,7 +111,7 @@ func openURL(rawURL string, o adapter.Options) (adapter.Adapter, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	s.closes = true
-	return adapter.Guard(s, backend, s.options), nil
+	return driver.Guard(s, backend, s.options, client.Failure), nil
 }
 
 // Close closes a client that was opened by URL, and waits for calls that go on after
@@ -126,5 +127,5 @@ func (s *store) Close() error {
 
 // Ping implements adapter.Pinger.
 func (s *store) Ping(ctx context.Context) error {
-	return adapter.WrapError(ctx, backend, "Ping", s.calls.Ping(ctx))
+	return s.calls.Ping(ctx)
 }

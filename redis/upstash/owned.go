@@ -2,45 +2,55 @@ package upstash
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/redis/internal/client"
 )
 
 // Accounts, sessions and authenticators are kept alike: one record each under its own
 // key, which names its user.
 
-var (
-	errAbsent = errors.New("no such user")
-	errHeld   = errors.New("the key is taken")
-)
+// brought is a record that a user gets.
+type brought struct {
+	record     driver.Record
+	field      string   // that is taken if its key is
+	keys       []string // that it can have
+	list       string   // the key of the user's last record of the kind, or of its list of authenticators
+	value      string
+	expires    time.Time // zero: never
+	credential string    // ID of an authenticator
+}
 
-// own gives a user a record under one of the keys that it can have. list is the user's
-// last record of the kind, or for an authenticator, whose ID is then credential, the list
-// of all.
-func (s *store) own(ctx context.Context, userID string, keys []string, list, value string, expires time.Time, credential string) error {
+// inList returns how the list of authenticators has one.
+func (b brought) inList() string {
+	if b.credential == "" {
+		return ""
+	}
+	id, _ := text(b.credential) // a string is JSON
+	return string(id)
+}
+
+// own gives a user a record under one of the keys that it can have.
+func (s *store) own(ctx context.Context, userID string, b brought) error {
+	absent := adapter.Invalid(string(b.record)+".UserID", "must be the ID of a user")
 	user, possible := s.layout.user(userID)
 	if !possible {
-		return errAbsent
+		return absent
 	}
 	var expiry, now string
-	if !expires.IsZero() {
-		expiry, now = millis(expires), s.options.Now().UTC().Format(timeForm)
+	if !b.expires.IsZero() {
+		expiry, now = millis(b.expires), s.options.Now().UTC().Format(timeForm)
 	}
-	inList, err := text(credential) // as JSON
-	if err != nil {
-		return err
-	}
-	keys = append([]string{s.layout.reply(), user, list}, keys...)
-	result, err := s.run(ctx, ownedCreate, keys, value, expiry, credential, inList, s.layout.prefix[users], now).Text()
+	keys := append([]string{s.layout.reply(), user, b.list}, b.keys...)
+	result, err := s.run(ctx, ownedCreate, keys, b.value, expiry, b.credential, b.inList(), s.layout.prefix[users], now).Text()
 	switch result {
 	case "ABSENT":
-		return errAbsent
+		return absent
 	case "HELD":
-		return errHeld
+		return adapter.Conflict(b.field)
 	}
 	return client.Failure(err)
 }

@@ -2,6 +2,7 @@ package upstash
 
 import (
 	"context"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -95,12 +96,10 @@ func (w walk) arguments(l layout) (keys []string, args []any) {
 	if w.remove {
 		remove = "1"
 	}
-	args = []any{"", glob(pattern), w.member, w.value, remove, len(w.kinds)}
-	for _, k := range w.kinds {
-		args = append(args, l.prefix[k])
-	}
-	for _, key := range w.leave {
-		args = append(args, key)
+	ours, others := l.prefixes(w.kinds...)
+	args = []any{"", glob(pattern), w.member, w.value, remove, len(ours), len(others)}
+	for _, text := range slices.Concat(ours, others, w.leave) {
+		args = append(args, text)
 	}
 	if w.while != "" {
 		keys = []string{w.while}

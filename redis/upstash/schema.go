@@ -12,27 +12,22 @@ import (
 func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
 	found, err := s.survey(ctx)
 	if err != nil {
-		return nil, adapter.WrapError(ctx, backend, "CheckSchema", err)
+		return nil, err
 	}
 	return repair.Problems(found.findings()), nil
 }
 
 // ApplySchema does nothing: the layout needs no set-up.
-func (s *store) ApplySchema(ctx context.Context) error {
-	return adapter.WrapError(ctx, backend, "ApplySchema", ctx.Err())
-}
+func (s *store) ApplySchema(context.Context) error { return nil }
 
 // Repair puts right what CheckSchema lists. It implements adapter.Repairer.
 func (s *store) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, error) {
 	found, err := s.survey(ctx)
 	if err != nil {
-		return nil, adapter.WrapError(ctx, backend, "Repair", err)
+		return nil, err
 	}
-	var all []adapter.Repair
 	if dryRun {
-		all, err = repair.All(ctx, found.findings(), true)
-	} else {
-		all, err = found.mend(ctx)
+		return repair.All(ctx, found.findings(), true)
 	}
-	return all, adapter.WrapError(ctx, backend, "Repair", err)
+	return found.mend(ctx)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/redis/internal/client"
 )
 
@@ -28,6 +29,7 @@ var (
 	ownedUpdate = load("owned_update")
 	ownedDelete = load("owned_delete")
 	scanScript  = load("scan")
+	usersScan   = load("users_scan")
 	remove      = load("remove")
 	linkCreate  = load("link_create")
 	linkTake    = load("link_take")
@@ -97,7 +99,7 @@ func persist(ctx context.Context, attempt func() (again bool, err error)) error 
 		case <-timer.C:
 		}
 	}
-	return adapter.Caused(adapter.ErrUnavailable, errRaced)
+	return driver.Caused(adapter.ErrUnavailable, errRaced)
 }
 
 func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

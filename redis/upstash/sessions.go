@@ -2,31 +2,23 @@ package upstash
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/authstore/authstore/adapter"
-	"github.com/authstore/authstore/redis/internal/client"
+	"github.com/authstore/authstore/adapter/driver"
 )
 
 func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.Session, error) {
 	r := record{}
 	r.setSession(se)
-	if err := r.setAttributes(se.Attributes, nil); err != nil {
-		return se, err
-	}
-	value, err := r.String()
+	value, err := r.with(se.Attributes)
 	if err != nil {
 		return se, err
 	}
-	err = s.own(ctx, se.UserID, s.sessionKeys(se), s.layout.key(lastSession, se.UserID), value, se.Expires, "")
-	switch {
-	case errors.Is(err, errAbsent):
-		err = adapter.Invalid("Session.UserID", "must be the ID of a user")
-	case errors.Is(err, errHeld):
-		err = adapter.Conflict(adapter.FieldSessionToken)
-	}
-	return se, err
+	return se, s.own(ctx, se.UserID, brought{
+		record: driver.SessionRecord, field: adapter.FieldSessionToken,
+		keys: s.sessionKeys(se), list: s.layout.key(lastSession, se.UserID), value: value, expires: se.Expires,
+	})
 }
 
 func (s *store) sessionKeys(se adapter.Session) []string {
@@ -113,5 +105,5 @@ func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...strin
 	for _, token := range keep {
 		w.leave = append(w.leave, s.layout.session(token))
 	}
-	return client.Failure(s.scan(ctx, w, nil))
+	return s.scan(ctx, w, nil)
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
+	"github.com/authstore/authstore/internal/attribute"
 	"github.com/authstore/authstore/redis/internal/client"
 )
 
@@ -286,8 +288,8 @@ func (r record) blank() bool {
 // more reports whether a user's record has a member that is neither Auth.js's nor of this
 // package.
 func (r record) more() bool {
-	for name, v := range r {
-		if !adapter.ReservedAttribute(adapter.UserRecord, name) && string(v) != "null" {
+	for stored, v := range r {
+		if !driver.Reserved(driver.UserRecord, attribute.Name(stored)) && string(v) != "null" {
 			return true
 		}
 	}

@@ -4,24 +4,55 @@ import (
 	"context"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/redis/internal/client"
 )
 
 func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
-	return u, s.createUser(ctx, u, nil)
+	_, err := driver.Identify(s.options, &u)
+	if err != nil {
+		return u, err
+	}
+	return u, s.createUser(ctx, u, brought{})
 }
 
 func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
-	return u, a, s.createUser(ctx, u, &a)
+	_, err := driver.Identify(s.options, &u)
+	if err != nil {
+		return u, a, err
+	}
+	a.UserID = u.ID
+	b, err := s.bringAccount(a)
+	if err != nil {
+		return u, a, err
+	}
+	return u, a, s.createUser(ctx, u, b)
 }
 
-// createUser stores a user, and its account if there is one.
-func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Account) error {
+func (s *store) CreateUserWithAuthenticator(ctx context.Context, u adapter.User, a adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
+	_, err := driver.Identify(s.options, &u)
+	if err != nil {
+		return u, a, err
+	}
+	a.UserID = u.ID
+	b, err := s.bringAuthenticator(a)
+	if err != nil {
+		return u, a, err
+	}
+	return u, a, s.createUser(ctx, u, b)
+}
+
+func (s *store) NewID() string { return s.options.NewID() }
+
+// createUser stores a user and what it brings, if that has keys.
+func (s *store) createUser(ctx context.Context, u adapter.User, b brought) error {
 	key, possible := s.layout.user(u.ID)
 	if !possible {
 		return adapter.Invalid(adapter.FieldUserID, "must not begin like the rest of another key of the layout, such as email:")
 	}
-	user, err := encodeUser(u)
+	r := record{}
+	r.setUser(u)
+	user, err := r.with(u.Attributes)
 	if err != nil {
 		return err
 	}
@@ -29,15 +60,11 @@ func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Accou
 	if u.Email != "" {
 		keys = append(keys, s.layout.key(emails, u.Email))
 	}
-	var account string
-	if a != nil {
-		if account, err = encodeAccount(*a); err != nil {
-			return err
-		}
-		keys = append(keys, s.layout.account(a.Key()), s.layout.key(lastAccount, u.ID))
+	if b.keys != nil {
+		keys = append(append(keys, b.list), b.keys...)
 	}
 	return persist(ctx, func() (again bool, err error) {
-		result, err := s.run(ctx, userCreate, keys, user, u.Email, account, s.layout.prefix[users], u.ID).Text()
+		result, err := s.run(ctx, userCreate, keys, user, u.Email, s.layout.prefix[users], u.ID, b.value, b.credential, b.inList()).Text()
 		switch result {
 		case "DELETED":
 			err = s.finishDeletion(ctx, u.ID)
@@ -46,20 +73,11 @@ func (s *store) createUser(ctx context.Context, u adapter.User, a *adapter.Accou
 			err = adapter.Conflict(adapter.FieldUserID)
 		case "EMAIL":
 			err = adapter.Conflict(adapter.FieldUserEmail)
-		case "ACCOUNT":
-			err = adapter.Conflict(adapter.FieldAccount)
+		case "HELD":
+			err = adapter.Conflict(b.field)
 		}
 		return false, client.Failure(err)
 	})
-}
-
-func encodeUser(u adapter.User) (string, error) {
-	r := record{}
-	r.setUser(u)
-	if err := r.setAttributes(u.Attributes, nil); err != nil {
-		return "", err
-	}
-	return r.String()
 }
 
 func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
@@ -86,7 +104,7 @@ func (s *store) readUser(ctx context.Context, id string) (adapter.User, string, 
 func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
 	value, err := s.query(ctx, userByEmail, []string{s.layout.key(emails, email)}, s.layout.prefix[users]).Text()
 	if err != nil {
-		return adapter.User{}, client.Failure(err)
+		return adapter.User{}, err
 	}
 	u, err := s.anyUser(value)
 	if err == nil && u.Email != email {
@@ -207,7 +225,7 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 		key, s.layout.key(lastAccount, id), s.layout.key(lastSession, id), s.layout.key(authenticatorList, id), s.layout.key(removals, id),
 	}, id, s.layout.prefix[emails]).Err()
 	if err != nil {
-		return client.Failure(err)
+		return err
 	}
 	return s.finishDeletion(ctx, id)
 }

@@ -13,7 +13,7 @@ func (s *store) CreateVerificationToken(ctx context.Context, t adapter.Verificat
 		return t, err
 	}
 	cmd := s.run(ctx, linkCreate, []string{s.layout.reply(), s.layout.link(t.Identifier, t.Token)}, value, millis(t.Expires))
-	return t, client.Failure(cmd.Err())
+	return t, cmd.Err()
 }
 
 // UseVerificationToken takes a token in one step. Only one that another program has
@@ -22,7 +22,7 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 	key := s.layout.link(identifier, token)
 	reply, err := s.runOnce(ctx, linkTake, []string{key}, identifier, token).StringSlice()
 	if err != nil {
-		return adapter.VerificationToken{}, client.Failure(err)
+		return adapter.VerificationToken{}, err
 	}
 	value, taken := reply[0], reply[1] == "1"
 	t, err := s.layout.decodeLink(key, value)

@@ -288,7 +288,6 @@ func TestNoCredentials(t *testing.T) {
 
 // A role that cannot be taken is said, and by which code.
 func TestARoleThatIsRefused(t *testing.T) {
-	setCredentials(t)
 	sts := answering(t, http.StatusForbidden, "text/xml",
 		`<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>hunter2</Message></Error></ErrorResponse>`)
 	t.Setenv("AWS_ENDPOINT_URL_STS", sts)

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,7 +32,15 @@ import (
 	"github.com/authstore/authstore/internal/engine"
 )
 
-func TestMain(m *testing.M) { engine.Main(m) }
+// TestMain gives what is opened by URL its credentials.
+func TestMain(m *testing.M) {
+	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_EC2_METADATA_DISABLED": "true"} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
+	engine.Main(m)
+}
 
 // layout is one way to keep the table.
 type layout struct {
@@ -50,7 +60,7 @@ var (
 var budget = map[string]int{
 	"GetUserByEmail": 2, "GetUserByAccount": 2, "GetAccount": 2, "GetAuthenticator": 2,
 	"UpdateAccount": 2, "UnlinkAccount": 2,
-	"UpdateAuthenticatorCounter": 2, "DeleteAuthenticator": 2, "DeleteVerificationTokens": 2,
+	"UpdateAuthenticatorCounter": 2, "UpdateAuthenticator": 2, "DeleteAuthenticator": 2, "DeleteVerificationTokens": 2,
 }
 
 func check(t testing.TB, err error) {
@@ -71,8 +81,12 @@ var credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credent
 
 // newClient returns a client of the server, with changes to its options.
 func newClient(t testing.TB, options ...func(*awsdynamodb.Options)) *awsdynamodb.Client {
+	return clientOn(engine.DynamoDB(t), options...)
+}
+
+func clientOn(server engine.Server, options ...func(*awsdynamodb.Options)) *awsdynamodb.Client {
 	return awsdynamodb.New(awsdynamodb.Options{
-		Region: "local", Credentials: credentials, BaseEndpoint: aws.String(engine.DynamoDB(t).URL), HTTPClient: sharedHTTP,
+		Region: "local", Credentials: credentials, BaseEndpoint: aws.String(server.URL), HTTPClient: sharedHTTP,
 	}, options...)
 }
 
@@ -80,6 +94,9 @@ func newClient(t testing.TB, options ...func(*awsdynamodb.Options)) *awsdynamodb
 var sharedHTTP = awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) {
 	tr.MaxIdleConnsPerHost = 128
 })
+
+// killing is held by a test that kills the server, which the layouts' tests share.
+var killing sync.Mutex
 
 // harness runs the suite on a layout, in a table of its own for each test.
 func (l layout) harness(t testing.TB) conformance.Harness {
@@ -98,14 +115,30 @@ func (l layout) harness(t testing.TB) conformance.Harness {
 		LeftOut:   leftOut,
 		Namespace: func(ctx context.Context) (conformance.Namespace, error) {
 			faults := &fault.Injector{}
-			return l.namespace(ctx, t, faults, newClient(t, steps(faults)))
+			if !conformance.Needs(ctx, conformance.Restart) {
+				return l.namespace(ctx, engine.DynamoDB(t), faults, newClient(t, steps(faults)))
+			}
+			durable := engine.DynamoDBDurable(t)
+			killing.Lock()
+			n, err := l.namespace(ctx, durable, faults, clientOn(durable, steps(faults)))
+			if err != nil {
+				killing.Unlock()
+				return n, err
+			}
+			remove := n.Close
+			n.Close = func() error {
+				defer killing.Unlock()
+				return remove()
+			}
+			n.Restart = func(ctx context.Context) error { return durable.Restart(ctx, t) }
+			return n, err
 		},
 	}
 }
 
 // namespace returns a new table.
-func (l layout) namespace(ctx context.Context, t testing.TB, faults *fault.Injector, client dynamodb.Client) (conformance.Namespace, error) {
-	o, direct := l.options, newClient(t)
+func (l layout) namespace(ctx context.Context, server engine.Server, faults *fault.Injector, client dynamodb.Client) (conformance.Namespace, error) {
+	o, direct := l.options, clientOn(server)
 	o.Table = newTable()
 	if err := applySchema(ctx, dynamodb.New(direct, o)); err != nil {
 		return conformance.Namespace{}, err
@@ -119,6 +152,7 @@ func (l layout) namespace(ctx context.Context, t testing.TB, faults *fault.Injec
 		Dump:       func(ctx context.Context) ([]string, error) { return dump(ctx, direct, o.Table) },
 		Faults:     faults,
 		RoundTrips: faults.Count,
+		URL:        l.url(server, o.Table),
 		Close: func() error {
 			_, err := direct.DeleteTable(context.WithoutCancel(ctx), &awsdynamodb.DeleteTableInput{TableName: &o.Table})
 			return err
@@ -128,6 +162,12 @@ func (l layout) namespace(ctx context.Context, t testing.TB, faults *fault.Injec
 		n.Foreign = foreign{direct, &o.Table}.writer()
 	}
 	return n, nil
+}
+
+// url opens a table.
+func (l layout) url(server engine.Server, table string) string {
+	query := url.Values{"region": {"local"}, "endpoint": {server.URL}, "no_index": {strconv.FormatBool(l.options.NoIndex)}}
+	return "dynamodb://" + table + "?" + query.Encode()
 }
 
 func applySchema(ctx context.Context, a adapter.Adapter) error {
@@ -293,7 +333,7 @@ func foreignValue(v any) (types.AttributeValue, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// dump returns every item of a table as text. It scans, as nothing else does.
+// dump returns every item of a table as text.
 func dump(ctx context.Context, client *awsdynamodb.Client, table string) ([]string, error) {
 	var all []string
 	pages := awsdynamodb.NewScanPaginator(client, &awsdynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})

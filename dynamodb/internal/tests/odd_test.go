@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/dynamodb"
 )
 
 // oddValues are of every type that an attribute of an item can have.
@@ -336,6 +337,107 @@ func TestPrototypesAreStoredAside(t *testing.T) {
 	check(t, err)
 	if stored := s.at("USER#u", "USER#u"); strings.Contains(stored, "__proto__") {
 		t.Errorf("got %s, want it removed", stored)
+	}
+}
+
+// An attribute whose name an item needs for itself is stored under another one, with the marks
+// of its times, and what the item has for itself is no attribute.
+func TestNamesThatItemsNeedAreStoredAside(t *testing.T) {
+	s, ctx := newShared(t), t.Context()
+	at := time.UnixMilli(1).UTC()
+	want := adapter.Attributes{
+		"type": "2026-01-02T03:04:05.000Z", "expires": []any{at}, "GSI1PK": map[string]any{"pk": at}, "providerId": "p", "userId": "v", "a.b": int64(1), "$set": at,
+	}
+	check(t, errOf(s.CreateUser(ctx, adapter.User{ID: "u", Email: ada, Attributes: want})))
+	s.putAttributes(theirAccount("u", "github", "1"), map[string]types.AttributeValue{"expires": oddValues["N"], "providerId": oddValues["S"]})
+	check(t, errOf(s.UpdateAccount(ctx, accountKey, adapter.AccountUpdate{Attributes: adapter.Attributes{"expires": at, "providerId": "p"}})))
+	u, err := s.GetUserByEmail(ctx, ada)
+	check(t, err)
+	same(t, "the user's attributes", u.Attributes, want)
+	a, err := s.GetAccount(ctx, accountKey)
+	check(t, err)
+	same(t, "the account's attributes", a.Attributes, adapter.Attributes{"expires": at, "providerId": "p"})
+	for sort, stored := range map[string][]string{
+		"USER#u": {
+			" type: USER,", "authstoretype: 2026-01-02T03:04:05.000Z", "authstoreTime.type: false", "authstoreexpires: [1970-01-01T00:00:00.001Z]",
+			"authstoreTime.expires: {0: true}", "GSI1PK: USER#" + ada, "authstoreGSI1PK: {pk: 1970-01-01T00:00:00.001Z}", " providerId: p", " userId: v", "a.b: 1",
+			"$set: 1970-01-01T00:00:00.001Z",
+		},
+		github: {" type: oauth", "authstoreexpires: 1970-01-01T00:00:00.001Z", " expires: 12345678901234567890.5", "authstoreproviderId: p", " providerId: odd"},
+	} {
+		for _, want := range stored {
+			if got := s.at("USER#u", sort); !strings.Contains(got, want) {
+				t.Errorf("got %s, want %s in it", got, want)
+			}
+		}
+	}
+	check(t, errOf(s.UpdateUser(ctx, "u", adapter.UserUpdate{RemoveAttributes: []string{"type", "expires", "GSI1PK"}})))
+	if got := s.at("USER#u", "USER#u"); strings.Contains(got, "authstoretype") || strings.Contains(got, "authstoreTime") || strings.Contains(got, "authstoreexpires") ||
+		!strings.Contains(got, " type: USER,") || !strings.Contains(got, "GSI1PK: USER#") {
+		t.Errorf("got %s, want the attributes removed and nothing else", got)
+	}
+}
+
+// Who has nothing but an attribute with such a name was not made by an update of nobody.
+func TestAUserWithSuchAnAttributeIsNoGhost(t *testing.T) {
+	s := newShared(t)
+	s.put(theirGhost("u"))
+	check(t, errOf(s.UpdateUser(t.Context(), "u", adapter.UserUpdate{Attributes: adapter.Attributes{"type": "admin"}})))
+	found, err := s.repairer(&meanwhile{}).Repair(t.Context(), false)
+	check(t, err)
+	if len(found) != 0 || s.at("USER#u", "USER#u") == "" {
+		t.Errorf("got %v, want the user left alone", found)
+	}
+}
+
+// Authenticators of before they had times and attributes are read, and get a time when they
+// are changed. One that cannot be read is not changed.
+func TestOlderAuthenticators(t *testing.T) {
+	now := time.UnixMilli(4102444800000).UTC()
+	s, ctx := newShared(t, func(o *dynamodb.Options) { o.Clock = func() time.Time { return now } }), t.Context()
+	s.put(theirNobody("u"))
+	store := func(credential string, counter any) {
+		s.put(stamped(guard("AUTHENTICATOR#"+credential, "u"), "1"))
+		s.put(stamped(item{
+			"pk": "USER#u", "sk": "AUTHENTICATOR#" + credential, "userId": "u", "credentialID": credential, "credentialPublicKey": "key", "counter": counter,
+			"credentialBackedUp": true, "transports": "usb,nfc",
+		}, "1"))
+	}
+	store("c", 7)
+	store("text", "7")
+	store("odd", true)
+	want := adapter.Authenticator{
+		CredentialID: "c", UserID: "u", CredentialPublicKey: "key", Counter: 7, CredentialBackedUp: true, Transports: []string{"usb", "nfc"},
+	}
+	got, err := s.GetAuthenticator(ctx, "c")
+	check(t, err)
+	same(t, "the authenticator", got, want)
+	up := adapter.AuthenticatorUpdate{Transports: &[]string{}, Attributes: adapter.Attributes{"name": "phone", "expires": now}}
+	up.Apply(&want, now)
+	for _, credential := range []string{"c", "text"} {
+		got, err := s.UpdateAuthenticator(ctx, credential, up)
+		check(t, err)
+		want.CredentialID = credential
+		same(t, "the authenticator after an update", got, want)
+		if stored := s.at("USER#u", "AUTHENTICATOR#"+credential); strings.Contains(stored, "transports") || strings.Contains(stored, " expires") {
+			t.Errorf("got %s, want no transports, and no expiry", stored)
+		}
+	}
+	many := adapter.Attributes{}
+	for i := range 300 {
+		many[fmt.Sprint("n", i)] = int64(i)
+	}
+	for _, attributes := range []adapter.Attributes{up.Attributes, many} {
+		err = errOf(s.UpdateAuthenticator(ctx, "odd", adapter.AuthenticatorUpdate{Attributes: attributes}))
+		isUnreadable(t, err, adapter.RecordError{Place: "table " + s.table + ", authenticator odd", UserID: "u", Field: "counter"})
+	}
+	if stored := s.at("USER#u", "AUTHENTICATOR#odd"); strings.Contains(stored, "authstoreStamp: 1,") == false || strings.Contains(stored, "updatedAt") {
+		t.Errorf("got %s, want it as it was", stored)
+	}
+	got, err = s.UpdateAuthenticator(ctx, "c", adapter.AuthenticatorUpdate{Attributes: many})
+	check(t, err)
+	if len(got.Attributes) != len(many)+2 {
+		t.Errorf("got %d attributes, want %d", len(got.Attributes), len(many)+2)
 	}
 }
 

@@ -365,6 +365,10 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"units for reading only":      {Schema: dynamodb.SchemaOptions{ReadUnits: 5}},
 		"less than no units at all":   {Schema: dynamodb.SchemaOptions{ReadUnits: -1, WriteUnits: -1}},
 		"a key named as a credential": {PartitionKey: "credentialID"},
+		"a key named as a value":      {SortKey: "value"},
+		"a key of an older account":   {IndexSortKey: "providerId"},
+		"a key escaped as a stamp":    {PartitionKey: "Stamp"},
+		"a key escaped as a mark":     {SortKey: "Time.of"},
 	} {
 		func() {
 			defer func() {

@@ -51,7 +51,6 @@ func TestADeadConnectionCostsAMoment(t *testing.T) {
 	check(t, err)
 	s, err := direct.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: time.Now().Add(time.Hour)})
 	check(t, err)
-	setCredentials(t)
 	for name, open := range map[string]func(t *testing.T, endpoint string) adapter.Adapter{
 		"by URL": func(t *testing.T, endpoint string) adapter.Adapter {
 			a, err := adapter.Open(t.Context(), "dynamodb://"+table+"?region=local&endpoint="+endpoint)

@@ -19,6 +19,7 @@ import (
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/conformance/fault"
 	"github.com/authstore/authstore/dynamodb"
+	"github.com/authstore/authstore/internal/engine"
 )
 
 // variants are the tables that the templates can print.
@@ -316,7 +317,7 @@ func TestPolicyIsTheLeast(t *testing.T) {
 			h := l.harness(t)
 			h.Namespace = func(ctx context.Context) (conformance.Namespace, error) {
 				faults := &fault.Injector{}
-				return l.namespace(ctx, t, faults, newClient(t, steps(faults), recorded(r)))
+				return l.namespace(ctx, engine.DynamoDB(t), faults, newClient(t, steps(faults), recorded(r)))
 			}
 			var tests []conformance.Test
 			for _, test := range conformance.Tests() {

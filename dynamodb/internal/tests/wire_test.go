@@ -12,6 +12,7 @@ import (
 
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/conformance/fault"
+	"github.com/authstore/authstore/internal/engine"
 )
 
 // wire is a transport whose requests are steps of an injector, below the SDK's own
@@ -55,7 +56,7 @@ func TestCutsOnTheWire(t *testing.T) {
 			h := l.harness(t)
 			h.Namespace = func(ctx context.Context) (conformance.Namespace, error) {
 				faults := &fault.Injector{}
-				return l.namespace(ctx, t, faults, newClient(t, onWire(faults)))
+				return l.namespace(ctx, engine.DynamoDB(t), faults, newClient(t, onWire(faults)))
 			}
 			var cuts []conformance.Test
 			for _, test := range conformance.Tests() {

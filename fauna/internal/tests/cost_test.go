@@ -153,6 +153,10 @@ func operations(t *testing.T, a adapter.Adapter) []operation {
 			_, _, err := a.CreateUserWithAccount(ctx, adapter.User{Email: "grace@example.com"}, signUp)
 			return err
 		}},
+		{"CreateUserWithAuthenticator", func(ctx context.Context) error {
+			_, _, err := a.CreateUserWithAuthenticator(ctx, adapter.User{Email: "alan@example.com"}, adapter.Authenticator{CredentialID: "d", CredentialPublicKey: "key"})
+			return err
+		}},
 		{"GetUser", func(ctx context.Context) error { _, err := a.GetUser(ctx, u.ID); return err }},
 		{"GetUserByEmail", func(ctx context.Context) error { _, err := a.GetUserByEmail(ctx, u.Email); return err }},
 		{"GetUserByAccount", func(ctx context.Context) error { _, err := a.GetUserByAccount(ctx, signUp.Key()); return err }},
@@ -201,7 +205,15 @@ func operations(t *testing.T, a adapter.Adapter) []operation {
 			_, err := a.UpdateAuthenticatorCounter(ctx, "c", 1)
 			return err
 		}},
+		{"UpdateAuthenticator", func(ctx context.Context) error {
+			_, err := a.UpdateAuthenticator(ctx, "c", adapter.AuthenticatorUpdate{CredentialBackedUp: new(true)})
+			return err
+		}},
 		{"DeleteAuthenticator", func(ctx context.Context) error { return a.DeleteAuthenticator(ctx, "c") }},
+		{"EnumerateUsers (3 users)", func(ctx context.Context) error {
+			_, err := users(t, a).EnumerateUsers(ctx, "", 3)
+			return err
+		}},
 		{"DeleteUser", func(ctx context.Context) error { return a.DeleteUser(ctx, u.ID) }},
 	}
 }

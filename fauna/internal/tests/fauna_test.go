@@ -127,6 +127,12 @@ func TestOnlyIDsOfTheServersForm(t *testing.T) {
 		if _, _, err := a.CreateUserWithAccount(ctx, adapter.User{ID: id}, typicalAccount("1")); !errors.Is(err, adapter.ErrInvalid) {
 			t.Errorf("CreateUserWithAccount with the ID %q: got %v, want ErrInvalid", id, err)
 		}
+		if _, _, err := a.CreateUserWithAuthenticator(ctx, adapter.User{ID: id}, passkey("", "c")); !errors.Is(err, adapter.ErrInvalid) {
+			t.Errorf("CreateUserWithAuthenticator with the ID %q: got %v, want ErrInvalid", id, err)
+		}
+		if _, err := users(t, a).EnumerateUsers(ctx, id, 1); !errors.Is(err, adapter.ErrInvalid) {
+			t.Errorf("EnumerateUsers from %q: got %v, want ErrInvalid", id, err)
+		}
 		if _, err := a.GetUser(ctx, id); !errors.Is(err, adapter.ErrNotFound) {
 			t.Errorf("GetUser of %q: got %v, want ErrNotFound", id, err)
 		}
@@ -158,10 +164,12 @@ func TestNewIDs(t *testing.T) {
 	for range 1000 {
 		u, err := a.CreateUser(t.Context(), adapter.User{})
 		check(t, err)
-		if len(u.ID) != 19 || seen[u.ID] {
-			t.Fatalf("the ID %q is not of 19 digits, or was made before", u.ID)
+		for _, id := range []string{u.ID, a.NewID()} {
+			if len(id) != 19 || seen[id] {
+				t.Fatalf("the ID %q is not of 19 digits, or was made before", id)
+			}
+			seen[id] = true
 		}
-		seen[u.ID] = true
 	}
 }
 

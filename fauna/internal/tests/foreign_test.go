@@ -204,6 +204,16 @@ func TestAbandonedAccountsMakeRoom(t *testing.T) {
 	check(t, err)
 	_, err = s.CreateAuthenticator(ctx, passkey(ada, "c"))
 	taken(t, "CreateAuthenticator", err, adapter.FieldCredentialID)
+	_, _, err = s.CreateUserWithAuthenticator(ctx, adapter.User{}, passkey("", "c"))
+	taken(t, "CreateUserWithAuthenticator", err, adapter.FieldCredentialID)
+	s.fql(`
+		Collection("Authenticator").create({ userId: "400000000000000001", credentialID: "d" })
+		null`, nil)
+	u, _, err := s.CreateUserWithAuthenticator(ctx, adapter.User{}, passkey("", "d"))
+	check(t, err)
+	passkeys, err := s.ListAuthenticators(ctx, u.ID)
+	check(t, err)
+	same(t, "how many passkeys the user has who signed up with one", len(passkeys), 1)
 	_, _, err = s.CreateUserWithAccount(ctx, adapter.User{}, typicalAccount("2"))
 	check(t, err)
 	_, err = s.LinkAccount(ctx, account("2"))
@@ -377,6 +387,47 @@ func TestExpiriesThatCannotBeRead(t *testing.T) {
 	same(t, "what is left", s.fql(`Collection("Session").all().count() + Collection("VerificationToken").all().count()`, nil), int64(0))
 }
 
+// A counter in another form counts; one that cannot be read is an error, which changes
+// nothing.
+func TestCountersInOtherForms(t *testing.T) {
+	s := plainStage(t, "counters")
+	ctx := t.Context()
+	s.fql(`
+		Collection("User").create({ id: ${id} })
+		null`, map[string]any{"id": ada})
+	put := func(id string, counter any) {
+		s.fql(`
+			Collection("Authenticator").create({ userId: ${user}, credentialID: ${id}, credentialPublicKey: "key", counter: ${counter} })
+			null`, map[string]any{"user": ada, "id": id, "counter": counter})
+	}
+	up := adapter.AuthenticatorUpdate{CredentialBackedUp: new(true)}
+	for n, test := range []struct {
+		counter any
+		want    uint32
+	}{{nil, 0}, {"7", 7}, {7.0, 7}, {int64(4294967295), 4294967295}} {
+		id := fmt.Sprint("good", n)
+		put(id, test.counter)
+		got, err := s.UpdateAuthenticator(ctx, id, up)
+		check(t, err)
+		same(t, fmt.Sprintf("the counter %v and the backup state", test.counter), []any{got.Counter, got.CredentialBackedUp}, []any{test.want, true})
+	}
+	for n, counter := range []any{"many", -1, int64(4294967296), true, math.NaN(), []any{}} {
+		id := fmt.Sprint("bad", n)
+		put(id, counter)
+		_, err := s.UpdateAuthenticator(ctx, id, up)
+		_, counterErr := s.UpdateAuthenticatorCounter(ctx, id, math.MaxUint32)
+		for _, err := range []error{err, counterErr} {
+			var r *adapter.RecordError
+			if !errors.As(err, &r) || r.Field != "counter" || r.UserID != ada {
+				t.Errorf("the counter %v: got %v, want an *adapter.RecordError", counter, err)
+			}
+		}
+		same(t, "whether it is as it was", s.fql(`
+			let a: Any = Collection("Authenticator").byCredentialID(${id}).first()
+			a.credentialBackedUp == null && a.updatedAt == null`, map[string]any{"id": id}), true)
+	}
+}
+
 // meddler is a transport after whose first request somebody else does something.
 type meddler struct {
 	http.RoundTripper
@@ -505,6 +556,7 @@ func TestAttributesCanBeWrittenBack(t *testing.T) {
 		Collection("User").create(Object.assign({ id: ${id} }, odd))
 		Collection("Account").create(Object.assign(Object.assign({}, odd), { userId: ${id}, type: "oauth", provider: "github", providerAccountId: "1" }))
 		Collection("Session").create(Object.assign(Object.assign({}, odd), { userId: ${id}, sessionToken: "token", expires: Time("2101-01-01T00:00:00Z") }))
+		Collection("Authenticator").create(Object.assign(Object.assign({}, odd), { userId: ${id}, credentialID: "c", credentialPublicKey: "key" }))
 		null`, map[string]any{"id": ada})
 	u, err := s.GetUser(ctx, ada)
 	check(t, err)
@@ -519,12 +571,16 @@ func TestAttributesCanBeWrittenBack(t *testing.T) {
 	check(t, err)
 	_, err = s.UpdateSession(ctx, "token", adapter.SessionUpdate{Attributes: session.Attributes})
 	check(t, err)
-	for name, a := range map[string]adapter.Attributes{"user": u.Attributes, "account": account.Attributes, "session": session.Attributes} {
-		if a["fine"] == nil || a["long"] != "x" {
+	passkey, err := s.GetAuthenticator(ctx, "c")
+	check(t, err)
+	_, err = s.UpdateAuthenticator(ctx, "c", adapter.AuthenticatorUpdate{Attributes: passkey.Attributes})
+	check(t, err)
+	for name, a := range map[string]adapter.Attributes{"user": u.Attributes, "account": account.Attributes, "session": session.Attributes, "passkey": passkey.Attributes} {
+		if a["fine"] == nil || a["long"] != "x" || a["a.b"] != int64(1) || a["@at"] != int64(1) || a["$ref"] != int64(1) {
 			t.Errorf("%s: got %v, want what can be an attribute", name, a)
 		}
 	}
 	same(t, "what stays", s.fql(`
-		["User", "Account", "Session"].map(name => { let d: Any = Collection(name).all().first(); [d["a.b"], d["@at"], d.nested["a.b"], d.huge, d.pk] })`, nil),
-		[]any{[]any{int64(1), int64(1), int64(1), 1e300, "x"}, []any{int64(1), int64(1), int64(1), 1e300, "x"}, []any{int64(1), int64(1), int64(1), 1e300, "x"}})
+		["User", "Account", "Session", "Authenticator"].map(name => { let d: Any = Collection(name).all().first(); [d["a.b"], d["@at"], d.nested["a.b"], d.huge, d.pk] })`, nil),
+		[]any{[]any{int64(1), int64(1), int64(1), 1e300, "x"}, []any{int64(1), int64(1), int64(1), 1e300, "x"}, []any{int64(1), int64(1), int64(1), 1e300, "x"}, []any{int64(1), int64(1), int64(1), 1e300, "x"}})
 }

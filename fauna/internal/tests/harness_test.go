@@ -165,6 +165,8 @@ func (b *bed) harness() conformance.Harness {
 		LeftOut: map[conformance.Feature]string{
 			conformance.Purge:   "Fauna removes what has expired by itself",
 			conformance.Foreign: "Fauna stores no null in an object",
+			conformance.Restart: "no server that could be killed can be had",
+			conformance.ByURL:   "what a URL opens has a client of its own, whose calls are not recorded",
 			conformance.Mend:    "its unique constraints bind every program that writes to it",
 		},
 		Namespace: b.namespace,

@@ -115,9 +115,11 @@ func TestWhatIsStored(t *testing.T) {
 	check(t, err)
 	session, err := s.CreateSession(ctx, adapter.Session{UserID: u.ID, Expires: later})
 	check(t, err)
-	_, err = s.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada@example.com", Token: link, Expires: later})
+	_, err = s.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada@example.com", Token: link, Value: "verifier", Expires: later})
 	check(t, err)
-	_, err = s.CreateAuthenticator(ctx, adapter.Authenticator{CredentialID: "c", UserID: u.ID, CredentialPublicKey: "k", Transports: []string{"usb", "nfc"}})
+	_, err = s.CreateAuthenticator(ctx, adapter.Authenticator{
+		CredentialID: "c", UserID: u.ID, CredentialPublicKey: "k", Transports: []string{"usb", "nfc"}, Attributes: adapter.Attributes{"name": "phone"},
+	})
 	check(t, err)
 
 	at, expires, ttl := conformance.Start, later, later.Add(time.Hour)
@@ -135,9 +137,10 @@ func TestWhatIsStored(t *testing.T) {
 		"Session": {
 			"userId": u.ID, "sessionToken": adapter.SessionID(session.SessionToken), "expires": &expires, "ttl": &ttl, "createdAt": &at, "updatedAt": &at,
 		},
-		"VerificationToken": {"identifier": "ada@example.com", "token": link, "expires": &expires, "ttl": &ttl, "createdAt": &at},
+		"VerificationToken": {"identifier": "ada@example.com", "token": link, "value": "verifier", "expires": &expires, "ttl": &ttl, "createdAt": &at},
 		"Authenticator": {
 			"userId": u.ID, "credentialID": "c", "credentialPublicKey": "k", "counter": int64(0), "credentialBackedUp": false, "transports": "usb,nfc",
+			"createdAt": &at, "updatedAt": &at, "name": "phone",
 		},
 	} {
 		document := s.fql(`
@@ -227,6 +230,14 @@ func TestAHalfDeletedUserIsGone(t *testing.T) {
 	_, _, err = s.CreateUserWithAccount(ctx, adapter.User{ID: u.ID}, typicalAccount("1"))
 	if !errors.As(err, &taken) || taken.Field != adapter.FieldUserID {
 		t.Errorf("CreateUserWithAccount with the ID: got %v, want it taken", err)
+	}
+	_, _, err = s.CreateUserWithAuthenticator(ctx, adapter.User{ID: u.ID}, passkey("", "c"))
+	if !errors.As(err, &taken) || taken.Field != adapter.FieldUserID {
+		t.Errorf("CreateUserWithAuthenticator with the ID: got %v, want it taken", err)
+	}
+	page, err := users(t, s.Adapter).EnumerateUsers(ctx, "", 10)
+	if err != nil || len(page.Users) > 0 {
+		t.Errorf("EnumerateUsers: got %v, %v, want nobody", page, err)
 	}
 	check(t, s.DeleteUser(ctx, u.ID))
 	_, err = s.CreateUser(ctx, adapter.User{ID: u.ID})

@@ -20,7 +20,7 @@ import (
 )
 
 // senders are the functions that take a query, with the number of that parameter.
-var senders = map[string]int{"query": 1, "sweep": 1, "user": 1, "one": 1, "own": 1, "account": 1, "settled": 1, "repeat": 2, "clear": 2, "list": 2, "FQL": 0}
+var senders = map[string]int{"query": 1, "sweep": 1, "user": 1, "one": 1, "own": 1, "signUp": 1, "account": 1, "settled": 1, "repeat": 2, "clear": 2, "list": 2, "FQL": 0}
 
 // source is the package as its files have it.
 type source struct {

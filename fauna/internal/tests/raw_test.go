@@ -156,6 +156,13 @@ func (e *pair) sendSession(b *testing.B) string {
 	return token
 }
 
+func (e *pair) barePasskey(userID, id string) object {
+	return object{
+		"credentialID": id, "userId": userID, "credentialPublicKey": "pQECAyYgASFYIA+/==", "counter": 1, "credentialBackedUp": false,
+		"credentialDeviceType": "multiDevice", "transports": "internal", "createdAt": e.now, "updatedAt": e.now,
+	}
+}
+
 func (e *pair) createLink(b *testing.B) adapter.VerificationToken {
 	name := e.next()
 	l, err := e.store.CreateVerificationToken(b.Context(), adapter.VerificationToken{Identifier: name, Token: name, Expires: e.expires})
@@ -211,7 +218,16 @@ var pairs = []pairRow{
 		return err
 	}, func(b *testing.B, e *pair) {
 		id, name := e.nextID(), e.next()
-		e.send(b, "createUserWithAccount", keyOf(name, object{"id": id, "user": e.bareUser(id, name), "account": e.bareAccount(id, name)}))
+		e.send(b, "createUserWithAccount", keyOf(name, object{"id": id, "user": e.bareUser(id, name), "name": "Account", "brought": e.bareAccount(id, name)}))
+	}),
+	of("CreateUserWithAuthenticator", func(ctx context.Context, e *pair) error {
+		name := e.next()
+		_, _, err := e.store.CreateUserWithAuthenticator(ctx, typicalUser(name), passkey("", name))
+		return err
+	}, func(b *testing.B, e *pair) {
+		id, name := e.nextID(), e.next()
+		e.send(b, "createUserWithAuthenticator", object{
+			"id": id, "user": e.bareUser(id, name), "credentialID": name, "name": "Authenticator", "brought": e.barePasskey(id, name)})
 	}),
 	of("UpdateUser", func(ctx context.Context, e *pair) error {
 		_, err := e.store.UpdateUser(ctx, e.user.ID, adapter.UserUpdate{Name: new(e.next())})
@@ -239,7 +255,7 @@ var pairs = []pairRow{
 		return e.store.UnlinkAccount(ctx, a.Key())
 	}, func(b *testing.B, e *pair) {
 		name := e.next()
-		e.send(b, "linkAccount", keyOf(name, object{"id": e.busy.ID, "account": e.bareAccount(e.busy.ID, name)}))
+		e.send(b, "linkAccount", keyOf(name, object{"id": e.busy.ID, "name": "Account", "brought": e.bareAccount(e.busy.ID, name)}))
 		e.send(b, "unlinkAccount", keyOf(name, nil))
 	}),
 	of("GetAccount", func(ctx context.Context, e *pair) error {
@@ -285,7 +301,7 @@ var pairs = []pairRow{
 		_, err := e.store.UpdateSession(ctx, e.session.SessionToken, adapter.SessionUpdate{Expires: &e.expires})
 		return err
 	}, func(b *testing.B, e *pair) {
-		e.send(b, "updateSession", object{"token": e.session.ID, "now": e.now, "seen": nil, "ttl": e.expires.Add(time.Hour), "changes": object{"expires": e.expires, "updatedAt": e.now}})
+		e.send(b, "updateSession", object{"token": e.session.ID, "now": e.now, "seen": nil, "reserved": []string{}, "ttl": e.expires.Add(time.Hour), "changes": object{"expires": e.expires, "updatedAt": e.now}})
 	}),
 	of("ListSessions", func(ctx context.Context, e *pair) error { _, err := e.store.ListSessions(ctx, e.user.ID); return err },
 		func(b *testing.B, e *pair) {
@@ -317,10 +333,7 @@ var pairs = []pairRow{
 		return e.store.DeleteAuthenticator(ctx, a.CredentialID)
 	}, func(b *testing.B, e *pair) {
 		name := e.next()
-		e.send(b, "createAuthenticator", object{"id": e.busy.ID, "credentialID": name, "authenticator": object{
-			"credentialID": name, "userId": e.busy.ID, "credentialPublicKey": "pQECAyYgASFYIA+/==", "counter": 1, "credentialBackedUp": false,
-			"credentialDeviceType": "multiDevice", "transports": "internal",
-		}})
+		e.send(b, "createAuthenticator", object{"id": e.busy.ID, "credentialID": name, "name": "Authenticator", "brought": e.barePasskey(e.busy.ID, name)})
 		e.send(b, "deleteAuthenticator", object{"credentialID": name})
 	}),
 	of("GetAuthenticator", func(ctx context.Context, e *pair) error { _, err := e.store.GetAuthenticator(ctx, "c"); return err },
@@ -335,6 +348,17 @@ var pairs = []pairRow{
 		return err
 	}, func(b *testing.B, e *pair) {
 		e.count++
-		e.send(b, "updateCounter", object{"credentialID": "c", "counter": e.count + 1})
+		e.send(b, "updateCounter", object{"credentialID": "c", "counter": e.count + 1, "now": e.now})
 	}),
+	of("UpdateAuthenticator", func(ctx context.Context, e *pair) error {
+		_, err := e.store.UpdateAuthenticator(ctx, "c", adapter.AuthenticatorUpdate{CredentialBackedUp: new(true)})
+		return err
+	}, func(b *testing.B, e *pair) {
+		e.send(b, "updateAuthenticator", object{"credentialID": "c", "seen": nil, "changes": object{"credentialBackedUp": true, "updatedAt": e.now}})
+	}),
+	of("EnumerateUsers", func(ctx context.Context, e *pair) error {
+		users, _ := adapter.As[adapter.Enumerator](e.store)
+		_, err := users.EnumerateUsers(ctx, e.user.ID, 10)
+		return err
+	}, func(b *testing.B, e *pair) { e.send(b, "enumerateUsers", object{"from": e.user.ID, "n": 11}) }),
 }

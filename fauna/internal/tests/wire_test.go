@@ -145,6 +145,14 @@ func TestNothingIsRepeatedBlindly(t *testing.T) {
 			_, err := a.CreateUser(ctx, adapter.User{Email: "ada@example.com"})
 			return err
 		},
+		"CreateUserWithAuthenticator": func(ctx context.Context) error {
+			_, _, err := a.CreateUserWithAuthenticator(ctx, adapter.User{}, passkey("", "c"))
+			return err
+		},
+		"UpdateAuthenticator": func(ctx context.Context) error {
+			_, err := a.UpdateAuthenticator(ctx, "c", adapter.AuthenticatorUpdate{CredentialBackedUp: new(true)})
+			return err
+		},
 		"UpdateUser": func(ctx context.Context) error {
 			_, err := a.UpdateUser(ctx, ids(1), adapter.UserUpdate{Name: new("Ada")})
 			return err

@@ -27,6 +27,8 @@ var harness = conformance.Harness{
 		conformance.SetUp:   "a store in memory needs no set-up",
 		conformance.Mend:    noOther,
 		conformance.Foreign: noOther,
+		conformance.ByURL:   "each URL opens a store of its own",
+		conformance.Restart: "a store in memory ends with its process",
 	},
 	Namespace: func(context.Context) (conformance.Namespace, error) {
 		store, faults := memory.NewStore(), &fault.Injector{}

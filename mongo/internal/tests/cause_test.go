@@ -179,7 +179,7 @@ func TestCausesWithADeadline(t *testing.T) {
 }
 
 // authenticated wants users to say who they are.
-var authenticated = deployment{"mongo (with authentication)", engine.MongoAuth}
+var authenticated = deployment{name: "mongo (with authentication)", server: engine.MongoAuth}
 
 // leastPrivileges is the role in doc.go.
 func leastPrivileges(db string, schema bool) bson.A {

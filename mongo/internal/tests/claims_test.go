@@ -22,14 +22,81 @@ import (
 	"github.com/authstore/authstore/mongo"
 )
 
+// bringing is a sign-up of several steps, by what the user brings.
+type bringing struct {
+	collection string // where that is stored
+	state      string // the field of the user's state that holds it
+	call       func(ctx context.Context, store adapter.Adapter, u adapter.User, key string) (adapter.User, error)
+	owner      func(ctx context.Context, store adapter.Adapter, key string) (id string, err error)
+	give       func(ctx context.Context, store adapter.Adapter, id, key string) error // it to another user
+	remove     func(ctx context.Context, store adapter.Adapter, key string) error
+	document   func(owner bson.ObjectID, key string) bson.D
+}
+
+var signUps = map[string]bringing{
+	"account": {
+		collection: "accounts", state: "signUp",
+		call: func(ctx context.Context, store adapter.Adapter, u adapter.User, key string) (adapter.User, error) {
+			u, _, err := store.CreateUserWithAccount(ctx, u, measure.TypicalAccount(key))
+			return u, err
+		},
+		owner: func(ctx context.Context, store adapter.Adapter, key string) (string, error) {
+			u, err := store.GetUserByAccount(ctx, adapter.AccountKey{Provider: "github", ProviderAccountID: key})
+			return u.ID, err
+		},
+		give: func(ctx context.Context, store adapter.Adapter, id, key string) error {
+			a := measure.TypicalAccount(key)
+			a.UserID = id
+			return failed(store.LinkAccount(ctx, a))
+		},
+		remove: func(ctx context.Context, store adapter.Adapter, key string) error {
+			return store.UnlinkAccount(ctx, adapter.AccountKey{Provider: "github", ProviderAccountID: key})
+		},
+		document: func(owner bson.ObjectID, key string) bson.D {
+			return append(bson.D{{Key: "_id", Value: bson.NewObjectID()}}, accountOf(owner, key)...)
+		},
+	},
+	"passkey": {
+		collection: "authenticators", state: "passkey",
+		call: func(ctx context.Context, store adapter.Adapter, u adapter.User, key string) (adapter.User, error) {
+			u, _, err := store.CreateUserWithAuthenticator(ctx, u, adapter.Authenticator{CredentialID: key, CredentialPublicKey: "k"})
+			return u, err
+		},
+		owner: func(ctx context.Context, store adapter.Adapter, key string) (string, error) {
+			a, err := store.GetAuthenticator(ctx, key)
+			return a.UserID, err
+		},
+		give: func(ctx context.Context, store adapter.Adapter, id, key string) error {
+			return failed(store.CreateAuthenticator(ctx, adapter.Authenticator{UserID: id, CredentialID: key, CredentialPublicKey: "k"}))
+		},
+		remove: func(ctx context.Context, store adapter.Adapter, key string) error {
+			return store.DeleteAuthenticator(ctx, key)
+		},
+		document: func(owner bson.ObjectID, key string) bson.D {
+			return bson.D{{Key: "_id", Value: bson.NewObjectID()}, {Key: "userId", Value: owner}, {Key: "credentialID", Value: key}, {Key: "counter", Value: int64(0)}}
+		},
+	},
+}
+
+// unfinishedUser is the user of a sign-up whose call is at its second step, or gone.
+func (b bringing) unfinishedUser(id bson.ObjectID, email string, brings bson.D) bson.D {
+	return bson.D{{Key: "_id", Value: id}, {Key: "email", Value: email}, {Key: "authstore", Value: bson.D{{Key: "nonce", Value: bson.NewObjectID()}, {Key: b.state, Value: brings}}}}
+}
+
 // The first step of a sign-up does not wait for the majority, so a new primary may not
 // have it. The sign-up is whole all the same.
 func TestSignUpWhoseFirstStepIsLost(t *testing.T) {
+	for name, b := range signUps {
+		t.Run(name, func(t *testing.T) { firstStepIsLost(t, b) })
+	}
+}
+
+func firstStepIsLost(t *testing.T, b bringing) {
 	db := replicaSet.bare(t)
 	lose := func(context.Context) {}
 	client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(t).URL).SetMonitor(&event.CommandMonitor{
 		Started: func(ctx context.Context, e *event.CommandStartedEvent) {
-			if to, ok := e.Command.Lookup(e.CommandName).StringValueOK(); ok && to == "accounts" && (e.CommandName == "insert" || e.CommandName == "update") {
+			if to, ok := e.Command.Lookup(e.CommandName).StringValueOK(); ok && to == b.collection && (e.CommandName == "insert" || e.CommandName == "update") {
 				lose(ctx)
 			}
 		},
@@ -44,32 +111,41 @@ func TestSignUpWhoseFirstStepIsLost(t *testing.T) {
 			check(t, err)
 		}
 	}
-	u, a, err := store.CreateUserWithAccount(t.Context(), measure.TypicalUser("ada"), measure.TypicalAccount("1"))
+	u, err := b.call(t.Context(), store, measure.TypicalUser("ada"), "1")
 	check(t, err)
 	if lost != 2 {
-		t.Errorf("the account was inserted %d times, want 2: once for the user who was lost", lost)
+		t.Errorf("what the user brings was inserted %d times, want 2: once for the user who was lost", lost)
 	}
-	got, err := store.GetUserByAccount(t.Context(), a.Key())
-	if err != nil || got.ID != u.ID || got.Email != u.Email {
-		t.Errorf("GetUserByAccount = the user %q, %v", got.ID, err)
+	owner, err := b.owner(t.Context(), store, "1")
+	if err != nil || owner != u.ID {
+		t.Errorf("it is the user's %q, %v, want %q", owner, err, u.ID)
+	}
+	if got, err := store.GetUser(t.Context(), u.ID); err != nil || got.Email != u.Email {
+		t.Errorf("GetUser = %q, %v", got.Email, err)
 	}
 }
 
 // The last step of a sign-up does not wait for the majority either. Who reads the user
-// takes it then. A user whose account is not there yet is nobody.
+// takes it then. A user whose account or passkey is not there yet is nobody.
 func TestReadersFinishASignUp(t *testing.T) {
+	for name, b := range signUps {
+		t.Run(name, func(t *testing.T) { readersFinish(t, b) })
+	}
+}
+
+func readersFinish(t *testing.T, b bringing) {
 	db := replicaSet.bare(t)
 	store := open(t, db, mongo.Options{})
-	u, a, err := store.CreateUserWithAccount(t.Context(), measure.TypicalUser("ada"), measure.TypicalAccount("1"))
+	u, err := b.call(t.Context(), store, measure.TypicalUser("ada"), "1")
 	check(t, err)
 	session, err := store.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: time.Now().Add(time.Hour)})
 	check(t, err)
-	account, err := db.Collection("accounts").FindOne(t.Context(), bson.D{}).Raw()
+	brings, err := db.Collection(b.collection).FindOne(t.Context(), bson.D{}).Raw()
 	check(t, err)
 	unfinish := func(t *testing.T, id bson.ObjectID) {
 		t.Helper()
 		_, err := db.Collection("users").UpdateOne(t.Context(), bson.D{{Key: "_id", Value: id}}, bson.D{{Key: "$set", Value: bson.D{
-			{Key: "authstore", Value: bson.D{{Key: "nonce", Value: bson.NewObjectID()}, {Key: "signUp", Value: account}}},
+			{Key: "authstore", Value: bson.D{{Key: "nonce", Value: bson.NewObjectID()}, {Key: b.state, Value: brings}}},
 		}}})
 		check(t, err)
 	}
@@ -86,21 +162,22 @@ func TestReadersFinishASignUp(t *testing.T) {
 			return err
 		},
 	}
-	byAccount := map[string]measure.Call{
-		"GetUserByAccount": func(ctx context.Context) error { _, err := store.GetUserByAccount(ctx, a.Key()); return err },
-		"GetAccount":       func(ctx context.Context) error { _, err := store.GetAccount(ctx, a.Key()); return err },
+	byKey := map[string]measure.Call{"the owner": func(ctx context.Context) error { _, err := b.owner(ctx, store, "1"); return err }}
+	if b.state == "signUp" {
+		byKey["GetAccount"] = func(ctx context.Context) error {
+			return failed(store.GetAccount(ctx, adapter.AccountKey{Provider: "github", ProviderAccountID: "1"}))
+		}
 	}
 	finishes := func(t *testing.T, call measure.Call) {
 		t.Helper()
 		check(t, call(t.Context()))
 		n, err := db.Collection("users").CountDocuments(t.Context(), bson.D{{Key: "authstore", Value: nil}})
 		check(t, err)
-		_, err = store.GetAccount(t.Context(), a.Key())
-		if n != 1 || err != nil {
-			t.Errorf("the sign-up is not finished (%d users without a state, GetAccount: %v)", n, err)
+		if owner, err := b.owner(t.Context(), store, "1"); n != 1 || err != nil || owner != u.ID {
+			t.Errorf("the sign-up is not finished (%d users without a state, the owner: %q, %v)", n, owner, err)
 		}
 	}
-	for _, calls := range []map[string]measure.Call{byUser, byAccount} {
+	for _, calls := range []map[string]measure.Call{byUser, byKey} {
 		for name, call := range calls {
 			t.Run(name, func(t *testing.T) {
 				unfinish(t, id)
@@ -109,9 +186,9 @@ func TestReadersFinishASignUp(t *testing.T) {
 		}
 	}
 	for name, call := range byUser {
-		t.Run(name+" before the account", func(t *testing.T) {
+		t.Run(name+" before the second step", func(t *testing.T) {
 			unfinish(t, id)
-			_, err := db.Collection("accounts").DeleteMany(t.Context(), bson.D{})
+			_, err := db.Collection(b.collection).DeleteMany(t.Context(), bson.D{})
 			check(t, err)
 			if err := call(t.Context()); !errors.Is(err, adapter.ErrNotFound) {
 				t.Errorf("%v, want ErrNotFound", err)
@@ -163,69 +240,74 @@ func TestSignUpWhoseFirstStepIsRepeated(t *testing.T) {
 	}
 }
 
-// A sign-up whose call is gone before the account was written keeps nobody from its e-mail
-// address, ID or account, and an account that is there is not written again.
+// A sign-up whose call is gone before the account or passkey was written keeps nobody from
+// its e-mail address, ID, account or passkey, and what is there is not written again.
 func TestWhoeverMeetsASignUpWithoutItsAccount(t *testing.T) {
+	for name, b := range signUps {
+		t.Run(name, func(t *testing.T) { isMet(t, b) })
+	}
+}
+
+func isMet(t *testing.T, b bringing) {
 	db := replicaSet.bare(t)
 	store := open(t, db, mongo.Options{})
 	ctx := t.Context()
-	for name, call := range map[string]func(id, email string, key adapter.AccountKey) error{
-		"the address": func(_, email string, _ adapter.AccountKey) error {
+	for name, call := range map[string]func(id, email, key string) error{
+		"the address": func(_, email, _ string) error {
 			_, err := store.CreateUser(ctx, adapter.User{Email: email})
 			return err
 		},
-		"the address, by an update": func(_, email string, _ adapter.AccountKey) error {
+		"the address, by an update": func(_, email, _ string) error {
 			u, err := store.CreateUser(ctx, adapter.User{})
 			check(t, err)
 			_, err = store.UpdateUser(ctx, u.ID, adapter.UserUpdate{Email: &email})
 			return err
 		},
-		"the ID": func(id, _ string, _ adapter.AccountKey) error {
+		"the ID": func(id, _, _ string) error {
 			_, err := store.CreateUser(ctx, adapter.User{ID: id})
 			return err
 		},
-		"all": func(id, email string, key adapter.AccountKey) error {
-			_, _, err := store.CreateUserWithAccount(ctx, adapter.User{ID: id, Email: email}, adapter.Account{Type: "oauth", Provider: key.Provider, ProviderAccountID: key.ProviderAccountID})
-			return err
+		"all": func(id, email, key string) error {
+			return failed(b.call(ctx, store, adapter.User{ID: id, Email: email}, key))
 		},
 	} {
-		id, email, key := bson.NewObjectID(), strings.ReplaceAll(name, " ", "")+"@example.com", adapter.AccountKey{Provider: "github", ProviderAccountID: name}
-		account := bson.D{{Key: "_id", Value: bson.NewObjectID()}, {Key: "userId", Value: id}, {Key: "provider", Value: key.Provider}, {Key: "providerAccountId", Value: key.ProviderAccountID}}
-		insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: id}, {Key: "email", Value: email}, {Key: "authstore", Value: bson.D{
-			{Key: "nonce", Value: bson.NewObjectID()}, {Key: "signUp", Value: account},
-		}}})
-		if err := call(id.Hex(), email, key); err != nil {
+		id, email := bson.NewObjectID(), strings.ReplaceAll(name, " ", "")+"@example.com"
+		insert(t, db.Collection("users"), b.unfinishedUser(id, email, b.document(id, name)))
+		if err := call(id.Hex(), email, name); err != nil {
 			t.Errorf("who wants %s: %v", name, err)
 		}
-		if owner, err := store.GetUserByAccount(ctx, key); name != "all" && !errors.Is(err, adapter.ErrNotFound) {
-			t.Errorf("who wants %s: the account leads to the user %q, %v", name, owner.ID, err)
+		if owner, err := b.owner(ctx, store, name); name != "all" && !errors.Is(err, adapter.ErrNotFound) {
+			t.Errorf("who wants %s: the account or passkey leads to the user %q, %v", name, owner, err)
 		}
 	}
 }
 
-// An account that was unlinked does not come back by calls that met its sign-up half-way.
+// What was removed does not come back by calls that met its sign-up half-way.
 func TestUnlinkedAmidSignUps(t *testing.T) {
+	for name, b := range signUps {
+		t.Run(name, func(t *testing.T) { isUnlinkedAmid(t, b) })
+	}
+}
+
+func isUnlinkedAmid(t *testing.T, b bringing) {
 	store := open(t, replicaSet.bare(t), mongo.Options{})
 	ctx := t.Context()
 	for round := range 60 {
-		key := adapter.AccountKey{Provider: "github", ProviderAccountID: fmt.Sprint(round)}
-		account := adapter.Account{Type: "oauth", Provider: key.Provider, ProviderAccountID: key.ProviderAccountID}
-		var linking sync.WaitGroup
+		key := fmt.Sprint(round)
+		var giving sync.WaitGroup
 		for range 4 {
-			linking.Go(func() {
-				a := account
-				a.UserID = bson.NewObjectID().Hex() // who is not there
-				if _, err := store.LinkAccount(ctx, a); err != nil && !errors.Is(err, adapter.ErrConflict) {
+			giving.Go(func() {
+				// To a user who is not there.
+				if err := b.give(ctx, store, bson.NewObjectID().Hex(), key); err != nil && !errors.Is(err, adapter.ErrConflict) {
 					t.Error(err)
 				}
 			})
 		}
-		_, _, err := store.CreateUserWithAccount(ctx, adapter.User{}, account)
-		check(t, err)
-		check(t, store.UnlinkAccount(ctx, key))
-		linking.Wait()
-		if owner, err := store.GetUserByAccount(ctx, key); !errors.Is(err, adapter.ErrNotFound) {
-			t.Errorf("round %d: the account that was unlinked leads to the user %q, %v", round, owner.ID, err)
+		check(t, failed(b.call(ctx, store, adapter.User{}, key)))
+		check(t, b.remove(ctx, store, key))
+		giving.Wait()
+		if owner, err := b.owner(ctx, store, key); !errors.Is(err, adapter.ErrNotFound) {
+			t.Errorf("round %d: what was removed leads to the user %q, %v", round, owner, err)
 		}
 	}
 }
@@ -235,15 +317,17 @@ func TestUnlinkedAmidSignUps(t *testing.T) {
 func TestSignUpWithAReplyLost(t *testing.T) {
 	for _, d := range []deployment{replicaSet, standalone} {
 		store, faults := d.severed(t)
-		for step := 1; step <= budget["CreateUserWithAccount"]; step++ {
-			name := fmt.Sprint(step)
-			faults.Arm(fault.Plan{Step: step, Mode: fault.LoseReply, Once: true})
-			_, a, err := store.CreateUserWithAccount(t.Context(), measure.TypicalUser(name), measure.TypicalAccount(name))
-			if hit := faults.Disarm(); !hit || err != nil {
-				t.Errorf("%s: with the reply of step %d lost: %v (lost: %t)", d.name, step, err, hit)
-			}
-			if _, err = store.GetUserByAccount(t.Context(), a.Key()); err != nil {
-				t.Errorf("%s: with the reply of step %d lost, GetUserByAccount: %v", d.name, step, err)
+		for brings, b := range signUps {
+			for step := 1; step <= budget["CreateUserWithAccount"]; step++ {
+				name := fmt.Sprint(brings, step)
+				faults.Arm(fault.Plan{Step: step, Mode: fault.LoseReply, Once: true})
+				u, err := b.call(t.Context(), store, measure.TypicalUser(name), name)
+				if hit := faults.Disarm(); !hit || err != nil {
+					t.Errorf("%s: with the reply of step %d lost: %v (lost: %t)", d.name, step, err, hit)
+				}
+				if owner, err := b.owner(t.Context(), store, name); err != nil || owner != u.ID {
+					t.Errorf("%s: with the reply of step %d lost, the %s is the user's %q, %v", d.name, step, brings, owner, err)
+				}
 			}
 		}
 	}

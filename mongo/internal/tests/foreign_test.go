@@ -100,3 +100,31 @@ func TestDocumentsOfOthers(t *testing.T) {
 		t.Errorf("the credential: %+v", passkey)
 	}
 }
+
+// A credential that was stored without times has none until it is changed, and a one-time
+// token without a value has none.
+func TestRecordsWithoutTimes(t *testing.T) {
+	s := newScene(t)
+	ctx := t.Context()
+	s.set(t, "", "", nil)
+	want := adapter.Authenticator{CredentialID: "c", UserID: s.id, Counter: 7}
+	got, err := s.GetAuthenticator(ctx, "c")
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("GetAuthenticator: %+v, %v, want %+v", got, err, want)
+	}
+	for name, update := range map[string]func() (adapter.Authenticator, error){
+		"UpdateAuthenticatorCounter": func() (adapter.Authenticator, error) { return s.UpdateAuthenticatorCounter(ctx, "c", 8) },
+		"UpdateAuthenticator": func() (adapter.Authenticator, error) {
+			return s.UpdateAuthenticator(ctx, "c", adapter.AuthenticatorUpdate{Transports: &[]string{"usb"}})
+		},
+	} {
+		s.set(t, "", "", nil)
+		if got, err := update(); err != nil || !got.CreatedAt.IsZero() || time.Since(got.UpdatedAt) > time.Minute {
+			t.Errorf("%s: %+v, %v, want the time of the update alone", name, got, err)
+		}
+	}
+	link, err := s.UseVerificationToken(ctx, "ada@example.com", adapter.HashVerificationToken("link", ""))
+	if err != nil || link.Value != "" || !link.CreatedAt.IsZero() {
+		t.Errorf("UseVerificationToken: %+v, %v", link, err)
+	}
+}

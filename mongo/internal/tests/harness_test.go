@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -38,26 +39,43 @@ func check(t testing.TB, err error) {
 type deployment struct {
 	name   string
 	server func(testing.TB) engine.Server
+	// durable is a server of this kind that can be killed. Nil: there is none.
+	durable func(testing.TB) engine.Server
 }
 
 var (
-	replicaSet   = deployment{"mongo", engine.Mongo}
-	threeMembers = deployment{"mongo (three members)", engine.MongoThree}
-	standalone   = deployment{"mongo (standalone)", engine.MongoStandalone}
+	replicaSet   = deployment{name: "mongo", server: engine.Mongo}
+	threeMembers = deployment{name: "mongo (three members)", server: engine.MongoThree}
+	standalone   = deployment{name: "mongo (standalone)", server: engine.MongoStandalone, durable: engine.MongoDurable}
 )
 
 // budget has what takes more than one round trip on MongoDB: a sign-up writes to two
 // collections, which takes a third step to be one (docs/adr/0007).
-var budget = map[string]int{"CreateUserWithAccount": 3}
+var budget = map[string]int{"CreateUserWithAccount": 3, "CreateUserWithAuthenticator": 3}
 
 // harness runs the suite. The databases are used again by later tests: to make the
 // indexes takes far longer than to empty the collections.
 func (d deployment) harness(t testing.TB) conformance.Harness {
 	pool := &databases{url: d.server(t).URL}
 	t.Cleanup(func() { check(t, pool.drop()) })
+	leftOut := map[conformance.Feature]string{}
+	if d.durable == nil {
+		leftOut[conformance.Restart] = "a member that is killed is another member's place: see internal/robust"
+	}
 	return conformance.Harness{
 		Backend: d.name, Engine: "MongoDB " + d.server(t).Version,
-		Budget: budget, NewID: newID, Namespace: pool.namespace, MaxRecord: 16 << 20,
+		Budget: budget, NewID: newID, MaxRecord: 16 << 20, LeftOut: leftOut,
+		Namespace: func(ctx context.Context) (conformance.Namespace, error) {
+			if d.durable == nil || !conformance.Needs(ctx, conformance.Restart) {
+				return pool.namespace(ctx)
+			}
+			durable := d.durable(t)
+			pool := &databases{url: durable.URL}
+			n, err := pool.namespace(ctx)
+			n.Restart = func(ctx context.Context) error { return durable.Restart(ctx, t) }
+			n.Close = pool.drop
+			return n, err
+		},
 	}
 }
 
@@ -107,6 +125,7 @@ func (p *databases) namespace(ctx context.Context) (conformance.Namespace, error
 		Dump:       db.dump,
 		Faults:     db.faults,
 		RoundTrips: db.faults.Count,
+		URL:        strings.Replace(p.url, "/?", "/"+db.Name()+"?", 1),
 		Foreign:    &conformance.ForeignWriter{Put: db.putForeign, Has: db.hasForeign},
 		Close: func() error {
 			p.free = append(p.free, db)

@@ -100,6 +100,14 @@ func calls(ctx context.Context, store adapter.Adapter, n int) []measure.Operatio
 			_, err := store.CreateAuthenticator(ctx, adapter.Authenticator{CredentialID: passkey + "b", UserID: newID(uint64(9000 + n)), ProviderAccountID: passkey, CredentialPublicKey: "k", CredentialDeviceType: "singleDevice"})
 			return err
 		}),
+		call("CreateUserWithAuthenticator", func(ctx context.Context) error {
+			_, _, err := store.CreateUserWithAuthenticator(ctx, adapter.User{Name: "Ada", Email: "keyed" + user.Email, Image: user.Image}, adapter.Authenticator{CredentialID: passkey + "c", ProviderAccountID: passkey, CredentialPublicKey: "k", CredentialDeviceType: "singleDevice"})
+			return err
+		}),
+		call("UpdateAuthenticator", func(ctx context.Context) error {
+			_, err := store.UpdateAuthenticator(ctx, passkey, adapter.AuthenticatorUpdate{CredentialBackedUp: new(true), Transports: &[]string{"usb"}})
+			return err
+		}),
 		call("UpdateAuthenticatorCounter", func(ctx context.Context) error {
 			_, err := store.UpdateAuthenticatorCounter(ctx, passkey, 5)
 			return err
@@ -316,9 +324,12 @@ func TestValidatorsOfOthers(t *testing.T) {
 			if n, err := db.Collection("sessions").CountDocuments(t.Context(), bson.D{{Key: "userId", Value: oid(t, before.ID)}}); n != 0 || err != nil {
 				t.Errorf("%d sessions of a deleted user are left, %v", n, err)
 			}
-			_, _, err = store.CreateUserWithAccount(t.Context(), measure.TypicalUser("half"), measure.TypicalAccount("half"))
-			if n, failed := db.Collection("users").CountDocuments(t.Context(), bson.D{{Key: "email", Value: measure.TypicalUser("half").Email}}); failed != nil || (err == nil) != (n == 1) {
-				t.Errorf("CreateUserWithAccount: %v, and there are %d such users, %v", err, n, failed)
+			for brings, b := range signUps {
+				user := measure.TypicalUser("half-" + brings)
+				_, err = b.call(t.Context(), store, user, "half")
+				if n, failed := db.Collection("users").CountDocuments(t.Context(), bson.D{{Key: "email", Value: user.Email}}); failed != nil || (err == nil) != (n == 1) {
+					t.Errorf("a sign-up with %s: %v, and there are %d such users, %v", brings, err, n, failed)
+				}
 			}
 		})
 	}

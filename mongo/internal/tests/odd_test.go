@@ -182,6 +182,9 @@ func (s *scene) updates(ctx context.Context) steps {
 			return failed(s.UpdateSession(ctx, "token", adapter.SessionUpdate{Attributes: attributes}))
 		}},
 		{"UpdateAuthenticatorCounter", func() error { return failed(s.UpdateAuthenticatorCounter(ctx, "c", 8)) }},
+		{"UpdateAuthenticator", func() error {
+			return failed(s.UpdateAuthenticator(ctx, "c", adapter.AuthenticatorUpdate{Attributes: attributes}))
+		}},
 	}
 }
 
@@ -214,8 +217,8 @@ func TestNoFieldLocksOut(t *testing.T) {
 		"users":               {"name", "emailVerified", "image", "createdAt", "extra", "__proto__", "userId", "type"},
 		"accounts":            {"type", "refresh_token", "access_token", "expires_at", "token_type", "scope", "id_token", "session_state", "createdAt", "extra", "expires"},
 		"sessions":            {"createdAt", "extra"},
-		"verification_tokens": {"createdAt", "userId", "extra"},
-		"authenticators":      {"providerAccountId", "credentialPublicKey", "credentialDeviceType", "credentialBackedUp", "transports", "extra"},
+		"verification_tokens": {"createdAt", "userId", "extra", "value"},
+		"authenticators":      {"providerAccountId", "credentialPublicKey", "credentialDeviceType", "credentialBackedUp", "transports", "createdAt", "extra", "expires"},
 	}
 	for _, o := range oddValues {
 		t.Run(o.name, func(t *testing.T) {
@@ -282,6 +285,9 @@ func TestUnreadableRecords(t *testing.T) {
 			{"GetAuthenticator", func() error { return failed(s.GetAuthenticator(ctx, "c")) }},
 			{"UpdateAuthenticatorCounter", func() error { return failed(s.UpdateAuthenticatorCounter(ctx, "c", 9)) }},
 			{"UpdateAuthenticatorCounter to 0", func() error { return failed(s.UpdateAuthenticatorCounter(ctx, "c", 0)) }},
+			{"UpdateAuthenticator", func() error {
+				return failed(s.UpdateAuthenticator(ctx, "c", adapter.AuthenticatorUpdate{CredentialBackedUp: new(true)}))
+			}},
 		}, steps{
 			{"DeleteAuthenticator", func() error { return s.DeleteAuthenticator(ctx, "c") }},
 			{"DeleteUser", func() error { return s.DeleteUser(ctx, s.id) }},
@@ -426,6 +432,10 @@ func TestOddValuesThatMeanSomething(t *testing.T) {
 		if !reflect.DeepEqual(got(a), want) {
 			t.Errorf("%s as %v: got %v, want %v", field, v, got(a), want)
 		}
+		if _, err = s.UpdateAuthenticator(ctx, "c", adapter.AuthenticatorUpdate{Attributes: adapter.Attributes{"a": 1}}); err != nil {
+			t.Errorf("UpdateAuthenticator with %s as %v: %v", field, v, err)
+		}
+		isStill(t, s.db.Collection("authenticators"), bson.D{}, field, v)
 		if a, err = s.UpdateAuthenticatorCounter(ctx, "c", 8); err != nil || a.Counter != 8 {
 			t.Errorf("UpdateAuthenticatorCounter with %s as %v: %+v, %v", field, v, a, err)
 		}
@@ -454,7 +464,7 @@ func TestAttributesCanBeWrittenBack(t *testing.T) {
 	for _, o := range values {
 		t.Run(o.name, func(t *testing.T) {
 			s.set(t, "", "", nil)
-			for _, collection := range []string{"users", "accounts", "sessions"} {
+			for _, collection := range []string{"users", "accounts", "sessions", "authenticators"} {
 				insertAs(t, s.db.Collection(collection), o.value)
 			}
 			u, err := s.GetUser(ctx, s.id)
@@ -463,6 +473,8 @@ func TestAttributesCanBeWrittenBack(t *testing.T) {
 			check(t, err)
 			session, _, err := s.GetSessionAndUser(ctx, "token")
 			check(t, err)
+			passkey, err := s.GetAuthenticator(ctx, "c")
+			check(t, err)
 			for name, write := range map[string]func() error{
 				"UpdateUser": func() error { return failed(s.UpdateUser(ctx, s.id, adapter.UserUpdate{Attributes: u.Attributes})) },
 				"UpdateAccount": func() error {
@@ -470,6 +482,9 @@ func TestAttributesCanBeWrittenBack(t *testing.T) {
 				},
 				"UpdateSession": func() error {
 					return failed(s.UpdateSession(ctx, "token", adapter.SessionUpdate{Attributes: session.Attributes}))
+				},
+				"UpdateAuthenticator": func() error {
+					return failed(s.UpdateAuthenticator(ctx, "c", adapter.AuthenticatorUpdate{Attributes: passkey.Attributes}))
 				},
 				"LinkAccount": func() error {
 					_, err := s.LinkAccount(ctx, adapter.Account{UserID: s.id, Type: "oauth", Provider: "other", ProviderAccountID: "1", Attributes: a.Attributes})
@@ -487,7 +502,7 @@ func TestAttributesCanBeWrittenBack(t *testing.T) {
 				t.Errorf("the attributes are %.300v after they were written back, and were %.300v", after.Attributes, u.Attributes)
 			}
 			if _, shown := u.Attributes["v"]; !shown && o.name != "odd names" { // what is hidden stays
-				for _, collection := range []string{"users", "accounts", "sessions"} {
+				for _, collection := range []string{"users", "accounts", "sessions", "authenticators"} {
 					isStill(t, s.db.Collection(collection), bson.D{}, "v", o.value)
 				}
 			}
@@ -560,5 +575,101 @@ func TestNamesOfPrototypes(t *testing.T) {
 	}
 	if got, err = s.UpdateUser(ctx, u.ID, adapter.UserUpdate{RemoveAttributes: []string{"__proto__"}}); err != nil || got.Attributes["__proto__"] != nil {
 		t.Errorf("after it was removed: %v, %v", got.Attributes, err)
+	}
+}
+
+// Names in which the server, or Auth.js, takes a part for something else have another form
+// in the store.
+func TestNamesInTheStore(t *testing.T) {
+	s := newScene(t)
+	ctx := t.Context()
+	users := s.db.Collection("users")
+	names := adapter.Attributes{
+		"https://app.example.com/roles": "1", "$set": "2", "_id": "3", "userId": "4", "50%": "5", "%2E": "6",
+		"nested": map[string]any{"a.b": map[string]any{"$c": "7"}, "_id": "8", "userId": "9"},
+	}
+	stored := map[string]string{
+		"https://app%2Eexample%2Ecom/roles": "1", "%24set": "2", "authstore_id": "3", "authstoreuserId": "4", "50%": "5", "%252E": "6",
+	}
+	u, err := s.CreateUser(ctx, adapter.User{})
+	check(t, err)
+	if u, err = s.UpdateUser(ctx, u.ID, adapter.UserUpdate{Attributes: names}); err != nil || !reflect.DeepEqual(u.Attributes, names) {
+		t.Errorf("UpdateUser: %v, %v, want %v", u.Attributes, err, names)
+	}
+	doc, err := users.FindOne(ctx, bson.D{{Key: "_id", Value: oid(t, u.ID)}}).Raw()
+	check(t, err)
+	for name, want := range stored {
+		if got, _ := doc.Lookup(name).StringValueOK(); got != want {
+			t.Errorf("the document has %q in the field %q, want %q: %s", got, name, want, doc)
+		}
+	}
+	for _, path := range [][]string{{"nested", "a%2Eb", "%24c"}, {"nested", "_id"}, {"nested", "userId"}} {
+		if _, err := doc.LookupErr(path...); err != nil {
+			t.Errorf("the document has no %v: %s", path, doc)
+		}
+	}
+	for name := range names {
+		if u, err = s.UpdateUser(ctx, u.ID, adapter.UserUpdate{RemoveAttributes: []string{name}}); err != nil {
+			t.Errorf("UpdateUser without %s: %v", name, err)
+		}
+	}
+	if len(u.Attributes) > 0 {
+		t.Errorf("after all were removed: %v", u.Attributes)
+	}
+
+	// Fields of another program that have such names themselves are no attributes, and stay.
+	s.set(t, "", "", nil)
+	_, err = users.DeleteMany(ctx, bson.D{})
+	check(t, err)
+	theirs := slices.Concat(theUser, bson.D{
+		{Key: "a.b", Value: "theirs"}, {Key: "userId", Value: "theirs"}, {Key: "a", Value: bson.D{{Key: "b", Value: "theirs"}}}, {Key: "deep", Value: bson.D{{Key: "c.d", Value: "theirs"}}},
+	})
+	insert(t, users, theirs)
+	for _, up := range []adapter.UserUpdate{
+		{}, {RemoveAttributes: []string{"a.b", "userId", "_id"}}, {Attributes: adapter.Attributes{"a.b": "ours", "userId": "ours"}}, {RemoveAttributes: []string{"a.b", "userId"}},
+	} {
+		want := adapter.Attributes{"a": map[string]any{"b": "theirs"}}
+		for name, v := range up.Attributes {
+			want[name] = v
+		}
+		got, err := s.UpdateUser(ctx, s.id, up)
+		if err != nil || !reflect.DeepEqual(got.Attributes, want) {
+			t.Errorf("UpdateUser: %v, %v, want %v", got.Attributes, err, want)
+		}
+		doc, err := users.FindOne(ctx, bson.D{}).Raw()
+		check(t, err)
+		for _, e := range theirs {
+			if got, want := doc.Lookup(e.Key), raw(t, e.Value); !got.Equal(want) {
+				t.Errorf("%s is %s, want %s", e.Key, got, want)
+			}
+		}
+	}
+}
+
+// An attribute that is called like a field of another record is taken for none in what a
+// person reads, or by Repair.
+func TestAttributesCalledLikeFields(t *testing.T) {
+	store, db, _ := replicaSet.monitored(t, mongo.Options{StringIDs: true})
+	ctx := t.Context()
+	_, err := store.CreateUser(ctx, adapter.User{ID: "ada", Attributes: adapter.Attributes{"sessionToken": "secret"}})
+	check(t, err)
+	insert(t, db.Collection("accounts"), bson.D{{Key: "_id", Value: "a"}, {Key: "userId", Value: bson.A{}}, {Key: "provider", Value: "github"}, {Key: "providerAccountId", Value: "1"}, {Key: "sessionToken", Value: "secret"}})
+	problems, err := schemaOf(t, store).CheckSchema(ctx)
+	check(t, err)
+	if len(problems) != 1 || problems[0].Object != `accounts, _id "a"` {
+		t.Errorf("CheckSchema: %v, want the account", problems)
+	}
+
+	bare := replicaSet.bare(t) // without indexes
+	insert(t, bare.Collection("users"), theUser)
+	for n, expires := range []string{"2100-01-01", "2000-01-01"} {
+		insert(t, bare.Collection("accounts"), slices.Concat(theAccount, bson.D{{Key: "expires", Value: expires}, {Key: "scope", Value: fmt.Sprint(n)}}))
+	}
+	again := mongo.New(bare, mongo.Options{SkipSchemaCheck: true})
+	repair(t, again)
+	a, err := again.GetAccount(ctx, theirKey)
+	check(t, err)
+	if a.Scope != "1" {
+		t.Errorf("Repair has kept the account %s, want the newer one, whatever expires is in it", a.Scope)
 	}
 }

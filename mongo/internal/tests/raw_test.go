@@ -183,7 +183,7 @@ func (p *pair) bare() map[string]measure.Call {
 			}
 			return p.delete(ctx, "accounts", where("provider", "github", "providerAccountId", name))
 		},
-		// An account without its user is none.
+		// An account or a credential without its user is none.
 		"GetAccount":   func(ctx context.Context) error { return p.lookup(ctx, "accounts", key) },
 		"ListAccounts": func(ctx context.Context) error { return p.list(ctx, "accounts") },
 		"UpdateAccount": func(ctx context.Context) error {
@@ -211,10 +211,10 @@ func (p *pair) bare() map[string]measure.Call {
 			}
 			return p.raw.Collection("verification_tokens").FindOneAndDelete(ctx, where("identifier", name, "token", "t")).Err()
 		},
-		"GetAuthenticator": func(ctx context.Context) error { return p.find(ctx, "authenticators", where("credentialID", "c")) },
+		"GetAuthenticator": func(ctx context.Context) error { return p.lookup(ctx, "authenticators", where("credentialID", "c")) },
 		"UpdateAuthenticatorCounter": func(ctx context.Context) error {
 			n := counter.Add(1)
-			err := p.update(ctx, "authenticators", where("credentialID", "c", "counter", where("$lt", n)), where("counter", n))
+			err := p.update(ctx, "authenticators", where("credentialID", "c", "counter", where("$lt", n)), where("counter", n, "updatedAt", time.Now()))
 			if errors.Is(err, driver.ErrNoDocuments) { // a racing call was further
 				return p.find(ctx, "authenticators", where("credentialID", "c"))
 			}

@@ -2,6 +2,7 @@ package mongo_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -137,12 +138,26 @@ func TestRepairWhatWasCut(t *testing.T) {
 		{Key: "_id", Value: oid(t, "cc")}, {Key: "authstore", Value: bson.D{{Key: "nonce", Value: long}, {Key: "signUp", Value: account}}},
 	})
 	insert(t, db.Collection("accounts"), account)
+	keyed := signUps["passkey"].document(oid(t, "ee"), "c")
+	for id, brings := range map[string]bson.D{"ee": keyed, "ff": signUps["passkey"].document(oid(t, "ff"), "d")} {
+		insert(t, db.Collection("users"), bson.D{
+			{Key: "_id", Value: oid(t, id)}, {Key: "authstore", Value: bson.D{{Key: "nonce", Value: long}, {Key: "passkey", Value: brings}}},
+		})
+	}
+	insert(t, db.Collection("authenticators"), keyed)
 	insert(t, db.Collection("sessions"), bson.D{{Key: "userId", Value: oid(t, "dd")}, {Key: "sessionToken", Value: "orphan"}, {Key: "expires", Value: bson.NewDateTimeFromTime(noon)}})
-	repairs(t, db, store, []string{"the deletion of the user with the _id " + oid(t, "aa").Hex(), "the sign-up of the user", "sessions, " + adapter.SessionID("orphan")}, nil)
+	repairs(t, db, store, []string{"the deletion of the user with the _id " + oid(t, "aa").Hex(), "the sign-up of the user with the _id " + oid(t, "cc").Hex(),
+		"the sign-up of the user with the _id " + oid(t, "ee").Hex(), "the sign-up of the user with the _id " + oid(t, "ff").Hex(), "sessions, " + adapter.SessionID("orphan")}, nil)
 	u, err := store.GetUserByAccount(t.Context(), adapter.AccountKey{Provider: "github", ProviderAccountID: "1"})
 	check(t, err)
 	if u.ID != oid(t, "cc").Hex() {
 		t.Errorf("got the user %s, want the one who signed up", u.ID)
+	}
+	if a, err := store.GetAuthenticator(t.Context(), "c"); err != nil || a.UserID != oid(t, "ee").Hex() {
+		t.Errorf("the passkey is of the user %q, %v", a.UserID, err)
+	}
+	if _, err := store.GetUser(t.Context(), oid(t, "ff").Hex()); !errors.Is(err, adapter.ErrNotFound) {
+		t.Errorf("the user whose passkey was not written: %v, want ErrNotFound", err)
 	}
 	n, err := db.Collection("sessions").CountDocuments(t.Context(), bson.D{})
 	check(t, err)

@@ -168,21 +168,41 @@ func Prompt[C redis.Cmder](ctx context.Context, c *Calls, call func() C, empty f
 	return answer(ctx, c, cmd, err, empty)
 }
 
-// Read is Prompt for a command that changes nothing. A connection can die without a word;
-// so the first attempt gets a second, or half of the time that is left if that is less, and
-// without an answer by then another one is made on a fresh connection. (As attempt.Read
-// does, with no context of its own on the way that a session of a request is read.)
+// Read is Prompt for a command that changes nothing.
 func Read[C redis.Cmder](ctx context.Context, c *Calls, call func(redis.UniversalClient) C, empty func(context.Context, ...any) C) C {
+	cmd, err := read(ctx, c, call)
+	return answer(ctx, c, cmd, err, empty)
+}
+
+// ReadAll is Read for many commands in one pipeline.
+func ReadAll[C redis.Cmder](ctx context.Context, c *Calls, fill func(redis.Pipeliner) []C) ([]C, error) {
+	cmds, err := read(ctx, c, func(client redis.UniversalClient) []C {
+		pipe := client.Pipeline()
+		cmds := fill(pipe)
+		_, _ = pipe.Exec(ctx) // each command has its own error
+		return cmds
+	})
+	for _, cmd := range cmds {
+		c.explained(ctx, cmd)
+	}
+	return cmds, err
+}
+
+// read awaits what changes nothing. A connection can die without a word; so the first
+// attempt gets a second, or half of the time that is left if that is less, and without an
+// answer by then another one is made on a fresh connection. (As attempt.Read does, with no
+// context of its own on the way that a session of a request is read.)
+func read[R any](ctx context.Context, c *Calls, call func(redis.UniversalClient) R) (R, error) {
 	begun := time.Now()
 	first := patience(ctx, c.limit)
-	cmd, err := await(ctx, c, first, func() C { return call(c.client) })
+	r, err := await(ctx, c, first, func() R { return call(c.client) })
 	if left := c.limit - time.Since(begun); err == errLate && left > 0 && first >= shortest {
-		cmd, err = await(ctx, c, left, func() C { return call(c.fresh()) })
+		r, err = await(ctx, c, left, func() R { return call(c.fresh()) })
 	}
 	if err == errLate {
 		err = unavailable(err, "no answer in time")
 	}
-	return answer(ctx, c, cmd, err, empty)
+	return r, err
 }
 
 // shortest is the least that a first attempt gets. Half of less is no time to open a
@@ -209,13 +229,18 @@ func answer[C redis.Cmder](ctx context.Context, c *Calls, cmd C, err error, empt
 		cmd.SetErr(err)
 		return cmd
 	}
+	c.explained(ctx, cmd)
+	return cmd
+}
+
+// explained has a command's error explained, and remembers that the server has answered.
+func (c *Calls) explained(ctx context.Context, cmd redis.Cmder) {
 	switch err := cmd.Err(); {
 	case err != nil && err != redis.Nil:
 		cmd.SetErr(c.explain(ctx, err))
 	case !c.answered.Load():
 		c.answered.Store(true)
 	}
-	return cmd
 }
 
 // spareRest is how long a connection of the client for second attempts may have rested:

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/attempt"
 	"github.com/authstore/authstore/internal/cause"
 )
@@ -24,7 +25,7 @@ func Failure(err error) error {
 	case err == nil, known(err):
 		return err
 	case errors.Is(err, redis.ErrClosed):
-		return adapter.Caused(adapter.ErrClosed, err)
+		return driver.Caused(adapter.ErrClosed, err)
 	case err == redis.Nil:
 		return adapter.ErrNotFound
 	case strings.Contains(err.Error(), "all sentinels"):
@@ -37,7 +38,7 @@ func Failure(err error) error {
 
 // kinds are those of the contract.
 var kinds = []error{
-	adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrSetup, adapter.ErrUnreadable, adapter.ErrClosed,
+	adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrSetup, adapter.ErrUnreadable, adapter.ErrUnsupported, adapter.ErrClosed,
 }
 
 // known reports whether an error has a kind already.
@@ -52,12 +53,12 @@ func known(err error) bool {
 
 // setup returns a driver's error as one that a person has to mend.
 func setup(cause error, problem, remedy string) error {
-	return adapter.Caused(adapter.Setup(problem, remedy), cause)
+	return driver.Caused(adapter.Setup(problem, remedy), cause)
 }
 
 // unavailable returns a driver's error as one that a retry may mend.
 func unavailable(cause error, why string) error {
-	return adapter.Caused(fmt.Errorf("%w: %s", adapter.ErrUnavailable, why), cause)
+	return driver.Caused(fmt.Errorf("%w: %s", adapter.ErrUnavailable, why), cause)
 }
 
 // rule is what an answer of the server means. remedy is empty for what passes.
@@ -120,7 +121,7 @@ func refusal(answer string, err error) error {
 	if !plainCode.MatchString(code) {
 		code = "an error without a code"
 	}
-	return adapter.Caused(fmt.Errorf("the server refuses with %s", code), err)
+	return driver.Caused(fmt.Errorf("the server refuses with %s", code), err)
 }
 
 // plainCode is a code as servers have it.
@@ -183,7 +184,7 @@ func network(err error) error {
 	if (kind == cause.Unknown || kind == cause.Late) && strings.Contains(err.Error(), "redis: ") {
 		return protocol(err)
 	}
-	return adapter.Caused(cause.Explain(err, remedies), err)
+	return driver.Caused(cause.Explain(err, remedies), err)
 }
 
 // protocol returns what the client itself says: of an answer that is not Redis's, or of its
@@ -196,7 +197,7 @@ func protocol(err error) error {
 	case strings.Contains(text, "pool"):
 		return unavailable(err, "no connection is free")
 	}
-	return adapter.Caused(cause.Unavailable(err), err)
+	return driver.Caused(cause.Unavailable(err), err)
 }
 
 // explain returns the error of a command with what is known of the client: a single server

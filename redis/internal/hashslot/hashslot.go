@@ -10,7 +10,10 @@ import (
 const Count = 16384
 
 // Tag returns a hash tag of the same slot as another one.
-func Tag(tag string) string { return strconv.FormatUint(uint64(tags()[Of(tag)]), 36) }
+func Tag(tag string) string { return TagIn(Of(tag)) }
+
+// TagIn returns a hash tag of a slot.
+func TagIn(slot int) string { return strconv.FormatUint(uint64(tags()[slot]), 36) }
 
 // tags has for each slot the first number, in base 36, that is in it.
 var tags = sync.OnceValue(func() *[Count]uint32 {

@@ -35,10 +35,12 @@ type topology struct {
 	server func(testing.TB) engine.Server
 	open   func(t testing.TB, rawURL string) goredis.UniversalClient
 	budget map[string]int
+	// durable is a server of this kind that can be killed. Nil: there is none.
+	durable func(testing.TB) engine.Server
 }
 
 var (
-	single   = topology{name: "redis", server: engine.Redis, open: openSingle}
+	single   = topology{name: "redis", server: engine.Redis, open: openSingle, durable: engine.RedisDurable}
 	sentinel = topology{name: "redis (Sentinel)", server: engine.RedisSentinel, open: openSentinel}
 	cluster  = topology{name: "redis (Cluster)", server: engine.RedisCluster, open: openCluster, budget: clusterBudget}
 
@@ -50,9 +52,9 @@ var (
 // docs/adr/0006.
 var clusterBudget = map[string]int{
 	"GetUserByEmail": 2, "GetUserByAccount": 2, "CreateSession": 2, "ListSessions": 2,
-	"CreateUser": 3, "CreateUserWithAccount": 3,
+	"CreateUser": 3, "CreateUserWithAccount": 3, "CreateUserWithAuthenticator": 3,
 	"LinkAccount": 2, "GetAccount": 2, "UpdateAccount": 2, "UnlinkAccount": 3,
-	"CreateAuthenticator": 2, "GetAuthenticator": 2, "UpdateAuthenticatorCounter": 2, "DeleteAuthenticator": 3,
+	"CreateAuthenticator": 2, "GetAuthenticator": 2, "UpdateAuthenticator": 2, "UpdateAuthenticatorCounter": 2, "DeleteAuthenticator": 3,
 }
 
 func openSingle(t testing.TB, rawURL string) goredis.UniversalClient {
@@ -96,17 +98,27 @@ const noOther = "no program without the contract writes to this layout"
 // in an application; each adapter has its own hook on it, for faults and the count.
 func (top topology) harness(t testing.TB) conformance.Harness {
 	server := top.server(t)
+	leftOut := map[conformance.Feature]string{
+		conformance.SetUp:   "Redis needs no set-up",
+		conformance.Mend:    noOther,
+		conformance.Foreign: noOther,
+		conformance.Purge:   "Redis removes what has expired by itself",
+	}
+	if top.durable == nil {
+		leftOut[conformance.Restart] = "what a server that is killed has lost here, its replica may have: see internal/robust"
+	}
 	return conformance.Harness{
 		Backend: top.name,
 		Engine:  "Redis " + server.Version,
 		Budget:  top.budget,
-		LeftOut: map[conformance.Feature]string{
-			conformance.SetUp:   "Redis needs no set-up",
-			conformance.Mend:    noOther,
-			conformance.Foreign: noOther,
-			conformance.Purge:   "Redis removes what has expired by itself",
-		},
-		Namespace: func(context.Context) (conformance.Namespace, error) {
+		LeftOut: leftOut,
+		Namespace: func(ctx context.Context) (conformance.Namespace, error) {
+			server := server
+			var restart func(context.Context) error
+			if top.durable != nil && conformance.Needs(ctx, conformance.Restart) {
+				server = top.durable(t)
+				restart = func(ctx context.Context) error { return server.Restart(ctx, t) }
+			}
 			client, prefix, faults := top.open(t, server.URL), newPrefix(), &fault.Injector{}
 			client.AddHook(redistest.Steps{Injector: faults})
 			return conformance.Namespace{
@@ -116,7 +128,9 @@ func (top topology) harness(t testing.TB) conformance.Harness {
 				Dump:       func(ctx context.Context) ([]string, error) { return redistest.Dump(ctx, client, prefix+":") },
 				Faults:     faults,
 				RoundTrips: faults.Count,
-				Close:      client.Close,
+				URL:        redistest.URL(server.URL, prefix),
+				Restart:    restart,
+				Close:      func() error { return redistest.Remove(client, prefix+":") },
 			}, nil
 		},
 	}

@@ -232,6 +232,10 @@ func TestARepetitionWhoseAnswerWasEvicted(t *testing.T) {
 				_, _, err := w.CreateUserWithAccount(w.Context(), adapter.User{ID: "v"}, adapter.Account{Type: adapter.AccountOAuth, Provider: "gitlab", ProviderAccountID: "1"})
 				return err
 			},
+			"CreateUserWithAuthenticator": func(w world) error {
+				_, _, err := w.CreateUserWithAuthenticator(w.Context(), adapter.User{ID: "v"}, adapter.Authenticator{CredentialID: "v", CredentialPublicKey: "k"})
+				return err
+			},
 			"LinkAccount":                    world.link,
 			"CreateAuthenticator":            world.passkey,
 			"CreateSession":                  func(w world) error { return w.signIn(w.token) },

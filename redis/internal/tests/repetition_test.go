@@ -189,6 +189,11 @@ func (w world) count(n uint32) error {
 	return err
 }
 
+func (w world) backUp(is bool) error {
+	_, err := w.UpdateAuthenticator(w.Context(), "c", adapter.AuthenticatorUpdate{CredentialBackedUp: &is})
+	return err
+}
+
 func (w world) signIn(token string) error {
 	_, err := w.CreateSession(w.Context(), adapter.Session{UserID: "u", SessionToken: token, Expires: time.Now().Add(time.Hour)})
 	return err
@@ -276,6 +281,25 @@ var repetitions = []repeated{
 			w.must(err)
 			w.want("counter", a.Counter, uint32(6))
 		}, false},
+	{"UpdateAuthenticatorCounter beside UpdateAuthenticator", func(w world) { w.must(w.passkey()) }, func(w world) error { return w.count(5) },
+		func(w world) { w.must(w.backUp(true)) }, func(w world) {
+			a, err := w.GetAuthenticator(w.Context(), "c")
+			w.must(err)
+			w.want("backed up", a.CredentialBackedUp, true)
+			w.want("counter", a.Counter, uint32(5))
+		}, true},
+	{"UpdateAuthenticator", func(w world) { w.must(w.passkey()) }, func(w world) error { return w.backUp(true) }, func(w world) { w.must(w.backUp(false)) },
+		func(w world) {
+			a, err := w.GetAuthenticator(w.Context(), "c")
+			w.must(err)
+			w.want("backed up", a.CredentialBackedUp, false)
+		}, true},
+	{"UpdateAuthenticator after its end", func(w world) { w.must(w.passkey()) }, func(w world) error { return w.backUp(true) },
+		func(w world) { w.must(w.DeleteAuthenticator(w.Context(), "c")) }, func(w world) { w.gone("UpdateAuthenticator", w.backUp(true)) }, true},
+	{"CreateUserWithAuthenticator after its end", nothing, func(w world) error {
+		_, _, err := w.CreateUserWithAuthenticator(w.Context(), adapter.User{ID: "v"}, adapter.Authenticator{CredentialID: "c", CredentialPublicKey: "k"})
+		return err
+	}, func(w world) { w.must(w.DeleteUser(w.Context(), "v")) }, func(w world) { w.must(w.passkey()) }, false},
 	{"CreateSession", nothing, func(w world) error { return w.signIn(w.token) }, func(w world) { w.must(w.DeleteSession(w.Context(), w.token)) },
 		func(w world) { w.gone("GetSessionAndUser", w.open(w.token)) }, false},
 	{"UpdateSession", func(w world) { w.must(w.signIn(w.token)) }, func(w world) error { return w.extend(2 * time.Hour) },

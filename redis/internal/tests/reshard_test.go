@@ -274,6 +274,16 @@ var holds = []held{
 			m.Errorf("the counter is %d", a.Counter)
 		}
 	}, false},
+	{"UpdateAuthenticator", func(m member) error {
+		_, err := m.UpdateAuthenticator(m.Context(), m.id, adapter.AuthenticatorUpdate{CredentialBackedUp: new(true)})
+		return err
+	}, func(m member) {
+		a, err := m.GetAuthenticator(m.Context(), m.id)
+		m.expect("GetAuthenticator", err, nil)
+		if !a.CredentialBackedUp {
+			m.Errorf("it is not backed up")
+		}
+	}, false},
 	{"CreateSession", func(m member) error {
 		_, err := m.CreateSession(m.Context(), adapter.Session{UserID: m.id, Expires: time.Now().Add(time.Hour)})
 		return err

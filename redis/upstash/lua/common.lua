@@ -51,6 +51,15 @@ local function text(m)
 	return type(m) == 'string' and m
 end
 
+-- longest returns the length of the longest of some texts that a key begins with, or -1.
+local function longest(key, texts)
+	local n = -1
+	for _, t in ipairs(texts) do
+		if #t > n and string.sub(key, 1, #t) == t then n = #t end
+	end
+	return n
+end
+
 -- absent reports whether a member is not there, or nothing that can name something.
 local function absent(m) return m == nil or m == cjson.null or m == '' or type(m) == 'table' end
 
@@ -99,6 +108,21 @@ local function names(v, id)
 	return r and r.credentialID == id
 end
 
+-- room returns the first of the keys from KEYS[first] on that a record can have, which are
+-- two for some authenticators; nil if one of them has it. id is that of the credential, at
+-- the time for a session, which may take the token of one that has expired, else ''.
+local function room(first, users, id, at)
+	local free
+	for i = first, #KEYS do
+		if not owned(KEYS[i], users) or over(KEYS[i], at) then
+			free = free or KEYS[i]
+		elseif #KEYS == first or names(fetch(KEYS[i]) or '', id) then
+			return nil
+		end
+	end
+	return free
+end
+
 local function put(key, value, expiry)
 	if expiry ~= '' then redis.call('SET', key, value, 'PXAT', expiry) else redis.call('SET', key, value) end
 end
@@ -107,6 +131,16 @@ end
 -- there.
 local function point(key, value)
 	if fetch(key) or redis.call('EXISTS', key) == 0 then redis.call('SET', key, value) end
+end
+
+-- enter lets the user's last record of the kind be the one at a key; or adds a credential
+-- ID, in JSON, to the list of its authenticators.
+local function enter(list, key, id)
+	if id == '' then return point(list, key) end
+	-- The others in the list stay as they are written: cjson would change some.
+	local old = fetch(list) or '[]'
+	local others = decode(old) and string.match(old, '^%s*%[(.*)%]%s*$')
+	if others then point(list, '[' .. others .. (string.find(others, '%S') and ',' or '') .. id .. ']') end
 end
 
 -- drop removes a string.

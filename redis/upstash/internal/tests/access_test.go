@@ -44,7 +44,7 @@ func TestAccess(t *testing.T) {
 			PlainTokens: true,
 			Close: func() error {
 				_ = client.Close()
-				return remove(newClient(t), prefix)
+				return redistest.Remove(newClient(t), prefix)
 			},
 		}, nil
 	}

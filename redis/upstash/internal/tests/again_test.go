@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/conformance/fault"
 	"github.com/authstore/authstore/internal/measure"
@@ -60,7 +62,7 @@ func TestADeletionEndsWithItsMark(t *testing.T) {
 	client.AddHook(redistest.Steps{Injector: faults})
 	t.Cleanup(func() {
 		check(t, client.Close())
-		check(t, remove(other, prefix))
+		check(t, redistest.Remove(other, prefix))
 	})
 	store, beside := upstash.New(client, upstash.Options{BaseKeyPrefix: prefix}), upstash.New(other, upstash.Options{BaseKeyPrefix: prefix})
 	check(t, store.DeleteUser(t.Context(), "nobody")) // the server has the scripts
@@ -98,7 +100,7 @@ func TestWhatIsExtendedIsNotPurged(t *testing.T) {
 	client.AddHook(redistest.Steps{Injector: faults})
 	t.Cleanup(func() {
 		check(t, client.Close())
-		check(t, remove(other, prefix))
+		check(t, redistest.Remove(other, prefix))
 	})
 	past := keys{"user:session:s": `{"sessionToken":"s","userId":"a","expires":"2001-05-06T12:00:00.000Z"}`}
 	extended := keys{"user:session:s": jsSession("s", "a")}
@@ -141,7 +143,7 @@ func TestAUserWhoIsThereIsNotPutBack(t *testing.T) {
 	client.AddHook(redistest.Steps{Injector: faults})
 	t.Cleanup(func() {
 		check(t, client.Close())
-		check(t, remove(other, prefix))
+		check(t, redistest.Remove(other, prefix))
 	})
 	store := upstash.New(client, upstash.Options{BaseKeyPrefix: prefix})
 	kept := keys{"authstore:removed:b": jsUser("b", mail), "user:b": "", "user:account:p:1": jsAccount("1", "b")}
@@ -160,5 +162,43 @@ func TestAUserWhoIsThereIsNotPutBack(t *testing.T) {
 		if hit = faults.Disarm(); made {
 			again.are(t, other, prefix)
 		}
+	}
+}
+
+// A record is of the kind of the longest prefix of its key: what belongs to a user is never
+// looked for among the users, whose attributes may be called as the fields of a session are.
+func TestWalksKeepToTheirKinds(t *testing.T) {
+	client, prefix := newClient(t), newPrefix()
+	t.Cleanup(func() { check(t, redistest.Remove(client, prefix)) })
+	store := upstash.New(client, upstash.Options{BaseKeyPrefix: prefix, SessionKeyPrefix: "auth:", UserKeyPrefix: "auth:user:"})
+	u, err := store.CreateUser(t.Context(), adapter.User{})
+	check(t, err)
+	of := func(u adapter.User) adapter.Attributes {
+		return adapter.Attributes{"userId": u.ID, "sessionToken": "user:x", "expires": "2001-05-06T12:00:00.000Z", "provider": "p", "credentialID": "c"}
+	}
+	v, err := store.CreateUser(t.Context(), adapter.User{ID: "x", Attributes: of(u)})
+	check(t, err)
+	expires := time.Now().Add(time.Hour)
+	_, err = store.CreateSession(t.Context(), adapter.Session{UserID: u.ID, SessionToken: "s", Expires: expires})
+	check(t, err)
+	all, err := store.ListSessions(t.Context(), u.ID)
+	check(t, err)
+	if len(all) != 1 || all[0].ID != adapter.SessionID("s") {
+		t.Errorf("got the sessions %v, want the one", all)
+	}
+	check(t, store.DeleteSessionByID(t.Context(), u.ID, adapter.SessionID("user:x")))
+	check(t, store.DeleteSessions(t.Context(), u.ID))
+	check(t, store.DeleteUser(t.Context(), u.ID))
+	p, _ := adapter.As[adapter.Purger](store)
+	if n, err := p.PurgeExpired(t.Context()); n != 0 || err != nil {
+		t.Errorf("PurgeExpired: got %d, %v, want nothing", n, err)
+	}
+	if found := repair(t, store, false); len(found) != 0 {
+		t.Errorf("got %v, want nothing to repair", found)
+	}
+	got, err := store.GetUser(t.Context(), v.ID)
+	check(t, err)
+	if diff := cmp.Diff(v, got); diff != "" {
+		t.Errorf("the other user (-want +got)\n%s", diff)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -34,8 +35,10 @@ func check(t testing.TB, err error) {
 	}
 }
 
-func newClient(t testing.TB) *goredis.Client {
-	o, err := goredis.ParseURL(engine.Redis(t).URL)
+func newClient(t testing.TB) *goredis.Client { return clientOf(t, engine.Redis(t)) }
+
+func clientOf(t testing.TB, server engine.Server) *goredis.Client {
+	o, err := goredis.ParseURL(server.URL)
 	check(t, err)
 	return goredis.NewClient(o)
 }
@@ -47,7 +50,7 @@ func newPrefix() string { return fmt.Sprintf("t%d-%d:", os.Getpid(), namespaces.
 
 // budget has the operations that cost more than the contract's table says: records are
 // JSON, which is changed by reading it and putting it back. See the package comment.
-var budget = map[string]int{"UpdateUser": 2, "UpdateAccount": 2, "UpdateSession": 2, "UpdateAuthenticatorCounter": 2, "DeleteSessionByID": 2}
+var budget = map[string]int{"UpdateUser": 2, "UpdateAccount": 2, "UpdateSession": 2, "UpdateAuthenticatorCounter": 2, "UpdateAuthenticator": 2, "DeleteSessionByID": 2}
 
 func harness(t testing.TB) conformance.Harness {
 	server := engine.Redis(t)
@@ -58,8 +61,14 @@ func harness(t testing.TB) conformance.Harness {
 		LeftOut: map[conformance.Feature]string{
 			conformance.Digests: "Auth.js looks sessions up by their tokens, which the layout therefore has as they are",
 		},
-		Namespace: func(context.Context) (conformance.Namespace, error) {
-			client, prefix, faults := newClient(t), newPrefix(), &fault.Injector{}
+		Namespace: func(ctx context.Context) (conformance.Namespace, error) {
+			server := server
+			var restart func(context.Context) error
+			if conformance.Needs(ctx, conformance.Restart) {
+				server = engine.RedisDurable(t)
+				restart = func(ctx context.Context) error { return server.Restart(ctx, t) }
+			}
+			client, prefix, faults := clientOf(t, server), newPrefix(), &fault.Injector{}
 			client.AddHook(redistest.Steps{Injector: faults})
 			return conformance.Namespace{
 				Open: func(o adapter.Options) (adapter.Adapter, error) {
@@ -70,23 +79,10 @@ func harness(t testing.TB) conformance.Harness {
 				RoundTrips:  faults.Count,
 				PlainTokens: true,
 				Foreign:     javaScript{client, prefix}.writer(),
-				Close:       func() error { return remove(client, prefix) },
+				URL:         redistest.URL(strings.Replace(server.URL, "redis:", "redis+upstash:", 1), prefix),
+				Restart:     restart,
+				Close:       func() error { return redistest.Remove(client, prefix) },
 			}, nil
 		},
-	}
-}
-
-// remove removes the keys of a namespace, since walks through the store would go by
-// them, and closes its client.
-func remove(client *goredis.Client, prefix string) error {
-	defer client.Close()
-	for cursor := uint64(0); ; {
-		keys, next, err := client.Scan(context.Background(), cursor, prefix+"*", 1000).Result()
-		if err == nil && len(keys) > 0 {
-			err = client.Unlink(context.Background(), keys...).Err()
-		}
-		if cursor = next; err != nil || cursor == 0 {
-			return err
-		}
 	}
 }

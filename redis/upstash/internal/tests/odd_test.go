@@ -187,7 +187,7 @@ func TestAnExpiryThatCannotBeRead(t *testing.T) {
 // What is for display never fails a read, and stays as it is.
 func TestOddValues(t *testing.T) {
 	store, client, prefix := newStore(t)
-	const user = `{"id":"a","name":5,"image":{"url":"x"},"email":"ada@example.com","emailVerified":%s,"createdAt":{},"updatedAt":"soon","$bad":1,"a.b":2,"type":"x","ok":3}`
+	const user = `{"id":"a","name":5,"image":{"url":"x"},"email":"ada@example.com","emailVerified":%s,"createdAt":{},"updatedAt":"soon","":1,"\n":1,"n":1e999,"$odd":1,"a.b":2,"type":"x","ok":3}`
 	for verified, want := range map[string]time.Time{
 		"true": time.UnixMilli(0).UTC(), "false": {}, "{}": {}, `"soon"`: {}, "[]": {}, "1714996800000": noon, "1714996800000.5": noon, `"2024-05-06 12:00:00"`: noon,
 		`"Mon May 06 2024 14:00:00 GMT+0200 (Central European Summer Time)"`: noon, `"2024-05-06T12:00:00.000Z"`: noon, "null": {},
@@ -198,14 +198,14 @@ func TestOddValues(t *testing.T) {
 		if u.Name != "5" || u.Image != "" || !u.EmailVerified.Equal(want) || !u.CreatedAt.IsZero() {
 			t.Errorf("emailVerified %s: got %+v", verified, u)
 		}
-		if !gocmp.Equal(u.Attributes, adapter.Attributes{"ok": int64(3)}) {
+		if !gocmp.Equal(u.Attributes, adapter.Attributes{"ok": int64(3), "$odd": int64(1), "a.b": int64(2), "type": "x"}) {
 			t.Errorf("got the attributes %v", u.Attributes)
 		}
 		_, err = store.UpdateUser(t.Context(), "a", adapter.UserUpdate{Attributes: u.Attributes})
 		check(t, err)
 		value, err := client.Get(t.Context(), prefix+"user:a").Result()
 		check(t, err)
-		for _, member := range []string{`"name":5`, `"image":{"url":"x"}`, `"emailVerified":` + verified, `"createdAt":{}`, `"$bad":1`, `"a.b":2`, `"type":"x"`} {
+		for _, member := range []string{`"name":5`, `"image":{"url":"x"}`, `"emailVerified":` + verified, `"createdAt":{}`, `"":1`, `"\n":1`, `"n":1e999`} {
 			if !strings.Contains(value, member) {
 				t.Errorf("after an update: got %s, want %s in it", value, member)
 			}
@@ -258,6 +258,18 @@ func TestNoPrototype(t *testing.T) {
 	check(t, err)
 	if diff := gocmp.Diff(adapter.Attributes{"constructor": "c"}, got.Attributes); diff != "" {
 		t.Errorf("attributes (-want +got)\n%s", diff)
+	}
+}
+
+// What an application has stored of a user keeps it from Repair, whatever it is called.
+func TestRepairKeepsWhoHasAttributes(t *testing.T) {
+	for _, name := range []string{"authstore__proto__", "type", "a.b"} {
+		store, client, prefix := newStore(t)
+		twins.with(keys{"user:b": `{"id":"b","email":"` + mail + `","` + name + `":{"passwordHash":"x"}}`}).put(t, client, prefix)
+		repair(t, store, false)
+		if client.Exists(t.Context(), prefix+"user:b").Val() != 1 {
+			t.Errorf("%s: the user is gone", name)
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/internal/engine"
+	"github.com/authstore/authstore/internal/redistest"
 	"github.com/authstore/authstore/redis/upstash"
 )
 
@@ -22,7 +23,7 @@ import (
 // its keys begin with.
 func newStore(t *testing.T) (adapter.Adapter, *goredis.Client, string) {
 	client, prefix := newClient(t), newPrefix()
-	t.Cleanup(func() { check(t, remove(client, prefix)) })
+	t.Cleanup(func() { check(t, redistest.Remove(client, prefix)) })
 	return upstash.New(client, upstash.Options{BaseKeyPrefix: prefix}), client, prefix
 }
 
@@ -99,6 +100,73 @@ func TestUpdateKeepsWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
+// Attributes lie in the record under their own names, where Auth.js has them as properties.
+func TestAttributesHaveTheirNames(t *testing.T) {
+	store, client, prefix := newStore(t)
+	at := adapter.Attributes{"type": "x", "userId": "x", "expires": "x", "_id": "x", "a.b": "x", "$set": "x", "@ref": "x", "https://app.example.com/roles": "x"}
+	u, _, err := store.CreateUserWithAuthenticator(t.Context(), adapter.User{Attributes: at}, adapter.Authenticator{
+		CredentialID: "c", CredentialPublicKey: "k", Attributes: adapter.Attributes{"email": "x", "a.b": "x"},
+	})
+	check(t, err)
+	for key, want := range map[string]adapter.Attributes{"user:" + u.ID: at, "authenticator:c": {"email": "x", "a.b": "x"}} {
+		value, err := client.Get(t.Context(), prefix+key).Bytes()
+		check(t, err)
+		var record map[string]any
+		check(t, json.Unmarshal(value, &record))
+		for name := range want {
+			if record[name] != "x" {
+				t.Errorf("%s: got %s, want the member %s", key, value, name)
+			}
+		}
+	}
+}
+
+// A passkey that was stored without times and attributes has none, until it is changed; and
+// what an update does not name stays as it was written.
+func TestAPasskeyWithoutTimes(t *testing.T) {
+	store, client, prefix := newStore(t)
+	const before = `{"credentialID":"c","userId":"a","credentialPublicKey":"k","counter":"7","transports":["usb"]}`
+	keys{"user:a": jsUser("a", ""), "authenticator:c": before, "authenticator:by-user-id:a": `["c"]`}.put(t, client, prefix)
+	a, err := store.GetAuthenticator(t.Context(), "c")
+	check(t, err)
+	want := adapter.Authenticator{CredentialID: "c", UserID: "a", CredentialPublicKey: "k", Counter: 7, Transports: []string{"usb"}}
+	if diff := cmp.Diff(want, a); diff != "" {
+		t.Errorf("got (-want +got)\n%s", diff)
+	}
+	a, err = store.UpdateAuthenticator(t.Context(), "c", adapter.AuthenticatorUpdate{Attributes: adapter.Attributes{"name": "phone"}})
+	check(t, err)
+	if a.UpdatedAt.IsZero() || !a.CreatedAt.IsZero() {
+		t.Errorf("got the times %v and %v, want that of the update alone", a.CreatedAt, a.UpdatedAt)
+	}
+	keys{"authenticator:c": `{"counter":"7","credentialID":"c","credentialPublicKey":"k","name":"phone","transports":["usb"],` +
+		`"updatedAt":"` + a.UpdatedAt.Format("2006-01-02T15:04:05.000Z") + `","userId":"a"}`}.are(t, client, prefix)
+	again, err := store.UpdateAuthenticatorCounter(t.Context(), "c", 8)
+	check(t, err)
+	if again.Attributes["name"] != "phone" || again.Counter != 8 || !again.CreatedAt.IsZero() {
+		t.Errorf("got %+v, want the name and the new counter", again)
+	}
+}
+
+// A user who signs up with a passkey has it in its list of authenticators, as JavaScript
+// looks for it.
+func TestAPasskeyOfASignUpIsInTheList(t *testing.T) {
+	store, client, prefix := newStore(t)
+	u, _, err := store.CreateUserWithAuthenticator(t.Context(), adapter.User{Email: mail}, adapter.Authenticator{CredentialID: "a/b", CredentialPublicKey: "k"})
+	check(t, err)
+	keys{"authenticator:by-user-id:" + u.ID: `["a/b"]`, "user:email:" + mail: u.ID}.are(t, client, prefix)
+	if n := client.Exists(t.Context(), prefix+"authenticator:a:b").Val(); n != 1 {
+		t.Errorf("got %d records at the passkey's key, want it there", n)
+	}
+	if found := repair(t, store, true); len(found) != 0 {
+		t.Errorf("got %v, want nothing to repair", found)
+	}
+	// Two IDs whose keys JavaScript takes for one.
+	_, _, err = store.CreateUserWithAuthenticator(t.Context(), adapter.User{}, adapter.Authenticator{CredentialID: "a//b", CredentialPublicKey: "k"})
+	check(t, err)
+	_, _, err = store.CreateUserWithAuthenticator(t.Context(), adapter.User{}, adapter.Authenticator{CredentialID: "a//b", CredentialPublicKey: "k"})
+	wantConflict(t, err)
+}
+
 // Only a record with a text that looks like a time says so.
 func TestTextsThatLookLikeTimes(t *testing.T) {
 	store, client, prefix := newStore(t)
@@ -144,7 +212,7 @@ func TestOpenByURL(t *testing.T) {
 	if value != u.ID {
 		t.Errorf("the index of the address has %q, want the user's ID", value)
 	}
-	check(t, remove(client, prefix))
+	check(t, redistest.Remove(client, prefix))
 	for _, bad := range []string{"redis+upstash://host:port/", "redis+upstash://host/0?prefix=%25", "redis+upstash://host/x"} {
 		if a, err := adapter.Open(t.Context(), bad); !errors.Is(err, adapter.ErrInvalid) {
 			t.Errorf("%s: got %v, %v, want ErrInvalid", bad, a, err)

@@ -38,7 +38,7 @@ func TestCutsOnTheWire(t *testing.T) {
 			PlainTokens: true,
 			Close: func() error {
 				_ = client.Close()
-				return remove(newClient(t), prefix)
+				return redistest.Remove(newClient(t), prefix)
 			},
 		}, nil
 	}

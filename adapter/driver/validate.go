@@ -1,4 +1,4 @@
-package adapter
+package driver
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/authstore/authstore/adapter"
 )
 
 // Limits of keys and strings, in bytes.
@@ -15,6 +17,7 @@ const (
 	maxEmail        = 320 // 64 + "@" + 255, RFC 5321 section 4.5.3.1
 	maxIdentifier   = 512 // provider account IDs, identifiers, verification tokens
 	maxSessionToken = 1024
+	sessionIDLen    = 43   // 32 bytes in unpadded base64url
 	maxCredentialID = 1364 // 1023 bytes (WebAuthn Level 3, 4 "Credential ID") in base64
 	maxString       = 64 << 10
 )
@@ -30,7 +33,7 @@ type checker struct {
 
 func (c *checker) fail(field string, reason error) {
 	if c.err == nil && reason != nil {
-		c.err = Invalid(c.record+"."+field, reason.Error())
+		c.err = adapter.Invalid(c.record+"."+field, reason.Error())
 	}
 }
 
@@ -49,14 +52,14 @@ func (c *checker) email(field, v string) string {
 	if v == "" {
 		return ""
 	}
-	v = NormalizeEmail(v)
+	v = adapter.NormalizeEmail(v)
 	c.key(field, v, maxEmail)
 	return v
 }
 
 func (c *checker) time(field string, t time.Time) time.Time {
 	c.fail(field, checkTime(t))
-	return Milliseconds(t)
+	return adapter.Milliseconds(t)
 }
 
 func (c *checker) timePtr(field string, t *time.Time) *time.Time {
@@ -81,18 +84,18 @@ func (c *checker) seconds(field string, v int64) {
 	}
 }
 
-func (c *checker) attributes(a Attributes) Attributes {
+func (c *checker) attributes(a adapter.Attributes) adapter.Attributes {
 	out, err := normalizeAttributes(Record(c.record), a)
 	c.fail("Attributes", err)
 	return out
 }
 
-func (c *checker) removed(names []string, set Attributes) {
+func (c *checker) removed(names []string, set adapter.Attributes) {
 	for _, name := range names {
 		if err := checkAttributeName(name); err != nil {
 			c.fail("RemoveAttributes", at(shown(name), err))
 		}
-		if ReservedAttribute(Record(c.record), name) {
+		if Reserved(Record(c.record), name) {
 			c.fail("RemoveAttributes", fmt.Errorf("must not use the reserved name %q", name))
 		}
 		if _, both := set[name]; both {
@@ -141,51 +144,58 @@ func checkTime(t time.Time) error {
 }
 
 // known returns nil for a key that a record can have. For any other it returns an
-// error that is both [ErrNotFound] and [ErrInvalid].
+// error that is both [adapter.ErrNotFound] and [adapter.ErrInvalid].
 func known(field, v string, limit int) error {
 	if err := checkKey(v, limit); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotFound, Invalid(field, err.Error()))
+		return fmt.Errorf("%w: %w", adapter.ErrNotFound, adapter.Invalid(field, err.Error()))
 	}
 	return nil
 }
 
-func knownUser(id string) error       { return known(FieldUserID, id, maxID) }
-func knownSession(token string) error { return known(FieldSessionToken, token, maxSessionToken) }
-func knownCredential(id string) error { return known(FieldCredentialID, id, maxCredentialID) }
+func knownUser(id string) error { return known(adapter.FieldUserID, id, maxID) }
+func knownSession(token string) error {
+	return known(adapter.FieldSessionToken, token, maxSessionToken)
+}
+func knownCredential(id string) error { return known(adapter.FieldCredentialID, id, maxCredentialID) }
 
-func knownAccount(k AccountKey) error {
+func knownAccount(k adapter.AccountKey) error {
 	if err := known("Account.Provider", k.Provider, maxID); err != nil {
 		return err
 	}
-	return known(FieldAccount, k.ProviderAccountID, maxIdentifier)
+	return known(adapter.FieldAccount, k.ProviderAccountID, maxIdentifier)
 }
 
 func knownIdentifier(v string) error {
 	return known("VerificationToken.Identifier", v, maxIdentifier)
 }
 
-// normalizeUser returns the user as it is stored, with ID and times filled in.
-func (o Options) normalizeUser(u User) (User, error) {
-	if u.ID == "" {
-		u.ID = o.NewID()
-	}
+// checkOwner checks the ID of the user that a record belongs to.
+func checkOwner(r Record, id string) error {
+	c := checker{record: string(r)}
+	c.key("UserID", id, maxID)
+	return c.err
+}
+
+// normalizeUser returns the user as it is stored, with its times filled in.
+func normalizeUser(o adapter.Options, u adapter.User) (adapter.User, error) {
 	c := checker{record: string(UserRecord)}
-	c.key("ID", u.ID, maxID)
+	if u.ID != "" {
+		c.key("ID", u.ID, maxID)
+	}
 	c.text("Name", &u.Name)
 	u.Email = c.email("Email", u.Email)
 	u.EmailVerified = c.time("EmailVerified", u.EmailVerified)
 	c.text("Image", &u.Image)
 	u.Attributes = c.attributes(u.Attributes)
-	u.CreatedAt, u.UpdatedAt = o.stamps(&c, u.CreatedAt, u.UpdatedAt)
+	u.CreatedAt, u.UpdatedAt = stamps(o, &c, u.CreatedAt, u.UpdatedAt)
 	return u, c.err
 }
 
 // normalizeAccount returns the account as it is stored, with its times filled in.
-func (o Options) normalizeAccount(a Account) (Account, error) {
+func normalizeAccount(o adapter.Options, a adapter.Account) (adapter.Account, error) {
 	c := checker{record: string(AccountRecord)}
-	c.key("UserID", a.UserID, maxID)
 	switch a.Type {
-	case AccountOAuth, AccountOIDC, AccountEmail, AccountWebAuthn:
+	case adapter.AccountOAuth, adapter.AccountOIDC, adapter.AccountEmail, adapter.AccountWebAuthn:
 	default:
 		c.fail("Type", errors.New("must be oauth, oidc, email or webauthn"))
 	}
@@ -199,62 +209,69 @@ func (o Options) normalizeAccount(a Account) (Account, error) {
 	c.text("IDToken", &a.IDToken)
 	c.text("SessionState", &a.SessionState)
 	a.Attributes = c.attributes(a.Attributes)
-	a.CreatedAt, a.UpdatedAt = o.stamps(&c, a.CreatedAt, a.UpdatedAt)
+	a.CreatedAt, a.UpdatedAt = stamps(o, &c, a.CreatedAt, a.UpdatedAt)
 	return a, c.err
 }
 
 // normalizeSession returns the session as it is stored, with token, ID and times
 // filled in.
-func (o Options) normalizeSession(s Session) (Session, error) {
+func normalizeSession(o adapter.Options, s adapter.Session) (adapter.Session, error) {
 	c := checker{record: string(SessionRecord)}
 	c.key("UserID", s.UserID, maxID)
 	if s.SessionToken == "" {
-		s.SessionToken = NewSessionToken(s.UserID, o.NewSecret())
+		s.SessionToken = adapter.NewSessionToken(s.UserID, o.NewSecret())
 	}
 	c.key("SessionToken", s.SessionToken, maxSessionToken)
-	if userID, ok := ParseSessionToken(s.SessionToken); ok && userID != s.UserID {
+	if userID, ok := adapter.ParseSessionToken(s.SessionToken); ok && userID != s.UserID {
 		c.fail("SessionToken", errors.New("must name the session's user, since it has the form of a generated token"))
 	}
-	s.ID = SessionID(s.SessionToken)
+	s.ID = adapter.SessionID(s.SessionToken)
 	s.Expires = c.expires(s.Expires)
 	s.Attributes = c.attributes(s.Attributes)
-	s.CreatedAt, s.UpdatedAt = o.stamps(&c, s.CreatedAt, s.UpdatedAt)
+	s.CreatedAt, s.UpdatedAt = stamps(o, &c, s.CreatedAt, s.UpdatedAt)
 	return s, c.err
 }
 
 // normalizeVerificationToken returns the token as it is stored.
-func (o Options) normalizeVerificationToken(t VerificationToken) (VerificationToken, error) {
+func normalizeVerificationToken(o adapter.Options, t adapter.VerificationToken) (adapter.VerificationToken, error) {
 	c := checker{record: "VerificationToken"}
 	c.key("Identifier", t.Identifier, maxIdentifier)
 	c.key("Token", t.Token, maxIdentifier)
+	c.text("Value", &t.Value)
 	t.Expires = c.expires(t.Expires)
-	t.CreatedAt, _ = o.stamps(&c, t.CreatedAt, time.Time{})
+	t.CreatedAt, _ = stamps(o, &c, t.CreatedAt, time.Time{})
 	return t, c.err
 }
 
-// normalizeAuthenticator returns the credential as it is stored. No transports
-// are nil.
-func normalizeAuthenticator(a Authenticator) (Authenticator, error) {
-	c := checker{record: "Authenticator"}
+// normalizeAuthenticator returns the credential as it is stored, with its times filled in.
+// No transports are nil.
+func normalizeAuthenticator(o adapter.Options, a adapter.Authenticator) (adapter.Authenticator, error) {
+	c := checker{record: string(AuthenticatorRecord)}
 	c.key("CredentialID", a.CredentialID, maxCredentialID)
-	c.key("UserID", a.UserID, maxID)
 	if a.ProviderAccountID != "" {
 		c.key("ProviderAccountID", a.ProviderAccountID, maxCredentialID)
 	}
 	c.key("CredentialPublicKey", a.CredentialPublicKey, maxString)
 	c.text("CredentialDeviceType", &a.CredentialDeviceType)
-	a.Transports = append([]string(nil), a.Transports...)
-	for _, t := range a.Transports {
+	a.Transports = c.transports(a.Transports)
+	a.Attributes = c.attributes(a.Attributes)
+	a.CreatedAt, a.UpdatedAt = stamps(o, &c, a.CreatedAt, a.UpdatedAt)
+	return a, c.err
+}
+
+// transports checks transports and returns a copy.
+func (c *checker) transports(all []string) []string {
+	for _, t := range all {
 		c.key("Transports", t, maxID)
 		if strings.Contains(t, ",") { // Auth.js stores them joined by commas
 			c.fail("Transports", errors.New("must not hold commas"))
 		}
 	}
-	return a, c.err
+	return append([]string(nil), all...)
 }
 
 // stamps returns CreatedAt and UpdatedAt as they are stored.
-func (o Options) stamps(c *checker, created, updated time.Time) (time.Time, time.Time) {
+func stamps(o adapter.Options, c *checker, created, updated time.Time) (time.Time, time.Time) {
 	if created.IsZero() {
 		created = o.Now()
 	}
@@ -265,15 +282,29 @@ func (o Options) stamps(c *checker, created, updated time.Time) (time.Time, time
 }
 
 // normalizeSignUp returns a new user and its account as they are stored.
-func (o Options) normalizeSignUp(u User, a Account) (User, Account, error) {
-	u, err := o.normalizeUser(u)
+func normalizeSignUp(o adapter.Options, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
+	u, err := normalizeUser(o, u)
 	if err != nil {
-		return User{}, Account{}, err
+		return adapter.User{}, adapter.Account{}, err
 	}
 	if a.UserID != "" && a.UserID != u.ID {
-		return User{}, Account{}, Invalid("Account.UserID", "must be empty or the new user's ID")
+		return adapter.User{}, adapter.Account{}, adapter.Invalid("Account.UserID", "must be empty or the new user's ID")
 	}
 	a.UserID = u.ID
-	a, err = o.normalizeAccount(a)
+	a, err = normalizeAccount(o, a)
+	return u, a, err
+}
+
+// normalizePasskeySignUp returns a new user and its authenticator as they are stored.
+func normalizePasskeySignUp(o adapter.Options, u adapter.User, a adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
+	u, err := normalizeUser(o, u)
+	if err != nil {
+		return adapter.User{}, adapter.Authenticator{}, err
+	}
+	if a.UserID != "" && a.UserID != u.ID {
+		return adapter.User{}, adapter.Authenticator{}, adapter.Invalid("Authenticator.UserID", "must be empty or the new user's ID")
+	}
+	a.UserID = u.ID
+	a, err = normalizeAuthenticator(o, a)
 	return u, a, err
 }

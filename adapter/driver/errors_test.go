@@ -1,4 +1,4 @@
-package adapter
+package driver
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/authstore/authstore/adapter"
 )
 
 func TestKindsAreFoundThroughAnError(t *testing.T) {
@@ -14,19 +16,19 @@ func TestKindsAreFoundThroughAnError(t *testing.T) {
 		is   []error
 		text string
 	}{
-		{ErrExpired, []error{ErrExpired, ErrNotFound}, "authstore: b: Op: expired: not found"},
-		{Conflict(FieldUserEmail), []error{ErrConflict}, "authstore: b: Op: conflict: User.Email is taken"},
-		{Conflict(FieldCounter), []error{ErrConflict}, "authstore: b: Op: conflict: Authenticator.Counter did not grow (a cloned authenticator?)"},
-		{Invalid("Session.Expires", "must be set"), []error{ErrInvalid}, "authstore: b: Op: invalid: Session.Expires must be set"},
-		{Caused(ErrUnavailable, io.ErrUnexpectedEOF), []error{ErrUnavailable, io.ErrUnexpectedEOF},
+		{adapter.ErrExpired, []error{adapter.ErrExpired, adapter.ErrNotFound}, "authstore: b: Op: expired: not found"},
+		{adapter.Conflict(adapter.FieldUserEmail), []error{adapter.ErrConflict}, "authstore: b: Op: conflict: User.Email is taken"},
+		{adapter.Conflict(adapter.FieldCounter), []error{adapter.ErrConflict}, "authstore: b: Op: conflict: Authenticator.Counter did not grow (a cloned authenticator?)"},
+		{adapter.Invalid("Session.Expires", "must be set"), []error{adapter.ErrInvalid}, "authstore: b: Op: invalid: Session.Expires must be set"},
+		{Caused(adapter.ErrUnavailable, io.ErrUnexpectedEOF), []error{adapter.ErrUnavailable, io.ErrUnexpectedEOF},
 			"authstore: b: Op: store unavailable, try again (*errors.errorString)"},
-		{ErrClosed, []error{ErrClosed}, "authstore: b: Op: adapter is closed"},
+		{adapter.ErrClosed, []error{adapter.ErrClosed}, "authstore: b: Op: adapter is closed"},
 	} {
-		err := WrapError(t.Context(), "b", "Op", tt.err)
+		err := Wrap(t.Context(), "b", "Op", tt.err)
 		if err.Error() != tt.text {
 			t.Errorf("got text %q, want %q", err, tt.text)
 		}
-		for _, kind := range []error{ErrNotFound, ErrExpired, ErrConflict, ErrInvalid, ErrUnavailable, ErrClosed} {
+		for _, kind := range []error{adapter.ErrNotFound, adapter.ErrExpired, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrClosed} {
 			want := false
 			for _, is := range tt.is {
 				want = want || is == kind
@@ -53,7 +55,7 @@ func TestADriversErrorIsReachableButNotPrinted(t *testing.T) {
 		"unknown":            &driverError{"hunter2"},
 		"a limit of its own": errors.Join(&driverError{"hunter2"}, context.DeadlineExceeded),
 	} {
-		err := WrapError(t.Context(), "b", "Op", cause)
+		err := Wrap(t.Context(), "b", "Op", cause)
 		var e *driverError
 		if !errors.As(err, &e) {
 			t.Errorf("%s: the driver's error cannot be reached through %v", name, err)
@@ -65,8 +67,8 @@ func TestADriversErrorIsReachableButNotPrinted(t *testing.T) {
 }
 
 func TestADriversOwnTimeLimitIsUnavailable(t *testing.T) {
-	err := WrapError(t.Context(), "b", "Op", context.DeadlineExceeded)
-	if !errors.Is(err, ErrUnavailable) {
+	err := Wrap(t.Context(), "b", "Op", context.DeadlineExceeded)
+	if !errors.Is(err, adapter.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable: the caller's context has not ended", err)
 	}
 }
@@ -74,50 +76,50 @@ func TestADriversOwnTimeLimitIsUnavailable(t *testing.T) {
 func TestAnEndedContextNamesTheError(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, cause := range []error{context.Canceled, io.EOF, Caused(ErrUnavailable, io.EOF)} {
-		err := WrapError(ctx, "b", "Op", cause)
+	for _, cause := range []error{context.Canceled, io.EOF, Caused(adapter.ErrUnavailable, io.EOF)} {
+		err := Wrap(ctx, "b", "Op", cause)
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%v: got %v, want context.Canceled", cause, err)
 		}
 	}
-	if err := WrapError(ctx, "b", "Op", ErrNotFound); !errors.Is(err, ErrNotFound) {
+	if err := Wrap(ctx, "b", "Op", adapter.ErrNotFound); !errors.Is(err, adapter.ErrNotFound) {
 		t.Errorf("got %v, want the answer that the store gave: ErrNotFound", err)
 	}
 }
 
 func TestAnErrorIsWrappedOnce(t *testing.T) {
-	inner := WrapError(t.Context(), "inner", "GetUser", ErrNotFound)
-	if outer := WrapError(t.Context(), "outer", "GetUser", inner); outer != inner {
+	inner := Wrap(t.Context(), "inner", "GetUser", adapter.ErrNotFound)
+	if outer := Wrap(t.Context(), "outer", "GetUser", inner); outer != inner {
 		t.Errorf("got %v, want the error of the backend itself", outer)
 	}
-	if err := WrapError(t.Context(), "b", "Op", nil); err != nil {
+	if err := Wrap(t.Context(), "b", "Op", nil); err != nil {
 		t.Errorf("got %v for nil, want nil", err)
 	}
 }
 
 func TestWhatAPersonHasToMend(t *testing.T) {
-	setup := WrapError(t.Context(), "b", "Ping", Setup("authentication failed", "check the password"))
+	setup := Wrap(t.Context(), "b", "Ping", adapter.Setup("authentication failed", "check the password"))
 	if want := "authstore: b: Ping: authentication failed: check the password"; setup.Error() != want {
 		t.Errorf("got %q, want %q", setup, want)
 	}
-	record := WrapError(t.Context(), "b", "GetSessionAndUser", &RecordError{Place: "sessions abc", UserID: "u\n1", Field: "expires", Want: "a date", Got: "string"})
+	record := Wrap(t.Context(), "b", "GetSessionAndUser", &adapter.RecordError{Place: "sessions abc", UserID: "u\n1", Field: "expires", Want: "a date", Got: "string"})
 	want := `authstore: b: GetSessionAndUser: unreadable record sessions abc of the user "u\n1": the field expires should be a date, not string: correct the record`
 	if record.Error() != want {
 		t.Errorf("got %q, want %q", record, want)
 	}
-	nobodys := &RecordError{Place: "sessions abc", Field: "expires", Want: "a date", Got: "string"}
+	nobodys := &adapter.RecordError{Place: "sessions abc", Field: "expires", Want: "a date", Got: "string"}
 	if strings.Contains(nobodys.Error(), "user") {
 		t.Errorf("%q names a user", nobodys)
 	}
-	for err, kind := range map[error]error{setup: ErrSetup, record: ErrUnreadable} {
-		for _, other := range []error{ErrNotFound, ErrConflict, ErrInvalid, ErrUnavailable, ErrSetup, ErrUnreadable, ErrClosed} {
+	for err, kind := range map[error]error{setup: adapter.ErrSetup, record: adapter.ErrUnreadable} {
+		for _, other := range []error{adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrSetup, adapter.ErrUnreadable, adapter.ErrClosed} {
 			if errors.Is(err, other) != (other == kind) {
 				t.Errorf("%v is %v: %v", err, other, errors.Is(err, other))
 			}
 		}
 	}
-	var s *SetupError
-	var r *RecordError
+	var s *adapter.SetupError
+	var r *adapter.RecordError
 	if !errors.As(setup, &s) || s.Remedy != "check the password" || !errors.As(record, &r) || r.Field != "expires" {
 		t.Errorf("got %+v and %+v", s, r)
 	}
@@ -128,12 +130,12 @@ func TestWhatAPersonHasToMend(t *testing.T) {
 func TestAnEndedContextHidesNoReason(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	setup := WrapError(ctx, "b", "Op", Caused(Setup("no such host", "check the address"), io.EOF))
-	if !errors.Is(setup, context.Canceled) || !errors.Is(setup, ErrSetup) || !strings.Contains(setup.Error(), "check the address") {
+	setup := Wrap(ctx, "b", "Op", Caused(adapter.Setup("no such host", "check the address"), io.EOF))
+	if !errors.Is(setup, context.Canceled) || !errors.Is(setup, adapter.ErrSetup) || !strings.Contains(setup.Error(), "check the address") {
 		t.Errorf("got %v, want the end of the context and the reason", setup)
 	}
-	record := WrapError(ctx, "b", "Op", &RecordError{Place: "here", Field: "expires"})
-	if errors.Is(record, context.Canceled) || !errors.Is(record, ErrUnreadable) {
+	record := Wrap(ctx, "b", "Op", &adapter.RecordError{Place: "here", Field: "expires"})
+	if errors.Is(record, context.Canceled) || !errors.Is(record, adapter.ErrUnreadable) {
 		t.Errorf("got %v, want the answer that the store gave", record)
 	}
 }
@@ -141,13 +143,13 @@ func TestAnEndedContextHidesNoReason(t *testing.T) {
 // Drivers call their own limits a context's end, and one end by the name of the other.
 func TestACauseIsNotTheCallersContext(t *testing.T) {
 	cause := errors.Join(&driverError{"x"}, context.Canceled, context.DeadlineExceeded)
-	err := WrapError(t.Context(), "b", "Op", Caused(ErrUnavailable, cause))
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrUnavailable) {
+	err := Wrap(t.Context(), "b", "Op", Caused(adapter.ErrUnavailable, cause))
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, adapter.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable alone", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 0)
 	defer cancel()
-	err = WrapError(ctx, "b", "Op", Caused(ErrUnavailable, cause))
+	err = Wrap(ctx, "b", "Op", Caused(adapter.ErrUnavailable, cause))
 	if errors.Is(err, context.Canceled) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want context.DeadlineExceeded alone", err)
 	}
