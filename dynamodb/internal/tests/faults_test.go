@@ -231,6 +231,38 @@ func TestAWriteIsNotMadeTwice(t *testing.T) {
 	}
 }
 
+// The first attempt may be done when what its repetition was refused for is gone.
+func TestARefusalAfterALostReplyIsNotKnown(t *testing.T) {
+	s, a, b := withIndex.scripted(t)
+	ctx, sc := t.Context(), newScene(t, a)
+	key := adapter.AccountKey{Provider: "gitlab", ProviderAccountID: "2"}
+	link := func(by adapter.Adapter, userID string) error {
+		return errOf(by.LinkAccount(ctx, adapter.Account{UserID: userID, Type: adapter.AccountOAuth, Provider: key.Provider, ProviderAccountID: key.ProviderAccountID}))
+	}
+	rival, err := b.CreateUser(ctx, adapter.User{})
+	check(t, err)
+	for name, tt := range map[string]struct{ call, rival func() error }{
+		"CreateUser": {
+			func() error { return errOf(a.CreateUser(ctx, adapter.User{ID: "v", Email: "v@example.com"})) },
+			func() error { return errOf(b.CreateUser(ctx, adapter.User{Email: "v@example.com"})) },
+		},
+		"LinkAccount": {func() error { return link(a, sc.user.ID) }, func() error { return link(b, rival.ID) }},
+	} {
+		s.set(func(write int, send func() (*http.Response, error)) (*http.Response, error) {
+			if write == 1 { // which is on its way still
+				return nil, fault.ErrInjected
+			}
+			if write == 2 {
+				check(t, tt.rival())
+			}
+			return send()
+		})
+		if err := tt.call(); !errors.Is(err, adapter.ErrUnavailable) {
+			t.Errorf("%s: got %v, want that nobody knows", name, err)
+		}
+	}
+}
+
 // A write that is under way when the client gives it up was not told to be done, or is
 // known for its repetition: it brings nothing back that was deleted since.
 func TestAWriteThatComesLateBringsNothingBack(t *testing.T) {
