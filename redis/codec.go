@@ -10,6 +10,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/codec"
 )
 
 // A record is a MessagePack map of strings to strings, which the scripts can change
@@ -96,7 +97,7 @@ func (f *fields) stamps(created, updated time.Time) {
 
 func (f *fields) attributes(a adapter.Attributes) error {
 	for name, v := range a {
-		packed, err := msgp.AppendIntf(nil, v)
+		packed, err := codec.Append(nil, v)
 		if err != nil {
 			return err
 		}
@@ -159,36 +160,17 @@ func common(name, value string, created, updated *time.Time, attributes *adapter
 	case name == fieldUpdated:
 		return true, parseTime(value, updated)
 	case strings.HasPrefix(name, "."):
-		v, _, err := msgp.ReadIntfBytes([]byte(value))
+		v, err := codec.Value([]byte(value))
 		if err != nil {
 			return true, err
 		}
 		if *attributes == nil {
 			*attributes = adapter.Attributes{}
 		}
-		(*attributes)[name[1:]] = normal(v)
+		(*attributes)[name[1:]] = v
 		return true, nil
 	}
 	return false, nil
-}
-
-// normal brings a decoded attribute into the types of adapter.Attributes.
-func normal(v any) any {
-	switch v := v.(type) {
-	case time.Time:
-		return v.UTC()
-	case uint64:
-		return int64(v)
-	case []any:
-		for i := range v {
-			v[i] = normal(v[i])
-		}
-	case map[string]any:
-		for name := range v {
-			v[name] = normal(v[name])
-		}
-	}
-	return v
 }
 
 func parseTime(value string, t *time.Time) error {
