@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"net/url"
 	"strings"
 	"time"
 
@@ -30,21 +29,15 @@ var openingTests = []Test{
 		t.is("GetUser after Close", err, adapter.ErrClosed)
 		t.sameUser(u)
 	}},
-	{ID: "OPN-002", Rule: "What a URL says that the store does not know is refused, and no error quotes a password.", Source: "driver.Opener", Run: func(t *T) {
-		u, err := url.Parse(t.namespace.URL)
-		if err != nil {
-			t.Skip(t.harness.whyNot(ByURL)) // several hosts, a socket: not what net/url takes
-		}
-		query := u.Query()
-		query.Set("no_such_parameter", "1")
-		u.RawQuery = query.Encode()
-		a, err := adapter.Open(t.ctx, u.String(), t.Options())
+	{ID: "OPN-002", Rule: "What a URL says that the store does not know is refused, and the error does not quote its value.", Source: "driver.Opener", Run: func(t *T) {
+		address, query, _ := strings.Cut(t.namespace.URL, "?")
+		a, err := adapter.Open(t.ctx, address+"?"+strings.TrimPrefix(query+"&no_such_parameter=hunter2", "&"), t.Options())
 		if err == nil {
 			t.ok("Close", a.Close())
 		}
 		t.is("Open with a parameter that there is not", err, adapter.ErrInvalid)
-		if password, ok := u.User.Password(); ok && err != nil && strings.Contains(err.Error(), password) {
-			t.Errorf("Open\n  got:  an error with the password\n  want: one without")
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("Open\n  got:  an error that quotes what may be a secret\n  want: one without")
 		}
 	}},
 }
