@@ -51,6 +51,11 @@ func TestLegalHistories(t *testing.T) {
 	}
 	lies, caught := 0, 0
 	for _, history := range report.histories {
+		for _, view := range views(history) {
+			if porcupine.CheckOperationsTimeout(model, view, viewPatience) == porcupine.Illegal {
+				t.Errorf("a view of a legal history is illegal: %v", view)
+			}
+		}
 		if lying, ok := lie(history); ok {
 			lies++
 			if judge(lying) == porcupine.Illegal {

@@ -11,11 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/anishathalye/porcupine"
+
+	"github.com/authstore/authstore/adapter"
 )
 
 // Run is a run of client processes on one store, while something breaks.
@@ -260,29 +261,46 @@ func judge(history []Operation) porcupine.CheckResult {
 // views returns parts of a history, each about one record beside the users, or about the
 // users alone.
 func views(history []Operation) (all [][]porcupine.Operation) {
-	byRecord := map[Call][]porcupine.Operation{}
-	var ofUsers []porcupine.Operation
-	for _, o := range expand(history) {
+	operations := expand(history)
+	seen := map[Call]bool{}
+	add := func(record Call) {
+		if !seen[record] {
+			seen[record] = true
+			all = append(all, view(operations, record))
+		}
+	}
+	add(Call{})
+	for _, o := range operations {
 		c := o.Input.(Call)
-		record := Call{Account: c.Account, Session: c.Session, Token: c.Token, Credential: c.Credential}
+		for _, record := range []Call{{Account: c.Account}, {Session: c.Session}, {Token: c.Token}, {Credential: c.Credential}} {
+			add(record)
+		}
+	}
+	return all
+}
+
+// view returns what a history says of the users and of one record. A sign-up with another
+// record is one without. Lists are of more than one.
+func view(operations []porcupine.Operation, record Call) (all []porcupine.Operation) {
+	for _, o := range operations {
+		c := o.Input.(Call)
+		theirs := Call{Account: c.Account, Session: c.Session, Token: c.Token, Credential: c.Credential}
 		switch {
-		case c.Op == signUp || c.Op == listAccounts || c.Op == listSessions: // of more than one
-		case record != Call{}:
-			byRecord[record] = append(byRecord[record], o)
-		default:
-			ofUsers = append(ofUsers, o)
-		}
-	}
-	if slices.ContainsFunc(history, func(o Operation) bool { return o.Call.Op == signUp }) {
-		return [][]porcupine.Operation{expand(history)} // it makes a user and an account
-	}
-	all = append(all, ofUsers)
-	for record, operations := range byRecord {
-		if record.Token != 0 {
-			all = append(all, operations)
+		case c.Op == listAccounts || c.Op == listSessions:
 			continue
+		case theirs == record:
+		case record.Token != 0:
+			continue // a token is of no user
+		case theirs == Call{}:
+		case c.Op != signUp && c.Op != signUpByPasskey:
+			continue
+		case o.Output.(Answer).Field == adapter.FieldAccount || o.Output.(Answer).Field == adapter.FieldCredentialID:
+			continue
+		default:
+			c.Account, c.Credential = 0, 0
+			o.Input = c
 		}
-		all = append(all, slices.Concat(ofUsers, operations))
+		all = append(all, o)
 	}
 	return all
 }
