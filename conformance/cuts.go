@@ -629,23 +629,11 @@ var cutWrites = []cutTest{
 	{id: "CUT-016", op: "DeleteSessions", rule: "DeleteSessions, cut at any step, ends no session that is kept, and repeated it ends all others.",
 		prepare: func(t *T, name string) cut {
 			u := t.user(name)
-			kept, token := t.session(u.ID).SessionToken, ""
-			w := universe{users: []string{u.ID}, sessions: []string{kept}}
-			for range 5 {
-				token = t.session(u.ID).SessionToken
-				w.sessions = append(w.sessions, token)
+			var tokens []string
+			for range 6 {
+				tokens = append(tokens, t.session(u.ID).SessionToken)
 			}
-			return cut{
-				universe: w,
-				call:     func(ctx context.Context, a adapter.Adapter) error { return a.DeleteSessions(ctx, u.ID, kept) },
-				holds:    func() { t.signedIn(t.Second(), kept, u.ID) },
-				done: func() {
-					t.nothing(universe{sessions: w.sessions[1:]})
-					all, err := t.Second().ListSessions(t.ctx, u.ID)
-					t.ok("ListSessions", err)
-					t.equal("sessions that are left", len(all), 1)
-				},
-			}
+			return t.cutSignOutEverywhere(u.ID, tokens)
 		}},
 	{id: "CUT-017", op: "CreateVerificationToken", rule: "CreateVerificationToken, cut at any step and repeated, makes a token that can be used once.",
 		prepare: func(t *T, name string) cut {
@@ -769,6 +757,16 @@ var cutWrites = []cutTest{
 				done: func() { t.hasAuthenticator(after) },
 			}
 		}},
+	{id: "CUT-026", op: "DeleteSessions", rule: "DeleteSessions of sessions whose tokens were made elsewhere, cut at any step, leaves none in the list that its token neither opens nor ends.",
+		prepare: func(t *T, name string) cut {
+			u := t.user(name)
+			var tokens []string
+			for n := range 6 {
+				tokens = append(tokens, numbered(name, n))
+				t.ok("CreateSession", signIn.userBy(t.ctx, t.store, u.ID, tokens[n]))
+			}
+			return t.cutSignOutEverywhere(u.ID, tokens)
+		}},
 }
 
 // cutPasskeySignUp is CreateUserWithAuthenticator.
@@ -887,6 +885,22 @@ func (t *T) cutSignOut(name string, call func(ctx context.Context, a adapter.Ada
 		done: func() {
 			t.signedOut(t.Second(), s.session.SessionToken)
 			t.signedIn(t.Second(), other, s.user.ID)
+		},
+	}
+}
+
+// cutSignOutEverywhere is DeleteSessions of a user who keeps the first of some sessions.
+func (t *T) cutSignOutEverywhere(userID string, tokens []string) cut {
+	kept := tokens[0]
+	return cut{
+		universe: universe{users: []string{userID}, sessions: tokens},
+		call:     func(ctx context.Context, a adapter.Adapter) error { return a.DeleteSessions(ctx, userID, kept) },
+		holds:    func() { t.signedIn(t.Second(), kept, userID) },
+		done: func() {
+			t.nothing(universe{sessions: tokens[1:]})
+			all, err := t.Second().ListSessions(t.ctx, userID)
+			t.ok("ListSessions", err)
+			t.equal("sessions that are left", len(all), 1)
 		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/authstore/authstore/adapter"
@@ -62,6 +63,9 @@ var crashMutants = []mutant{
 	}},
 	{"DeleteSessions ends all sessions and creates the kept ones anew", []string{"CUT-016"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return recreatesKept{base{inner}}
+	}},
+	{"DeleteSessions forgets to whom the tokens lead, and then deletes the sessions", []string{"CUT-026"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return forgetsTokens{base{inner}, e}
 	}},
 	{"UseVerificationToken reads the token and then deletes it", []string{"CUT-018", "RAC-012", "RAC-013", "RAC-015"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return readsThenDeletes{base{late{base{inner}}}, e}
@@ -435,6 +439,31 @@ func (m recreatesKept) DeleteSessions(ctx context.Context, userID string, keep .
 		}
 	}
 	return nil
+}
+
+type forgetsTokens struct {
+	base
+	*env
+}
+
+func (m forgetsTokens) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
+	for _, s := range stored(m.env, func(s adapter.Session) bool { return s.UserID == userID }) {
+		if kept := slices.ContainsFunc(keep, func(token string) bool { return adapter.SessionID(token) == s.ID }); kept {
+			continue
+		}
+		if _, err := m.claim(ctx, "forgotten "+s.ID); err != nil {
+			return fail(ctx, "DeleteSessions", err)
+		}
+	}
+	return m.Adapter.DeleteSessions(ctx, userID, keep...)
+}
+
+func (m forgetsTokens) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
+	_, generated := adapter.ParseSessionToken(token)
+	if _, forgotten := m.shared.Load("forgotten " + adapter.SessionID(token)); forgotten && !generated {
+		return adapter.Session{}, adapter.User{}, fail(ctx, "GetSessionAndUser", adapter.ErrNotFound)
+	}
+	return m.Adapter.GetSessionAndUser(ctx, token)
 }
 
 type readsThenDeletes struct {

@@ -127,6 +127,7 @@
 //	  of no such key            DeleteItem, Query            session; partition, SESSION#
 //	  plain                     Query, DeleteItem            partition, SESSION#; session
 //	DeleteSessions              Query, BatchWriteItem        partition, SESSION#; 25 sessions
+//	  made elsewhere            Query, TransactWriteItems    partition, SESSION#; 50 sessions, guards
 //	CreateVerificationToken     PutItem                      verification
 //	UseVerificationToken        DeleteItem                   verification
 //	  of an odd expiry          DeleteItem, DeleteItem       verification

@@ -251,33 +251,16 @@ func (s *store) deleteSession(ctx context.Context, k key) (there bool, err error
 		return false, err
 	}
 	if out.Attributes[fieldGuard] != nil {
-		err = s.deleteGuards(ctx, inPartitionOf(k), []key{recordGuard(k.sort)})
+		err = s.deleteGuard(ctx, inPartitionOf(k), recordGuard(k.sort))
 	}
 	return true, err
 }
 
-// deleteGuards deletes the guards of a user's sessions that are gone. One that is
-// another user's by now stays.
-func (s *store) deleteGuards(ctx context.Context, userID string, guards []key) error {
-	for chunk := range slices.Chunk(guards, maxSteps) {
-		others := map[key]bool{}
-		err := s.transact(ctx, func() ([]step, error) {
-			var steps []step
-			for _, k := range chunk {
-				if !others[k] {
-					steps = append(steps, s.removeOf(userID, k, func(context.Context, item) error {
-						others[k] = true
-						return nil
-					}))
-				}
-			}
-			return steps, nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+// deleteGuard deletes the guard of a session that is gone. One that is another user's by now
+// stays.
+func (s *store) deleteGuard(ctx context.Context, userID string, k key) error {
+	skip := map[key]bool{}
+	return s.transact(ctx, func() ([]step, error) { return s.removeGuard(nil, userID, k, skip), nil })
 }
 
 func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
@@ -307,7 +290,8 @@ func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string)
 	return nil
 }
 
-// DeleteSessions takes a call for each megabyte of sessions, and one for each 25.
+// DeleteSessions takes a call for each megabyte of sessions, and one for each 25; of sessions
+// with guards, one transaction for each 50.
 func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
 	kept := make([]string, len(keep))
 	for i, token := range keep {
@@ -329,18 +313,33 @@ func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...strin
 	}
 }
 
-// deleteSessionItems deletes sessions of a user, and their guards first: what a cut
-// leaves is found again by the same call.
+// deleteSessionItems deletes sessions of a user, those that have guards together with these:
+// a session without its guard would be listed, and its token would neither open nor end it.
 func (s *store) deleteSessionItems(ctx context.Context, userID string, sessions []item) error {
-	var keys, guards []key
+	var guarded, others []key
 	for _, it := range sessions {
-		k := s.keyOf(it)
-		if keys = append(keys, k); it[fieldGuard] != nil {
-			guards = append(guards, recordGuard(k.sort))
+		if it[fieldGuard] != nil {
+			guarded = append(guarded, s.keyOf(it))
+		} else {
+			others = append(others, s.keyOf(it))
 		}
 	}
-	if err := s.deleteGuards(ctx, userID, guards); err != nil {
-		return err
+	for chunk := range slices.Chunk(guarded, maxSteps/2) {
+		if err := s.deleteGuarded(ctx, userID, chunk); err != nil {
+			return err
+		}
 	}
-	return s.deleteBatch(ctx, keys)
+	return s.deleteBatch(ctx, others)
+}
+
+// deleteGuarded deletes sessions and their guards in one transaction. A guard that is
+// another user's by now stays.
+func (s *store) deleteGuarded(ctx context.Context, userID string, sessions []key) error {
+	skip := map[key]bool{}
+	return s.transact(ctx, func() (steps []step, _ error) {
+		for _, k := range sessions {
+			steps = s.removeGuard(append(steps, s.remove(k)), userID, recordGuard(k.sort), skip)
+		}
+		return steps, nil
+	})
 }
