@@ -55,6 +55,15 @@ var heldUpTests = []Test{
 			t.eachStep(s.name, func(step int, name string) bool { return t.succeed(s, name, step) })
 		}
 	}},
+	{ID: "HLD-008", Rule: "A sign-up that is held up at any step while somebody finds the user and deletes it is not refused, and brings nobody back.", Source: "docs/contract.md R14", Needs: []Feature{Faults, Live}, Run: func(t *T) {
+		for _, by := range []taking{create, signUp, signUpWith, signUpByPasskey} {
+			t.eachStep(by.op, func(step int, name string) bool { return t.seeAndDelete(by, name, step) })
+		}
+	}},
+	{ID: "HLD-009", Rule: "What a sign-up that is held up at any step brings stays as it was brought, whatever is made for the same user meanwhile.", Source: "docs/contract.md R5", Needs: []Feature{Faults, Live}, Run: func(t *T) {
+		t.eachStep("CreateUserWithAccount", t.linkWhileSigningUp)
+		t.eachStep("CreateUserWithAuthenticator", t.registerWhileSigningUp)
+	}},
 }
 
 // call is one of an adapter.
@@ -409,6 +418,75 @@ func (t *T) outlive(by taking, name string, step int) (hit bool) {
 		t.owns(by.of, name, heir)
 	}
 	t.consistent(around(name, id))
+	return hit
+}
+
+// seeAndDelete holds a sign-up up while somebody looks for the user, and deletes it if it is
+// there.
+func (t *T) seeAndDelete(by taking, name string, step int) (hit bool) {
+	t.Helper()
+	id, makes := t.taker(by, name, name)
+	seen := false
+	hit, err := t.heldUp(step, makes, func() {
+		if _, err := by.of.owner(t.ctx, t.Second(), name); err == nil {
+			seen = true
+			t.ok("DeleteUser", t.Second().DeleteUser(t.ctx, id))
+		}
+	})
+	if seen {
+		t.among(by.op+" of a user who was seen and deleted", err, adapter.ErrUnavailable)
+		t.noUser(id)
+	} else {
+		t.ok(by.op, err)
+		t.owns(by.of, name, id)
+	}
+	t.consistent(around(name, id))
+	return hit
+}
+
+// linkWhileSigningUp holds a sign-up up while its account is linked to the user who is
+// about to be there. One of the two comes first.
+func (t *T) linkWhileSigningUp(step int, name string) (hit bool) {
+	t.Helper()
+	brought := plainAccount("", "github", name)
+	brought.AccessToken = "brought"
+	u := adapter.User{ID: t.NewID(), Email: ownEmail(name)}
+	hit, err := t.heldUp(step, func(ctx context.Context, a adapter.Adapter) error {
+		_, _, err := a.CreateUserWithAccount(ctx, u, brought)
+		return err
+	}, func() {
+		_, err := t.Second().LinkAccount(t.ctx, plainAccount(u.ID, "github", name))
+		t.among("LinkAccount", err, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrNotFound)
+	})
+	t.ok("CreateUserWithAccount", err)
+	got, err := t.Second().GetAccount(t.ctx, brought.Key())
+	t.ok("GetAccount", err)
+	t.equal("the user of the account", got.UserID, u.ID)
+	t.equal("the access token of the account", got.AccessToken, "brought")
+	t.consistent(around(name, u.ID))
+	return hit
+}
+
+// registerWhileSigningUp is linkWhileSigningUp of a passkey.
+func (t *T) registerWhileSigningUp(step int, name string) (hit bool) {
+	t.Helper()
+	brought := fullAuthenticator("", name)
+	u := adapter.User{ID: t.NewID(), Email: ownEmail(name)}
+	hit, err := t.heldUp(step, func(ctx context.Context, a adapter.Adapter) error {
+		_, _, err := a.CreateUserWithAuthenticator(ctx, u, brought)
+		return err
+	}, func() {
+		other := fullAuthenticator(u.ID, name)
+		other.Counter += 5
+		_, err := t.Second().CreateAuthenticator(t.ctx, other)
+		t.among("CreateAuthenticator", err, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrNotFound)
+	})
+	t.ok("CreateUserWithAuthenticator", err)
+	got, err := t.Second().GetAuthenticator(t.ctx, name)
+	t.ok("GetAuthenticator", err)
+	t.equal("the user of the authenticator", got.UserID, u.ID)
+	t.equal("the counter of the authenticator", got.Counter, brought.Counter)
+	t.consistent(around(name, u.ID))
 	return hit
 }
 

@@ -25,6 +25,43 @@ var heldUpMutants = []mutant{
 	{"DeleteSessionByID looks whose the session is, and ends it whose ever it is then", []string{"HLD-007"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return endsListed{base{inner}, e}
 	}},
+	{"CreateUserWithAccount looks whether the user is there, and refuses one who was deleted meanwhile", []string{"HLD-008"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return looksAgain{base{inner}, e}
+	}},
+	{"LinkAccount takes the user's own account out of the way", []string{"HLD-009"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return relinksOwn{looksAgain{base{inner}, e}}
+	}},
+}
+
+// looksAgain signs a user up in two steps.
+type looksAgain struct {
+	base
+	*env
+}
+
+func (m looksAgain) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
+	u, a, err := m.Adapter.CreateUserWithAccount(ctx, u, a)
+	if err != nil {
+		return u, a, err
+	}
+	if _, err := m.claim(ctx, "signed up "+u.ID); err != nil {
+		return adapter.User{}, adapter.Account{}, fail(ctx, "CreateUserWithAccount", err)
+	}
+	if _, err := m.Adapter.GetUser(ctx, u.ID); errors.Is(err, adapter.ErrNotFound) {
+		return adapter.User{}, adapter.Account{}, fail(ctx, "CreateUserWithAccount", adapter.Conflict(adapter.FieldUserID))
+	}
+	return u, a, nil
+}
+
+type relinksOwn struct{ looksAgain }
+
+func (m relinksOwn) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
+	if mine, err := m.Adapter.GetAccount(ctx, a.Key()); err == nil && mine.UserID == a.UserID {
+		if err := m.Adapter.UnlinkAccount(ctx, a.Key()); err != nil {
+			return adapter.Account{}, err
+		}
+	}
+	return m.Adapter.LinkAccount(ctx, a)
 }
 
 // checksRests claims a token before it makes the session.

@@ -98,6 +98,11 @@ func (c *collections) signUpOf(user bson.Raw) signUp {
 	return signUp{id: user.Lookup("_id"), nonce: unfinished.Lookup("nonce"), to: to, brings: brings}
 }
 
+// hasBrought reports whether a document is what a sign-up brings.
+func (s signUp) hasBrought(to unique, doc bson.Raw) bool {
+	return s.to.Collection == to.Collection && s.brings.Lookup("_id").Equal(doc.Lookup("_id"))
+}
+
 // isSomebody reports whether a document is that of a user who is there.
 func isSomebody(user bson.Raw) bool {
 	_, err := user.LookupErr(stateField)
@@ -493,11 +498,10 @@ func (s *store) evict(ctx context.Context, c *collections, p *patience, u unique
 	if err != nil {
 		return err
 	}
-	owner := holder.Lookup("userId")
 	switch {
 	case isSomebody(user) && !(u.Collection == c.sessions && s.hasExpired(holder)):
 		return adapter.Conflict(u.conflict)
-	case isSigningUp(user) && !owner.Equal(by):
+	case isSigningUp(user) && (c.signUpOf(user).hasBrought(u, holder) || !holder.Lookup("userId").Equal(by)):
 		return s.resolve(ctx, c, p, user)
 	}
 	_, err = u.DeleteOne(ctx, append(byID(holder.Lookup("_id")), bson.E{Key: "userId", Value: asItIs(holder, "userId")}))

@@ -83,22 +83,29 @@ func (s *store) signUp(ctx context.Context, c *collections, user bson.D, u signU
 	return raced()
 }
 
-// hasSignedUp reports whether a user is there by this sign-up. An ID that was made for
-// it is of no other; one that the application gave may be, unless what it brings is there. If
-// that is not, it may have been removed already, and nobody knows: ErrUnavailable.
+// hasSignedUp reports whether there was a user by this sign-up, which has taken all steps but
+// the last one. An ID that was made for it is of no other; one that the application gave may
+// be, unless what it brings is there. A user whose deletion goes on was there before it. False:
+// the user has never been there, as what it brings is left. If that is gone too, nobody knows
+// whether the user was removed before the last step or deleted after it: ErrUnavailable.
 func (s *store) hasSignedUp(ctx context.Context, c *collections, u signUp) (bool, error) {
 	_, err := s.user(ctx, c, byID(u.id))
+	isThere := err == nil
 	switch {
-	case errors.Is(err, adapter.ErrNotFound):
-		return false, nil
-	case err != nil || u.isNew:
-		return err == nil, err
+	case isThere && u.isNew:
+		return true, nil
+	case !isThere && !errors.Is(err, adapter.ErrNotFound):
+		return false, err
 	}
-	there, err := has(ctx, u.to.Collection, byID(u.brings.Lookup("_id")))
-	if err == nil && !there {
+	isDeleted, err := has(ctx, c.users, append(byID(u.id), isMark))
+	if isDeleted || err != nil {
+		return isDeleted, err
+	}
+	isLeft, err := has(ctx, u.to.Collection, byID(u.brings.Lookup("_id")))
+	if err == nil && !isLeft {
 		err = raced()
 	}
-	return there, err
+	return isThere, err
 }
 
 // trySignUp takes the steps of a sign-up, and reports whether it took the last one.
@@ -341,6 +348,9 @@ func each(all []*mongo.Collection, f func(*mongo.Collection) error) error {
 	}
 	return first
 }
+
+// isMark matches what is left of a user whose deletion has begun.
+var isMark = bson.E{Key: stateField + ".deleted", Value: true}
 
 // immutableField is the server's error that a replacement has another _id.
 const immutableField = 66
