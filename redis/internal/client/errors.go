@@ -96,6 +96,7 @@ var rules = []rule{
 	{"BUSY", "the server is busy with a script", ""},
 	{"NOREPLICAS", "the server has too few replicas to take writes", ""},
 	{"UNBLOCKED", "the server has become a replica", ""},
+	{"ERR WAIT cannot be used with replica instances", "the server has become a replica", ""},
 	{"ERR max number of clients", "the server has too many clients", ""},
 	{"ERR Script attempted to access a non local key", "a slot of the Cluster is moving", ""},
 }

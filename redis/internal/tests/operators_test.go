@@ -96,6 +96,7 @@ func operators(t *testing.T) []operator {
 		"-CLUSTERDOWN The cluster is down":                                                                      {says: "Cluster is down", kind: later},
 		"-ERR max number of clients reached":                                                                    {says: "too many clients", kind: later},
 		"-ERR Error running script: @user_script: Script attempted to access a non local key in a cluster node": {says: "moving", kind: later},
+		"-ERR WAIT cannot be used with replica instances. Please also note that writes are rejected there":      {says: "become a replica", kind: later},
 		"-READONLY You can't write against a read only replica.":                                                {says: "replica", kind: setup},
 		"-MOVED 1 127.0.0.1:1":                                                                                  {says: "node of a Cluster", kind: setup},
 		"-CROSSSLOT Keys in request don't hash to the same slot":                                                {says: "node of a Cluster", kind: setup},
