@@ -84,7 +84,9 @@ var mongoStore = store{
 			check(t, db.Drop(context.Background()))
 			check(t, client.Disconnect(context.Background()))
 		})
-		return mongo.New(db, o), js
+		store, err := mongo.New(db, o)
+		check(t, err)
+		return store, js
 	},
 	nestedDates: true,
 	nested:      func(v time.Time) any { return v },

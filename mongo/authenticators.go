@@ -12,7 +12,7 @@ import (
 )
 
 func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
-	return result(a, s.own(ctx, (*collections).uniqueAuthenticators, "Authenticator.UserID", a.UserID, func(id any) bson.D { return encodeAuthenticator(id, a) }))
+	return result(a, s.insertOwned(ctx, (*collections).uniqueAuthenticators, "Authenticator.UserID", a.UserID, func(id any) bson.D { return encodeAuthenticator(id, a) }))
 }
 
 func byCredential(id string) bson.D { return bson.D{{Key: "credentialID", Value: id}} }
@@ -33,20 +33,21 @@ func (s *store) ListAuthenticators(ctx context.Context, userID string) ([]adapte
 	return list(ctx, s, userID, func(c *collections) *mongo.Collection { return c.authenticators }, s.decodeAuthenticator)
 }
 
-// UpdateAuthenticatorCounter looks why the counter was refused only if it was.
+// UpdateAuthenticatorCounter reads the authenticator only if the counter was refused, to
+// find out why.
 func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
 	return writer[adapter.Authenticator]{
-		in: c.authenticators, key: byCredential(credentialID), usual: bson.D{grows(counter), s.usualOwner()}, needs: []string{"counter", "userId"},
-		write: updating(counterUpdate(counter, s.options.Now())), read: s.decodeAuthenticator,
+		coll: c.authenticators, key: byCredential(credentialID), usual: bson.D{counterBelow(counter), s.usualOwner()}, needs: []string{"counter", "userId"},
+		write: updateWith(counterUpdate(counter, s.options.Now())), read: s.decodeAuthenticator,
 		allow: func(a adapter.Authenticator) error {
 			if !driver.CounterGrows(a.Counter, counter) {
 				return adapter.Conflict(adapter.FieldCounter)
 			}
-			return belongs(a.UserID)
+			return requireOwner(a.UserID)
 		},
 	}.do(ctx)
 }
@@ -57,25 +58,25 @@ func (s *store) UpdateAuthenticator(ctx context.Context, credentialID string, up
 		return adapter.Authenticator{}, err
 	}
 	return writer[adapter.Authenticator]{
-		in: c.authenticators, key: byCredential(credentialID), usual: bson.D{counts(bson.E{Key: "$lte", Value: int64(math.MaxUint32)}), s.usualOwner()}, needs: []string{"counter", "userId"},
-		write: updating(authenticatorUpdate(up, s.options.Now())), read: s.decodeAuthenticator,
-		allow: func(a adapter.Authenticator) error { return belongs(a.UserID) },
+		coll: c.authenticators, key: byCredential(credentialID), usual: bson.D{counterCondition(bson.E{Key: "$lte", Value: int64(math.MaxUint32)}), s.usualOwner()}, needs: []string{"counter", "userId"},
+		write: updateWith(authenticatorUpdate(up, s.options.Now())), read: s.decodeAuthenticator,
+		allow: func(a adapter.Authenticator) error { return requireOwner(a.UserID) },
 	}.do(ctx)
 }
 
-// grows matches the credentials to which driver.CounterGrows says yes: those with a
-// lower counter, and with 0 those that never had another.
-func grows(counter uint32) bson.E {
+// counterBelow matches the authenticators for which driver.CounterGrows is true: those with
+// a lower counter or, if the counter is 0, those whose counter has always been 0.
+func counterBelow(counter uint32) bson.E {
 	lower := bson.E{Key: "$lt", Value: int64(counter)}
 	if counter == 0 {
 		lower = bson.E{Key: "$eq", Value: 0}
 	}
-	return counts(lower)
+	return counterCondition(lower)
 }
 
-// counts matches the credentials whose counter is the one of a condition, or none. Numbers
-// with a fraction are read first.
-func counts(condition bson.E) bson.E {
+// counterCondition matches the authenticators whose counter meets a condition or is
+// missing. Numbers with a fraction do not match: they are read first.
+func counterCondition(condition bson.E) bson.E {
 	isWhole := bson.E{Key: "$type", Value: bson.A{"int", "long"}}
 	return bson.E{Key: "$or", Value: bson.A{
 		bson.D{{Key: "counter", Value: bson.D{{Key: "$gte", Value: 0}, condition, isWhole, notAList}}},

@@ -8,30 +8,29 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-
-	"github.com/authstore/authstore/adapter"
 )
 
-// A record that cannot be read is an error before it is written to, not after. What is
-// written here has the usual types in the fields that the contract needs, and an update
-// asks for them in its condition. If no document meets that, the one that is there is
-// read, and then changed on the condition that these fields are what they were.
+// A record that cannot be read must be an error before it is written to, not after. An
+// update therefore matches only documents whose fields have the usual types where the
+// contract needs them. If none matches, the document is read, and then updated on condition
+// that these fields have not changed.
 
 // writer changes one record.
 type writer[T any] struct {
-	in    *mongo.Collection
-	key   bson.D   // finds the record
-	usual bson.D   // is true of a record that can be read and changed
-	needs []string // the fields that usual is about
-	write func(ctx context.Context, in *mongo.Collection, filter bson.D) (bson.Raw, error)
+	coll  *mongo.Collection
+	key   bson.D   // matches the record
+	usual bson.D   // matches if the record can be read and changed
+	needs []string // the fields in usual
+	write func(ctx context.Context, coll *mongo.Collection, filter bson.D) (bson.Raw, error)
 	read  func(bson.Raw) (T, error)
 	allow func(T) error // whether a record may be changed
 }
 
-// do changes the record and returns what write does, in one round trip for what is usual.
+// do changes the record and returns the document that write returns, in one round trip for
+// a usual record.
 func (w writer[T]) do(ctx context.Context) (T, error) {
-	for since := time.Now(); time.Since(since) < endurance; {
-		doc, err := w.write(ctx, w.in, join(w.key, w.usual))
+	for since := time.Now(); time.Since(since) < maxRetryTime; {
+		doc, err := w.write(ctx, w.coll, join(w.key, w.usual))
 		if errors.Is(err, mongo.ErrNoDocuments) || isUntargeted(err) {
 			doc, err = w.unusual(ctx)
 		}
@@ -46,19 +45,11 @@ func (w writer[T]) do(ctx context.Context) (T, error) {
 	return result(*new(T), raced())
 }
 
-// isUntargeted reports whether a sharded cluster refuses a write that asks for a key in
-// several forms, since it does not say which shard it is of.
-func isUntargeted(err error) bool {
-	const shardKeyNotFound = 61
-	r, ok := replyOf(err)
-	return ok && r.code == shardKeyNotFound
-}
-
-// errChanged says that a record is not what it was a moment ago.
+// errChanged says that a record has changed since it was read.
 var errChanged = errors.New("mongo: the record has changed")
 
 func (w writer[T]) unusual(ctx context.Context) (bson.Raw, error) {
-	doc, err := w.in.FindOne(ctx, w.key, options.FindOne().SetSort(sorted(w.key))).Raw()
+	doc, err := w.coll.FindOne(ctx, w.key, options.FindOne().SetSort(sortOrder(w.key))).Raw()
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +67,7 @@ func (w writer[T]) unusual(ctx context.Context) (bson.Raw, error) {
 	for _, field := range w.needs {
 		same = append(same, bson.E{Key: field, Value: asItIs(doc, field)})
 	}
-	doc, err = w.write(ctx, w.in, same)
+	doc, err = w.write(ctx, w.coll, same)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		err = errChanged
 	}
@@ -85,7 +76,7 @@ func (w writer[T]) unusual(ctx context.Context) (bson.Raw, error) {
 
 func join(a, b bson.D) bson.D { return append(a[:len(a):len(a)], b...) }
 
-// asItIs matches the value of a field, or that there is none.
+// asItIs matches the present value of a field, or its absence.
 func asItIs(doc bson.Raw, field string) any {
 	v := doc.Lookup(field)
 	if isNull(v) {
@@ -94,26 +85,26 @@ func asItIs(doc bson.Raw, field string) any {
 	return bson.D{{Key: "$eq", Value: v}}
 }
 
-// update changes one document and returns it as it is then.
-func update(ctx context.Context, in *mongo.Collection, filter, change bson.D) (bson.Raw, error) {
+// update changes one document and returns the new version.
+func update(ctx context.Context, coll *mongo.Collection, filter, change bson.D) (bson.Raw, error) {
 	o := options.FindOneAndUpdate().SetReturnDocument(options.After)
-	if order := sorted(filter); order != nil {
+	if order := sortOrder(filter); order != nil {
 		o.SetSort(order)
 	}
-	doc, err := in.FindOneAndUpdate(ctx, filter, change, o).Raw()
-	return doc, at(in, err)
+	doc, err := coll.FindOneAndUpdate(ctx, filter, change, o).Raw()
+	return doc, withCollection(coll, err)
 }
 
-// updating returns the write of an update.
-func updating(change bson.D) func(context.Context, *mongo.Collection, bson.D) (bson.Raw, error) {
-	return func(ctx context.Context, in *mongo.Collection, filter bson.D) (bson.Raw, error) {
-		return update(ctx, in, filter, change)
+// updateWith returns a write that applies a change.
+func updateWith(change bson.D) func(context.Context, *mongo.Collection, bson.D) (bson.Raw, error) {
+	return func(ctx context.Context, coll *mongo.Collection, filter bson.D) (bson.Raw, error) {
+		return update(ctx, coll, filter, change)
 	}
 }
 
-// sorted is the order in which text comes before numbers, for a filter that finds an
-// account by both: as text it is what signs in, also to JavaScript. Nil for others.
-func sorted(filter bson.D) any {
+// sortOrder puts text before numbers for a filter that matches an account by both: the one
+// with text is the one that signs in, in Auth.js too. It is nil for other filters.
+func sortOrder(filter bson.D) any {
 	for _, e := range filter {
 		if _, several := e.Value.(bson.D); several && e.Key == "providerAccountId" {
 			return bson.D{{Key: e.Key, Value: -1}}
@@ -122,34 +113,24 @@ func sorted(filter bson.D) any {
 	return nil
 }
 
-// usualOwner matches what has a user's ID in the usual form.
-func (s *store) usualOwner() bson.E { return ofType("userId", s.usualName()) }
-
-// ofType matches a field that is of one of the types.
+// ofType matches a field of one of the types.
 func ofType(field string, types ...string) bson.E {
 	return bson.E{Key: field, Value: bson.D{{Key: "$type", Value: types}, notAList}}
 }
 
-// notAList is part of the condition of a field: of a list others ask its elements too.
+// notAList completes the condition of a field: a condition also matches a list with an
+// element that meets it.
 var notAList = bson.E{Key: "$not", Value: bson.D{{Key: "$type", Value: "array"}}}
 
-// The dates that a time of the contract can be: those of the years 1 to 9999.
+// The range of dates that the contract allows: the years 1 to 9999.
 var (
 	firstDate = bson.NewDateTimeFromTime(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC))
 	endOfTime = bson.NewDateTimeFromTime(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC))
 )
 
-// dated matches a field that is a date from first on.
-func dated(field string, comparison string, first bson.DateTime) bson.E {
+// dateCondition matches a field that is a date in that range, compared with first.
+func dateCondition(field string, comparison string, first bson.DateTime) bson.E {
 	return bson.E{Key: field, Value: bson.D{
 		{Key: comparison, Value: first}, {Key: "$lt", Value: endOfTime}, notAList,
 	}}
-}
-
-// belongs returns ErrNotFound for what belongs to nobody.
-func belongs(userID string) error {
-	if userID == "" {
-		return adapter.ErrNotFound
-	}
-	return nil
 }

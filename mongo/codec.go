@@ -11,18 +11,6 @@ import (
 	"github.com/authstore/authstore/internal/lenient"
 )
 
-// stateField holds what a document is in the middle of: see claims.go. The fields
-// whose names begin so are this package's own.
-const stateField = "authstore"
-
-// userField is where a $lookup puts the user of a document.
-const userField = "authstoreUser"
-
-// digestField says of a session that its sessionToken is a digest. Without it the
-// sessionToken may be a token that another program stored as it is, whatever it looks
-// like.
-const digestField = "authstoreDigest"
-
 // fields collects the fields of a document that are set.
 type fields bson.D
 
@@ -115,7 +103,7 @@ func encodeAuthenticator(userID any, a adapter.Authenticator) bson.D {
 	return bson.D(f)
 }
 
-// change collects an update: what is set, and what is removed.
+// change collects an update: fields to set and fields to remove.
 type change struct{ set, unset fields }
 
 func (c *change) text(name string, v *string) {
@@ -145,7 +133,7 @@ func (c *change) attributes(set adapter.Attributes, removed []string) {
 	for _, name := range removed {
 		c.remove(storedName(name))
 		if attribute.Stored(name) != name {
-			c.remove(name) // as another program has it
+			c.remove(name) // another program may have stored this name
 		}
 	}
 }
@@ -192,7 +180,7 @@ func accountUpdate(up adapter.AccountUpdate, now time.Time) bson.D {
 func (s *store) sessionUpdate(up adapter.SessionUpdate, now time.Time) bson.D {
 	var c change
 	if !s.options.PlainSessionTokens {
-		c.set.add(digestField, true) // the token that was asked for is its proof
+		c.set.add(digestField, true) // the filter has matched the digest
 	}
 	c.time("expires", up.Expires)
 	c.attributes(up.Attributes, up.RemoveAttributes)
@@ -221,7 +209,7 @@ func counterUpdate(counter uint32, now time.Time) bson.D {
 	return c.update(now)
 }
 
-// storedValue returns an attribute with the names that it has in the store.
+// storedValue returns an attribute with names as they are stored.
 func storedValue(v any) any {
 	switch v := v.(type) {
 	case []any:
@@ -260,11 +248,11 @@ func (s *store) decodeUser(doc bson.Raw) (adapter.User, error) {
 		case "updatedAt":
 			u.UpdatedAt = date(v)
 		default:
-			attributed(&u.Attributes, name, v)
+			addAttribute(&u.Attributes, name, v)
 		}
 	})
 	if !verified.IsZero() {
-		u.EmailVerified = lenient.Verified(loose(verified), u.CreatedAt)
+		u.EmailVerified = lenient.Verified(lenientValue(verified), u.CreatedAt)
 	}
 	u.Attributes = driver.Writable(u.Attributes, driver.UserRecord)
 	return result(u, r.err)
@@ -292,7 +280,7 @@ func (s *store) decodeAccount(doc bson.Raw) (adapter.Account, error) {
 		case "token_type":
 			a.TokenType = text(v)
 		case "scope":
-			a.Scope = words(v)
+			a.Scope = wordList(v)
 		case "id_token":
 			a.IDToken = text(v)
 		case "session_state":
@@ -302,7 +290,7 @@ func (s *store) decodeAccount(doc bson.Raw) (adapter.Account, error) {
 		case "updatedAt":
 			a.UpdatedAt = date(v)
 		default:
-			attributed(&a.Attributes, name, v)
+			addAttribute(&a.Attributes, name, v)
 		}
 	})
 	a.Provider = r.key("provider", provider)
@@ -311,8 +299,7 @@ func (s *store) decodeAccount(doc bson.Raw) (adapter.Account, error) {
 	return result(a, r.err)
 }
 
-// decodeSession reads a session but for its token and ID: it may be stored as a digest
-// only.
+// decodeSession reads a session except for its token and ID: only a digest may be stored.
 func (s *store) decodeSession(doc bson.Raw) (adapter.Session, error) {
 	r, session := reader{store: s, collection: s.names.Sessions, doc: doc}, adapter.Session{}
 	var expires bson.RawValue
@@ -328,7 +315,7 @@ func (s *store) decodeSession(doc bson.Raw) (adapter.Session, error) {
 		case "updatedAt":
 			session.UpdatedAt = date(v)
 		default:
-			attributed(&session.Attributes, name, v)
+			addAttribute(&session.Attributes, name, v)
 		}
 	})
 	session.Expires = r.date("expires", expires)
@@ -336,7 +323,7 @@ func (s *store) decodeSession(doc bson.Raw) (adapter.Session, error) {
 	return result(session, r.err)
 }
 
-// decodeListedSession reads a session whose token is not known.
+// decodeListedSession reads a session whose token is unknown.
 func (s *store) decodeListedSession(doc bson.Raw) (adapter.Session, error) {
 	session, err := s.decodeSession(doc)
 	if err != nil {
@@ -348,8 +335,8 @@ func (s *store) decodeListedSession(doc bson.Raw) (adapter.Session, error) {
 	return result(session, r.err)
 }
 
-// sessionID returns the ID of a stored session: the digest of its token, of which there
-// is nothing else in the store or, by another program, all.
+// sessionID returns the ID of a stored session: the digest of its token, whether the digest
+// or, by another program, the token itself is stored.
 func sessionID(doc bson.Raw) string {
 	stored, ok := doc.Lookup("sessionToken").StringValueOK()
 	if !ok {
@@ -402,13 +389,13 @@ func (s *store) decodeAuthenticator(doc bson.Raw) (adapter.Authenticator, error)
 		case "credentialBackedUp":
 			a.CredentialBackedUp = flag(v)
 		case "transports":
-			a.Transports, _ = lenient.Words(loose(v), ",")
+			a.Transports, _ = lenient.Words(lenientValue(v), ",")
 		case "createdAt":
 			a.CreatedAt = date(v)
 		case "updatedAt":
 			a.UpdatedAt = date(v)
 		default:
-			attributed(&a.Attributes, name, v)
+			addAttribute(&a.Attributes, name, v)
 		}
 	})
 	a.CredentialID = r.key("credentialID", id)

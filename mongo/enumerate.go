@@ -11,9 +11,9 @@ import (
 	"github.com/authstore/authstore/adapter"
 )
 
-// EnumerateUsers returns users in the order of their _id, which the index has for values of
-// all types, where a comparison has those of one. A cursor is the _id that the page begins
-// with. It implements adapter.Enumerator.
+// EnumerateUsers implements adapter.Enumerator. It returns users in the order of the index
+// on _id, which compares values of all types, where a query compares only those of one. A
+// cursor is the _id with which the page begins.
 func (s *store) EnumerateUsers(ctx context.Context, cursor string, limit int) (adapter.UserPage, error) {
 	from, err := startOf(cursor)
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *store) EnumerateUsers(ctx context.Context, cursor string, limit int) (a
 	return result(page, err)
 }
 
-// page returns those documents that are users.
+// page returns those of the documents that are users.
 func (s *store) page(ctx context.Context, c *collections, docs []bson.Raw) (page adapter.UserPage, err error) {
 	first, err := s.firstForms(ctx, c.users, docs)
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *store) page(ctx context.Context, c *collections, docs []bson.Raw) (page
 	return page, nil
 }
 
-// enumerated returns a user whose document was found: adapter.ErrNotFound if it is nobody's.
+// enumerated returns the user of a document, or adapter.ErrNotFound if it is not visible.
 func (s *store) enumerated(ctx context.Context, c *collections, doc bson.Raw, first map[string]int) (adapter.User, error) {
 	switch {
 	case isSigningUp(doc):
@@ -66,24 +66,24 @@ func (s *store) enumerated(ctx context.Context, c *collections, doc bson.Raw, fi
 			return adapter.User{}, err
 		}
 		doc = user
-	case !isSomebody(doc):
+	case !isVisible(doc):
 		return adapter.User{}, adapter.ErrNotFound
-	case s.isBehind(doc, first):
-		return adapter.User{}, s.twoIDs(doc)
+	case s.isShadowed(doc, first):
+		return adapter.User{}, s.shadowedError(doc)
 	}
 	u, err := s.decodeUser(doc)
 	if email, _ := doc.Lookup("email").StringValueOK(); err != nil && email == "" {
-		err = adapter.ErrNotFound // no user's, as far as can be said: CheckSchema does not name it either
+		err = adapter.ErrNotFound // probably not a user: CheckSchema does not report it either
 	}
 	return u, err
 }
 
-// maxStart is how large the document of an _id can be that a cursor holds, in bytes. No ID
-// of a user is as long.
+// maxStart is the maximum size in bytes of a document with the _id that a cursor contains.
+// IDs of users are shorter.
 const maxStart = 4096
 
-// usersFrom returns n documents in the order of their _id, beginning with one: nil is the
-// first.
+// usersFrom returns n documents in the order of their _id, beginning with start, or with
+// the first if that is nil.
 func (c *collections) usersFrom(ctx context.Context, start bson.Raw, n int) ([]bson.Raw, error) {
 	size := bson.D{{Key: "$bsonSize", Value: bson.D{{Key: "_id", Value: "$_id"}}}}
 	fits := bson.D{{Key: "$expr", Value: bson.D{{Key: "$lte", Value: bson.A{size, maxStart}}}}}
@@ -105,7 +105,8 @@ func cursorAt(user bson.Raw) string {
 	return base64.RawURLEncoding.EncodeToString(start)
 }
 
-// startOf returns the _id that a page begins with, in a document: nil for the first page.
+// startOf returns the _id with which a page begins, in a document, or nil for the first
+// page.
 func startOf(cursor string) (bson.Raw, error) {
 	if cursor == "" {
 		return nil, nil

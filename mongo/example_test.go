@@ -20,7 +20,10 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 	defer client.Disconnect(ctx)
-	store := mongo.New(client.Database("app"), mongo.Options{})
+	store, err := mongo.New(client.Database("app"), mongo.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	if schema, ok := adapter.As[adapter.Schema](store); ok {
 		if err := schema.ApplySchema(ctx); err != nil {
 			log.Fatal(err)
@@ -35,12 +38,18 @@ func ExampleNew() {
 // with their tokens as they are.
 func ExampleNew_sharedWithAuthJS() {
 	var db *driver.Database // the application's
-	store := mongo.New(db, mongo.Options{Options: adapter.Options{PlainSessionTokens: true}})
+	store, err := mongo.New(db, mongo.Options{Options: adapter.Options{PlainSessionTokens: true}})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer store.Close()
 }
 
 func ExampleOptions_collections() {
 	var db *driver.Database // the application's
-	store := mongo.New(db, mongo.Options{Collections: mongo.Collections{Users: "auth_users", Sessions: "auth_sessions"}})
+	store, err := mongo.New(db, mongo.Options{Collections: mongo.Collections{Users: "auth_users", Sessions: "auth_sessions"}})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer store.Close()
 }

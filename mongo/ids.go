@@ -1,31 +1,35 @@
 package mongo
 
 import (
+	"context"
 	"encoding/hex"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/internal/lenient"
 )
 
-// Go knows a user by a text, which the store may have in several forms: as an ObjectID,
-// as text, as a UUID, as a number. Other programs use what they like for an _id, and not
-// always the same in userId. All forms of one text are one user.
+// In Go a user's ID is text. In the store it may be an ObjectID, text, a UUID or a number:
+// other programs use what they like for _id, and not always the same in userId. All forms
+// of one text are one user.
 
-// objectID returns the ObjectID whose text it is, in lower case: two texts would be one
-// ID.
+// objectID returns the ObjectID of a text in lower case. In upper case it would be a second
+// text for the same ID.
 func objectID(text string) (bson.ObjectID, bool) {
 	oid, err := bson.ObjectIDFromHex(text)
 	return oid, err == nil && oid.Hex() == text
 }
 
-// ids returns what the _id of a user can be, its usual form first: see isUsual.
+// ids returns all forms that the _id of a user can have, the usual one first: see isUsual.
 func (s *store) ids(text string) bson.A {
 	all := bson.A{text}
 	if oid, ok := objectID(text); ok && s.stringIDs {
@@ -39,8 +43,7 @@ func (s *store) ids(text string) bson.A {
 	return append(all, numbers(text)...)
 }
 
-// isUsual reports whether the form of an _id is the one that comes first among those of
-// its text.
+// isUsual reports whether an _id has the form that comes first among those of its text.
 func (s *store) isUsual(id bson.RawValue) bool {
 	if s.stringIDs || id.Type != bson.TypeString {
 		return id.Type == s.usualType()
@@ -49,7 +52,7 @@ func (s *store) isUsual(id bson.RawValue) bool {
 	return !ok
 }
 
-// usualType is the type of the IDs that are made here.
+// usualType is the type of generated IDs.
 func (s *store) usualType() bson.Type {
 	if s.stringIDs {
 		return bson.TypeString
@@ -65,28 +68,6 @@ func (s *store) usualName() string {
 	return "objectId"
 }
 
-// byUser matches what belongs to a user, in any form of its ID. Text in upper case is an
-// ObjectID for JavaScript too.
-func (s *store) byUser(text string) bson.D {
-	all := s.ids(text)
-	if _, ok := objectID(text); ok && !s.stringIDs && strings.ToUpper(text) != text {
-		all = append(all, strings.ToUpper(text))
-	}
-	return bson.D{{Key: "userId", Value: oneOf(all)}}
-}
-
-// ownerText returns the ID of the user that a record with this userId belongs to: "" for
-// a value that names nobody. It is false for text in mixed case, which JavaScript takes for
-// an ObjectID and byUser does not find.
-func (s *store) ownerText(v bson.RawValue) (string, bool) {
-	text, _ := keyText(v)
-	lower := strings.ToLower(text)
-	if _, isHex := objectID(lower); !isHex || s.stringIDs || text == lower {
-		return text, true
-	}
-	return lower, text == strings.ToUpper(text)
-}
-
 // oneOf matches one of several values.
 func oneOf(all bson.A) any {
 	if len(all) == 1 {
@@ -95,8 +76,8 @@ func oneOf(all bson.A) any {
 	return bson.D{{Key: "$in", Value: all}}
 }
 
-// newID returns an ID for a new record, or why it cannot be one.
-func (s *store) newID(field, id string) (any, error) {
+// storedID returns an ID as a new record stores it, or an error if it cannot be one.
+func (s *store) storedID(field, id string) (any, error) {
 	if s.stringIDs {
 		return id, nil
 	}
@@ -107,8 +88,8 @@ func (s *store) newID(field, id string) (any, error) {
 	return oid, nil
 }
 
-// keyText returns the text by which Go knows a value that names something, and false if
-// there is none.
+// keyText returns the text for a value that identifies something, and false if there is
+// none.
 func keyText(v bson.RawValue) (text string, ok bool) {
 	switch v.Type {
 	case bson.TypeString:
@@ -125,7 +106,8 @@ func keyText(v bson.RawValue) (text string, ok bool) {
 	return text, text != ""
 }
 
-// accountText returns the text of an ID at a provider, which is text or a number.
+// accountText returns the text for an account's ID at its provider, which is text or a
+// number.
 func accountText(v bson.RawValue) (text string, ok bool) {
 	if text, ok = v.StringValueOK(); !ok {
 		text = numberText(v)
@@ -133,10 +115,10 @@ func accountText(v bson.RawValue) (text string, ok bool) {
 	return text, text != ""
 }
 
-// accountForms returns what the ID at a provider can be in the store.
+// accountForms returns all forms that an account's ID at its provider can have.
 func accountForms(text string) bson.A { return append(bson.A{text}, numbers(text)...) }
 
-// numberText returns a number as JavaScript writes it: "" for what is none.
+// numberText returns a number as JavaScript writes it, or "" for other values.
 func numberText(v bson.RawValue) string {
 	switch v.Type {
 	case bson.TypeInt32:
@@ -152,10 +134,10 @@ func numberText(v bson.RawValue) string {
 	return ""
 }
 
-// maxDigits is how many a decimal of BSON has.
+// maxDigits is the precision of a BSON decimal.
 const maxDigits = 34
 
-// decimalText returns a decimal without an exponent: "" if it has too many digits.
+// decimalText returns a decimal without an exponent, or "" if it has too many digits.
 func decimalText(d bson.Decimal128) string {
 	digits, exponent, err := d.BigInt()
 	if err != nil {
@@ -179,8 +161,8 @@ func decimalText(d bson.Decimal128) string {
 	return text
 }
 
-// numbers returns those whose text it is: the server compares them without regard to their
-// type, but not all doubles are what JavaScript writes for them.
+// numbers returns the numbers that are written as a text. The server compares numbers
+// without regard to their type, but JavaScript writes not every double as its decimal text.
 func numbers(text string) bson.A {
 	if text == "" || len(text) > maxDigits || strings.Trim(text, "-.0123456789") != "" {
 		return nil
@@ -203,7 +185,7 @@ func numbers(text string) bson.A {
 	return all
 }
 
-// uuidText returns a UUID in its usual form.
+// uuidText returns the text of a UUID.
 func uuidText(v bson.RawValue) (string, bool) {
 	subtype, data, ok := v.BinaryOK()
 	if !ok || len(data) != 16 || subtype != bson.TypeBinaryUUID && subtype != bson.TypeBinaryUUIDOld {
@@ -213,7 +195,7 @@ func uuidText(v bson.RawValue) (string, bool) {
 	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-"), true
 }
 
-// uuidData returns the data of a UUID in its usual form.
+// uuidData returns the bytes of a UUID from its text.
 func uuidData(text string) ([]byte, bool) {
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return nil, false
@@ -223,10 +205,89 @@ func uuidData(text string) ([]byte, bool) {
 	return data, err == nil && len(data) == 16 && strings.ToLower(h) == h
 }
 
-// maxID is how long an ID can be (package adapter), in bytes.
+// maxID is the maximum length of an ID in bytes (package adapter).
 const maxID = 255
 
-// isKey reports whether a text can be handed in as the ID of a user.
-func isKey(text string) bool {
+// isValidID reports whether a text is accepted as the ID of a user.
+func isValidID(text string) bool {
 	return text != "" && len(text) <= maxID && utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
+func byID(id any) bson.D { return bson.D{{Key: "_id", Value: id}} }
+
+// formsOfID returns all forms of an ID that has the usual one.
+func (s *store) formsOfID(id any) bson.A {
+	if oid, ok := id.(bson.ObjectID); ok {
+		return s.ids(oid.Hex())
+	}
+	text, _ := id.(string)
+	return s.ids(text)
+}
+
+// rank returns the index of a user's _id among several forms.
+func rank(ids bson.A, user bson.Raw) int {
+	id := user.Lookup("_id")
+	return slices.IndexFunc(ids, func(v any) bool {
+		t, data, err := bson.MarshalValue(v)
+		form := bson.RawValue{Type: t, Value: data}
+		return err == nil && (form.Equal(id) || form.IsNumber() && id.IsNumber())
+	})
+}
+
+// checkShadowed returns an error if a user is shadowed: another user has the same ID in a
+// form that comes first, and calls by this ID mean that one.
+func (s *store) checkShadowed(ctx context.Context, c *collections, user bson.Raw) error {
+	id := user.Lookup("_id")
+	if s.isUsual(id) {
+		return nil
+	}
+	text, ok := keyText(id)
+	if !ok {
+		return nil // decodeUser returns an error
+	}
+	ids := s.ids(text)
+	before := ids[:max(rank(ids, user), 0)]
+	if len(before) == 0 {
+		return nil
+	}
+	another, err := has(ctx, c.users, append(byID(oneOf(before)), bson.E{Key: stateField, Value: nil}))
+	if err == nil && another {
+		err = s.shadowedError(user)
+	}
+	return err
+}
+
+// firstForms looks for users with the IDs of the given ones in a form that comes earlier,
+// and returns the rank of the first such form by the ID's text.
+func (s *store) firstForms(ctx context.Context, coll *mongo.Collection, users []bson.Raw) (map[string]int, error) {
+	before := bson.A{}
+	for _, user := range users {
+		if text, ok := keyText(user.Lookup("_id")); ok && !s.isUsual(user.Lookup("_id")) {
+			ids := s.ids(text)
+			before = append(before, ids[:max(rank(ids, user), 0)]...)
+		}
+	}
+	first := map[string]int{}
+	if len(before) == 0 {
+		return first, nil
+	}
+	filter := append(byID(oneOf(before)), bson.E{Key: stateField, Value: nil})
+	return first, eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return coll.Find(ctx, filter, options.Find().SetProjection(byID(1)).SetBatchSize(turn))
+	}, func(user bson.Raw) error {
+		text, _ := keyText(user.Lookup("_id"))
+		form := rank(s.ids(text), user)
+		if known, ok := first[text]; !ok || form < known {
+			first[text] = form
+		}
+		return nil
+	})
+}
+
+// isShadowed reports whether another user has the ID of this one in a form that comes
+// earlier, from the result of firstForms.
+func (s *store) isShadowed(user bson.Raw, first map[string]int) bool {
+	text, _ := keyText(user.Lookup("_id"))
+	form, ok := first[text]
+	return ok && form < rank(s.ids(text), user)
 }

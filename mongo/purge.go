@@ -7,9 +7,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
-// PurgeExpired implements adapter.Purger, in two round trips: the server's own TTL
-// monitor does the same once a minute, by its own clock. Documents of other programs in the
-// same collections, without the fields of this one, are left to that.
+// PurgeExpired implements adapter.Purger, in two round trips. The server's TTL monitor does
+// the same once a minute by its own clock. Documents of other programs in the same
+// collections are left to that.
 func (s *store) PurgeExpired(ctx context.Context) (int, error) {
 	n, err := s.purge(s.walk(ctx))
 	return n, err
@@ -25,8 +25,10 @@ func (s *store) purge(ctx context.Context) (int, error) {
 	}
 	total := 0
 	expired := bson.E{Key: "expires", Value: bson.D{{Key: "$lte", Value: bson.NewDateTimeFromTime(s.options.Now())}, notAList}}
-	for _, of := range []*mongo.Collection{c.sessions, c.tokens} {
-		n, err := request(ctx, func(ctx context.Context) (int, error) { return deleteMany(ctx, of, append(c.own(of), expired)) })
+	for _, coll := range []*mongo.Collection{c.sessions, c.tokens} {
+		n, err := request(ctx, func(ctx context.Context) (int, error) {
+			return deleteMany(ctx, coll, append(c.recordFilter(coll), expired))
+		})
 		if err != nil {
 			return total, err
 		}

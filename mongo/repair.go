@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/internal/repair"
@@ -40,61 +38,6 @@ func (s *store) repair(ctx context.Context, dryRun bool) ([]adapter.Repair, erro
 	return repair.All(ctx, found, dryRun)
 }
 
-// findings returns the documents that break a rule: those that have one unique key, if
-// its index is missing, addresses that are not looked for, what belongs to nobody, and
-// what a call was cut in.
-func (s *store) findings(ctx context.Context, c *collections, lacks []missing) ([]repair.Finding, error) {
-	var all []repair.Finding
-	for _, m := range lacks {
-		if m.unique {
-			duplicates, err := s.duplicates(ctx, c, m.index)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, duplicates...)
-		}
-	}
-	for _, find := range []func(context.Context, *collections) ([]repair.Finding, error){s.strangeEmails, s.orphans, s.unfinished, s.unreadable, s.twinForms} {
-		more, err := find(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, more...)
-	}
-	return all, nil
-}
-
-// own matches the documents of a collection that are records of this package: those that
-// have the fields by which they are found. Others belong to another program.
-func (c *collections) own(of *mongo.Collection) bson.D {
-	var all bson.D
-	for _, field := range c.keys()[of] {
-		all = append(all, bson.E{Key: field, Value: bson.D{{Key: "$ne", Value: nil}}})
-	}
-	return all
-}
-
-// keys has the fields by which the documents of each collection are found.
-func (c *collections) keys() map[*mongo.Collection][]string {
-	return map[*mongo.Collection][]string{
-		c.accounts: {"provider", "providerAccountId"}, c.sessions: {"sessionToken"},
-		c.tokens: {"identifier", "token"}, c.authenticators: {"credentialID"},
-	}
-}
-
-// twin is one of the documents that have one unique key.
-type twin struct {
-	ID      bson.RawValue `bson:"_id"`
-	UserID  bson.RawValue `bson:"userId"`
-	Expires bson.RawValue `bson:"expires"`
-}
-
-// group is the documents that have one unique key.
-type group struct {
-	Key   bson.D `bson:"_id"`
-	Twins []twin
-}
-
 // filter matches one of them, as long as it has the key and the owner.
 func (g group) filter(t twin) bson.D {
 	filter := append(byID(t.ID), g.Key...)
@@ -116,40 +59,6 @@ func (g group) ids() string {
 // lacks reports whether they have no key at all.
 func (g group) lacks(i index) bool {
 	return len(g.Key) < len(i.fields) || slices.ContainsFunc(g.Key, func(e bson.E) bool { return e.Value == nil })
-}
-
-// duplicates returns the groups of documents that have one unique key.
-func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]repair.Finding, error) {
-	key, match := bson.D{}, bson.D{}
-	for _, field := range i.fields {
-		key = append(key, bson.E{Key: field, Value: "$" + field})
-	}
-	if i.texts {
-		match = append(match, bson.E{Key: i.fields[0], Value: isText})
-	}
-	twins := bson.D{{Key: "_id", Value: "$_id"}, {Key: "userId", Value: "$userId"}}
-	if i.collection == c.sessions || i.collection == c.tokens { // elsewhere it is an attribute
-		twins = append(twins, bson.E{Key: "expires", Value: "$expires"})
-	}
-	var all []repair.Finding
-	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
-		return i.collection.Aggregate(ctx, bson.A{
-			bson.D{{Key: "$match", Value: match}},
-			bson.D{{Key: "$sort", Value: bson.D{{Key: "_id", Value: 1}}}},
-			bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: key}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}, {Key: "twins", Value: bson.D{{Key: "$push", Value: twins}}}}}},
-			bson.D{{Key: "$match", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 1}}}}}},
-			bson.D{{Key: "$project", Value: bson.D{{Key: "twins", Value: 1}}}},
-		}, options.Aggregate().SetAllowDiskUse(true))
-	}, func(doc bson.Raw) error {
-		var g group
-		if err := bson.Unmarshal(slices.Clone(doc), &g); err != nil {
-			return err
-		}
-		f, err := s.duplicate(ctx, c, i, g)
-		all = append(all, f)
-		return err
-	})
-	return all, err
 }
 
 // duplicate says which one of the documents with one unique key can stay.
@@ -205,7 +114,7 @@ func (s *store) removeTwin(ctx context.Context, c *collections, from *mongo.Coll
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endurance) // what was begun is finished
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxRetryTime) // what was begun is finished
 	defer cancel()
 	stands, err := has(ctx, from, stays)
 	if stands && from == c.users {
@@ -220,20 +129,6 @@ func (s *store) removeTwin(ctx context.Context, c *collections, from *mongo.Coll
 		return err
 	})
 	return cmp.Or(err, failed)
-}
-
-// has reports whether a collection has a document that a filter finds.
-func has(ctx context.Context, c *mongo.Collection, filter bson.D) (bool, error) {
-	err := requestOnly(ctx, func(ctx context.Context) error { return c.FindOne(ctx, filter).Err() })
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// findOne returns a document of a collection.
-func findOne(ctx context.Context, c *mongo.Collection, filter bson.D) (bson.Raw, error) {
-	return request(ctx, func(ctx context.Context) (bson.Raw, error) { return c.FindOne(ctx, filter).Raw() })
 }
 
 // ownersOf lists the users that documents belong to.
@@ -300,11 +195,6 @@ func hasMore(user bson.Raw) bool {
 	return more
 }
 
-// ofUsers returns the collections of what belongs to users.
-func (c *collections) ofUsers() []*mongo.Collection {
-	return []*mongo.Collection{c.sessions, c.accounts, c.authenticators}
-}
-
 // oneOwner returns the one of several documents of one user that is to stay: the one that
 // expires last, or the newest. No action: they belong to more than one who is there, or it
 // cannot be said to whom.
@@ -362,31 +252,6 @@ func (s *store) isSameUser(a, b bson.RawValue) bool {
 // outlives reports whether the first of two expiries is the later one.
 func outlives(a, b bson.RawValue) bool { return date(a).After(date(b)) }
 
-// strangeEmails returns the users whose e-mail address nobody finds, since it is not in
-// the form in which addresses are looked for.
-func (s *store) strangeEmails(ctx context.Context, c *collections) ([]repair.Finding, error) {
-	var all []repair.Finding
-	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
-		return c.users.Find(ctx, bson.D{{Key: "email", Value: isText}},
-			options.Find().SetProjection(bson.D{{Key: "email", Value: 1}}).SetBatchSize(batch))
-	}, func(user bson.Raw) error {
-		email, ok := user.Lookup("email").StringValueOK()
-		if !ok || adapter.NormalizeEmail(email) == email {
-			return nil
-		}
-		f, err := s.strangeEmail(ctx, c, clone(user.Lookup("_id")), email)
-		all = append(all, f)
-		return err
-	})
-	return all, err
-}
-
-// clone returns a value that outlives the cursor's document.
-func clone(v bson.RawValue) bson.RawValue {
-	v.Value = slices.Clone(v.Value)
-	return v
-}
-
 // withEmail matches a user as long as it has an address.
 func withEmail(id any, email string) bson.D {
 	return append(byID(id), bson.E{Key: "email", Value: email})
@@ -429,70 +294,6 @@ func (s *store) strangeEmail(ctx context.Context, c *collections, id bson.RawVal
 	return f, err
 }
 
-// named has the fields that a finding tells a document apart by.
-var named = bson.D{
-	{Key: "userId", Value: 1}, {Key: "sessionToken", Value: 1}, {Key: digestField, Value: 1},
-	{Key: "provider", Value: 1}, {Key: "providerAccountId", Value: 1}, {Key: "credentialID", Value: 1},
-}
-
-// orphans returns what belongs to users who are not there. What another program keeps in
-// the same collection, and what does not say clearly whose it is, is none.
-func (s *store) orphans(ctx context.Context, c *collections) ([]repair.Finding, error) {
-	var all []repair.Finding
-	for _, of := range c.ofUsers() {
-		mine := append(c.own(of), ofType("userId", "objectId", "string", "binData", "number"))
-		err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
-			return of.Aggregate(ctx, bson.A{
-				bson.D{{Key: "$match", Value: mine}},
-				bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$userId"}}}},
-				bson.D{{Key: "$set", Value: bson.D{{Key: "forms", Value: bson.A{"$_id", converted("objectId"), converted("string")}}}}},
-				bson.D{{Key: "$lookup", Value: bson.D{
-					{Key: "from", Value: c.users.Name()}, {Key: "localField", Value: "forms"}, {Key: "foreignField", Value: "_id"}, {Key: "as", Value: userField},
-				}}},
-				bson.D{{Key: "$match", Value: bson.D{{Key: userField, Value: bson.D{{Key: "$size", Value: 0}}}}}},
-				bson.D{{Key: "$lookup", Value: bson.D{
-					{Key: "from", Value: of.Name()}, {Key: "localField", Value: "_id"}, {Key: "foreignField", Value: "userId"}, {Key: "as", Value: "doc"},
-				}}},
-				bson.D{{Key: "$unwind", Value: "$doc"}},
-				bson.D{{Key: "$replaceRoot", Value: bson.D{{Key: "newRoot", Value: "$doc"}}}},
-				bson.D{{Key: "$match", Value: mine}},
-				bson.D{{Key: "$project", Value: named}},
-			}, options.Aggregate().SetAllowDiskUse(true))
-		}, func(doc bson.Raw) error {
-			is, err := s.isOrphan(ctx, c, doc.Lookup("userId"))
-			if is {
-				all = append(all, s.orphan(c, of, slices.Clone(doc)))
-			}
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-// isOrphan reports whether a user is gone for whom the database found nobody, who did not
-// look for all forms of an ID.
-func (s *store) isOrphan(ctx context.Context, c *collections, userID bson.RawValue) (bool, error) {
-	text, ok := s.ownerText(userID)
-	if !ok || text == "" {
-		return false, nil // see unreadable
-	}
-	if _, isHex := objectID(text); isHex && !(userID.Type == bson.TypeString && s.stringIDs) {
-		return true, nil
-	}
-	leads, err := s.leads(ctx, c, userID)
-	return !leads && err == nil, err
-}
-
-// converted is a user's ID in another form, or as it is if there is none.
-func converted(to string) bson.D {
-	return bson.D{{Key: "$convert", Value: bson.D{
-		{Key: "input", Value: "$_id"}, {Key: "to", Value: to}, {Key: "onError", Value: "$_id"}, {Key: "onNull", Value: "$_id"},
-	}}}
-}
-
 // orphan returns what to do with a document that belongs to nobody.
 func (s *store) orphan(c *collections, of *mongo.Collection, doc bson.Raw) repair.Finding {
 	userID := doc.Lookup("userId")
@@ -508,42 +309,4 @@ func (s *store) orphan(c *collections, of *mongo.Collection, doc bson.Raw) repai
 				return err
 			})
 		})
-}
-
-// nameOf tells a document apart, without a token.
-func nameOf(c *collections, of *mongo.Collection, doc bson.Raw) string {
-	switch of {
-	case c.sessions:
-		return sessionID(doc)
-	case c.accounts:
-		id, _ := accountText(doc.Lookup("providerAccountId"))
-		return text(doc.Lookup("provider")) + " " + id
-	}
-	return text(doc.Lookup("credentialID"))
-}
-
-// aMinute is how long a sign-up or a deletion may take without being taken for one that
-// was cut.
-const aMinute = time.Minute
-
-// unfinished returns the users whose sign-up or deletion was cut.
-func (s *store) unfinished(ctx context.Context, c *collections) ([]repair.Finding, error) {
-	var all []repair.Finding
-	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
-		return c.users.Find(ctx, bson.D{{Key: nonceField, Value: bson.D{{Key: "$lt", Value: bson.NewObjectIDFromTimestamp(time.Now().Add(-aMinute))}}}})
-	}, func(found bson.Raw) error {
-		user := slices.Clone(found)
-		id := user.Lookup("_id")
-		detail, action := "the sign-up of the user with the _id %s was cut: sign up again, or Repair", "finished if its account or passkey is there, else removed"
-		finish := func(ctx context.Context) error { return c.finish(ctx, c.signUpOf(user)) }
-		if !isSigningUp(user) {
-			text, _ := keyText(id)
-			detail, action = "the deletion of the user with the _id %s was cut: call DeleteUser again, or Repair", "finished"
-			finish = func(ctx context.Context) error { return s.delete(ctx, c, bson.A{id}, s.byUser(text)) }
-		}
-		all = append(all, repair.New(c.users.Name(), fmt.Sprintf(detail, shown(id)), action,
-			func(ctx context.Context) error { return requestOnly(ctx, finish) }))
-		return nil
-	})
-	return all, err
 }

@@ -14,21 +14,21 @@ import (
 	"github.com/authstore/authstore/internal/repair"
 )
 
-// index is one that the contract stands on.
+// index is an index that the contract needs.
 type index struct {
 	collection *mongo.Collection
 	fields     []string
 	unique     bool
-	// anyOrder: the fields may have another order, since every query names all.
+	// anyOrder: the fields may be in another order, because every query names all of them.
 	anyOrder bool
-	// texts: only documents whose first field is a text that is not empty are in it, so
-	// that others which lack it are no twins of each other.
+	// texts: the index contains only documents whose first field is non-empty text, so that
+	// documents without it are no duplicates of each other.
 	texts bool
-	// ttl: documents go when the date in the field has passed.
+	// ttl: the server deletes documents when the date in the field has passed.
 	ttl bool
 }
 
-// indexes returns all that the package needs.
+// indexes returns all indexes that the package needs.
 func (c *collections) indexes() []index {
 	return []index{
 		{collection: c.users, fields: []string{"email"}, unique: true, texts: true},
@@ -44,8 +44,8 @@ func (c *collections) indexes() []index {
 	}
 }
 
-// isText is the condition of an index over texts: a query for one text implies it, so
-// that the server uses the index for it.
+// isText is the condition of a partial index over text. A query for a text implies it, so
+// the server uses the index for it.
 var isText = bson.D{{Key: "$gt", Value: ""}}
 
 func (i index) keys() bson.D {
@@ -56,7 +56,7 @@ func (i index) keys() bson.D {
 	return keys
 }
 
-// partial is the condition of documents that are in the index: nil for none.
+// partial is the condition of the documents in the index, or nil for all.
 func (i index) partial() bson.D {
 	if !i.texts {
 		return nil
@@ -64,7 +64,7 @@ func (i index) partial() bson.D {
 	return bson.D{{Key: i.fields[0], Value: isText}}
 }
 
-// model describes the index to the server. The name "" is the usual one.
+// model describes the index to the server. The name "" is the default.
 func (i index) model(name string) mongo.IndexModel {
 	o := options.Index()
 	if name != "" {
@@ -82,13 +82,18 @@ func (i index) model(name string) mongo.IndexModel {
 	return mongo.IndexModel{Keys: i.keys(), Options: o}
 }
 
-// object names the index to a person.
+// name is how a message names the index, such as accounts(userId).
+func (i index) name() string {
+	return fmt.Sprintf("%s(%s)", i.collection.Name(), strings.Join(i.fields, ", "))
+}
+
+// object names the index in a SchemaProblem.
 func (i index) object() string {
 	return fmt.Sprintf("index of %s on %s", i.collection.Name(), strings.Join(i.fields, ", "))
 }
 
-// ask describes what the index must be.
-func (i index) ask() string {
+// requirements describes the options of the index, in parentheses if there are any.
+func (i index) requirements() string {
 	var all []string
 	if i.unique {
 		all = append(all, "unique")
@@ -99,7 +104,10 @@ func (i index) ask() string {
 	if i.ttl {
 		all = append(all, "expireAfterSeconds 0")
 	}
-	return strings.Join(all, ", ")
+	if len(all) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(all, ", ") + ")"
 }
 
 // specification is an index as the server describes it.
@@ -110,8 +118,8 @@ type specification struct {
 	Partial bson.Raw `bson:"partialFilterExpression"`
 	TTL     *float64 `bson:"expireAfterSeconds"`
 	Sparse  bool
-	Hidden  bool // from queries
-	// Collation compares texts by other rules than byte by byte.
+	Hidden  bool // not used by queries
+	// Collation is how texts are compared, if not byte by byte.
 	Collation bson.Raw
 }
 
@@ -127,7 +135,7 @@ func (s specification) fields() string {
 	return strings.Join(all, ", ")
 }
 
-// isOrdered reports whether all fields of an index are sorted, up or down.
+// isOrdered reports whether all fields of an index are ascending or descending.
 func (s specification) isOrdered() bool {
 	return !slices.ContainsFunc(s.Key, func(e bson.E) bool {
 		return !isNumber(e.Value)
@@ -147,8 +155,8 @@ func (i index) isOn(s specification) bool {
 	return len(s.Key) == len(i.fields) && !slices.ContainsFunc(i.fields, func(field string) bool { return !s.has(field) })
 }
 
-// serves reports whether an index does what is asked of it, whatever its name and whoever
-// made it.
+// serves reports whether an index does what is required, whatever its name and whoever
+// created it.
 func (i index) serves(s specification) bool {
 	switch {
 	case s.Hidden || s.Collation != nil || len(s.Key) == 0:
@@ -161,8 +169,8 @@ func (i index) serves(s specification) bool {
 	return s.Key[0].Key == i.fields[0] && s.Partial == nil && (isNumber(s.Key[0].Value) || s.Key[0].Value == "hashed")
 }
 
-// hasTexts reports whether an index has at least the documents whose fields are texts
-// that are not empty, and the server uses it for a query of such a text.
+// hasTexts reports whether an index contains at least the documents whose fields are
+// non-empty text, and the server uses it to query for such a text.
 func (i index) hasTexts(partial bson.Raw) bool {
 	all, err := partial.Elements()
 	if partial == nil || err != nil {
@@ -196,13 +204,13 @@ func (i index) hasTexts(partial bson.Raw) bool {
 	return true
 }
 
-// isWhole reports whether an index has documents without its fields too, of which a
-// unique one takes one alone.
-func (s specification) isWhole() bool { return s.Partial == nil && !s.Sparse }
+// isUnconditional reports whether an index also contains documents without its fields, of
+// which a unique index allows only one.
+func (s specification) isUnconditional() bool { return s.Partial == nil && !s.Sparse }
 
-// displaces reports whether the server takes an index for the same as the one that is
-// asked for, so that both cannot be there.
-func (i index) displaces(s specification) bool {
+// conflictsWith reports whether the server considers an index the same as the required one,
+// so that both cannot exist.
+func (i index) conflictsWith(s specification) bool {
 	partial, _ := bson.Marshal(i.partial())
 	if i.partial() == nil {
 		partial = nil
@@ -210,83 +218,78 @@ func (i index) displaces(s specification) bool {
 	return i.isOn(s) && s.isOrdered() && s.Collation == nil && slices.Equal(s.Partial, partial) && s.Unique == i.unique && !s.Sparse
 }
 
-// missing is an index that is not there. detail says why, if an index of the same fields
-// is there.
+// missing is an index that does not exist. detail says why an existing index on the same
+// fields does not serve.
 type missing struct {
 	index
 	detail  string
 	blocked bool
 }
 
-// stock is what a database has: the indexes of each collection, and what is wrong with
+// schemaState is what a database has: the indexes of each collection, and problems of the
 // collections.
-type stock struct {
+type schemaState struct {
 	indexes  map[*mongo.Collection][]specification
 	lacks    []missing
 	problems []adapter.SchemaProblem
-	keyless  map[*mongo.Collection]bool // there are documents without the field of a unique index, which takes but one
-}
-
-// all returns the collections.
-func (c *collections) all() []*mongo.Collection {
-	return []*mongo.Collection{c.users, c.accounts, c.sessions, c.tokens, c.authenticators}
+	keyless  map[*mongo.Collection]bool // has documents without the field of a unique index that allows only one
 }
 
 // missing returns the indexes that the package needs and the database lacks.
 func (c *collections) missing(ctx context.Context) ([]missing, error) {
-	there, err := c.stock(ctx)
-	return there.lacks, err
+	state, err := c.schemaState(ctx)
+	return state.lacks, err
 }
 
-// stock compares the indexes of the database with those that the package needs, in
-// one round trip for each collection. They come one after the other: five connections
-// would cost a cold start more.
-func (c *collections) stock(ctx context.Context) (stock, error) {
-	there := stock{indexes: map[*mongo.Collection][]specification{}, keyless: map[*mongo.Collection]bool{}}
+// schemaState compares the indexes of the database with those that the package needs, in
+// one round trip for each collection. They are sequential, because five connections would
+// cost a cold start more.
+func (c *collections) schemaState(ctx context.Context) (schemaState, error) {
+	state := schemaState{indexes: map[*mongo.Collection][]specification{}, keyless: map[*mongo.Collection]bool{}}
 	var usable []*mongo.Collection
-	for _, of := range c.all() {
-		specifications, err := listIndexes(ctx, of)
+	for _, coll := range c.all() {
+		specifications, err := listIndexes(ctx, coll)
 		if r, ok := replyOf(err); ok && r.code == codeView {
-			there.problems = append(there.problems, problem(of, "is a view, which takes no index: name another collection in Options.Collections, or drop it and run ApplySchema"))
+			state.problems = append(state.problems, problem(coll, "is a view, which cannot have indexes: name another collection in Options.Collections, or drop it and run ApplySchema"))
 			continue
 		}
 		if err != nil {
-			return there, err
+			return state, err
 		}
 		if slices.ContainsFunc(specifications, func(s specification) bool { return s.Name == "_id_" && s.Collation != nil }) {
-			there.problems = append(there.problems, problem(of, "has a default collation, by which texts are compared: tokens and addresses that differ could be taken for the same. "+
-				"Make the collection anew without one, and copy its documents"))
+			state.problems = append(state.problems, problem(coll, "has a default collation, with which different tokens or e-mail addresses can be equal. "+
+				"Create the collection again without one, and copy its documents"))
 			continue
 		}
-		there.indexes[of], usable = specifications, append(usable, of)
+		state.indexes[coll], usable = specifications, append(usable, coll)
 	}
 	for _, i := range c.indexes() {
 		if !slices.Contains(usable, i.collection) {
 			continue
 		}
-		if i.texts && slices.ContainsFunc(there.indexes[i.collection], func(s specification) bool { return i.serves(s) && s.isWhole() }) {
+		if i.texts && slices.ContainsFunc(state.indexes[i.collection], func(s specification) bool { return i.serves(s) && s.isUnconditional() }) {
 			var err error
-			if there.keyless[i.collection], err = has(ctx, i.collection, bson.D{{Key: i.fields[0], Value: nil}}); err != nil {
-				return there, err
+			if state.keyless[i.collection], err = has(ctx, i.collection, bson.D{{Key: i.fields[0], Value: nil}}); err != nil {
+				return state, err
 			}
 		}
-		if lack := i.lack(there); lack != nil {
-			there.lacks = append(there.lacks, *lack)
+		if lack := i.missing(state); lack != nil {
+			state.lacks = append(state.lacks, *lack)
 		}
 	}
-	return there, nil
+	return state, nil
 }
 
-// codeView is that of a command which views do not take.
+// codeView is the code for a command that views do not support.
 const codeView = 166
 
-func problem(of *mongo.Collection, detail string) adapter.SchemaProblem {
-	return adapter.SchemaProblem{Object: "collection " + of.Name(), Detail: detail, Blocking: true}
+func problem(coll *mongo.Collection, detail string) adapter.SchemaProblem {
+	return adapter.SchemaProblem{Object: "collection " + coll.Name(), Detail: detail, Blocking: true}
 }
 
-func listIndexes(ctx context.Context, of *mongo.Collection) ([]specification, error) {
+func listIndexes(ctx context.Context, coll *mongo.Collection) ([]specification, error) {
 	return request(ctx, func(ctx context.Context) (all []specification, err error) {
-		cursor, err := of.Indexes().List(ctx)
+		cursor, err := coll.Indexes().List(ctx)
 		if err == nil {
 			err = cursor.All(ctx, &all)
 		}
@@ -294,85 +297,86 @@ func listIndexes(ctx context.Context, of *mongo.Collection) ([]specification, er
 	})
 }
 
-// lack returns what is missing if no index serves: nil if one does.
-func (i index) lack(there stock) *missing {
+// missing returns nil if an index serves, and otherwise what is missing.
+func (i index) missing(state schemaState) *missing {
 	lack := &missing{index: i}
-	for _, s := range there.indexes[i.collection] {
-		if i.serves(s) && !(i.texts && s.isWhole() && there.keyless[i.collection]) {
+	for _, s := range state.indexes[i.collection] {
+		if i.serves(s) && !(i.texts && s.isUnconditional() && state.keyless[i.collection]) {
 			return nil
 		}
 		if i.isOn(s) {
-			lack.detail, lack.blocked = i.differs(s), lack.blocked || i.displaces(s)
+			lack.detail, lack.blocked = i.difference(s), lack.blocked || i.conflictsWith(s)
 		}
 	}
 	return lack
 }
 
-// differs says how an index on the same fields is another one than is asked for.
-func (i index) differs(s specification) string {
+// difference says how an index on the same fields differs from the required one.
+func (i index) difference(s specification) string {
 	var all []string
 	if i.unique && !s.Unique {
 		all = append(all, "is not unique")
 	}
 	if s.Collation != nil {
-		all = append(all, "compares by a collation")
+		all = append(all, "compares with a collation")
 	}
 	if s.Hidden {
 		all = append(all, "is hidden")
 	}
 	if i.ttl && (s.TTL == nil || *s.TTL != 0) {
-		all = append(all, "has not expireAfterSeconds 0")
+		all = append(all, "does not have expireAfterSeconds 0")
 	}
 	if s.Partial != nil {
 		all = append(all, "is partial")
 	}
-	if i.texts && s.isWhole() {
-		all = append(all, "takes only one document without the field, and there are some")
+	if i.texts && s.isUnconditional() {
+		all = append(all, "allows only one document without the field, and there are some")
 	}
 	if len(all) == 0 {
 		all = append(all, "has other options")
 	}
-	return fmt.Sprintf("the index %q of the same fields %s", s.Name, strings.Join(all, ", "))
+	return fmt.Sprintf("the index %q on the same fields %s", s.Name, strings.Join(all, ", "))
 }
 
-// schemaError returns the error for problems without whose solution the contract does not
-// hold: nil if there are none.
-func schemaError(problems []adapter.SchemaProblem) error {
-	var missing, remedies []string
+// schemaError returns the error for missing indexes, and for problems that ApplySchema cannot
+// solve, or nil if there are none.
+func schemaError(missing []string, problems []adapter.SchemaProblem) error {
+	var remedies []string
 	for _, p := range problems {
-		if p.Blocking {
-			remedies = append(remedies, "the "+p.Object+" "+p.Detail)
-		} else {
-			missing = append(missing, p.Object)
-		}
+		remedies = append(remedies, "the "+p.Object+" "+p.Detail)
 	}
 	switch {
 	case len(missing) > 0:
 		remedies = append([]string{"run ApplySchema once (or see Options.SkipSchemaCheck)"}, remedies...)
-		return adapter.Setup("the database lacks the "+strings.Join(missing, ", the "), strings.Join(remedies, "; "))
+		return adapter.Setup("missing or mismatched indexes: "+strings.Join(missing, ", "), strings.Join(remedies, "; "))
 	case len(remedies) > 0:
-		return adapter.Setup("the database is not as this package needs it", strings.Join(remedies, "; "))
+		return adapter.Setup("the collections cannot be used as they are", strings.Join(remedies, "; "))
 	}
 	return nil
 }
 
-// checkIndexes is what the first call begins with.
+// checkIndexes is the check of the first call.
 func (s *store) checkIndexes(ctx context.Context, c *collections) error {
-	there, err := c.stock(ctx)
+	state, err := c.schemaState(ctx)
 	if err != nil {
 		return err
 	}
-	problems := there.problems
-	for _, m := range there.lacks {
-		problems = append(problems, m.problem())
+	var missing []string
+	problems := state.problems
+	for _, m := range state.lacks {
+		if m.blocked {
+			problems = append(problems, m.problem())
+		} else {
+			missing = append(missing, m.name())
+		}
 	}
-	return schemaError(problems)
+	return schemaError(missing, problems)
 }
 
-// CheckSchema implements adapter.Schema. It reports each index that is missing or
-// differs, what else of collections, indexes and validators stands in the way, and the
-// documents that break a rule: see findings. It reads all collections but the verification
-// tokens, and these too if their index is missing.
+// CheckSchema implements adapter.Schema. It reports indexes that are missing or differ,
+// other indexes, validators and options that are in the way, and documents that break a
+// rule (see findings). It reads all collections except the verification tokens, and these
+// too if their index is missing.
 func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
 	problems, err := s.problems(s.walk(ctx))
 	return problems, err
@@ -383,20 +387,20 @@ func (s *store) problems(ctx context.Context) ([]adapter.SchemaProblem, error) {
 	if err != nil {
 		return nil, err
 	}
-	there, err := c.stock(ctx)
+	state, err := c.schemaState(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all := there.problems
-	for _, m := range there.lacks {
+	all := state.problems
+	for _, m := range state.lacks {
 		all = append(all, m.problem())
 	}
-	all = append(all, c.foreignIndexes(there)...)
-	more, err := s.foreignOptions(ctx, c)
+	all = append(all, c.obstructingIndexes(state)...)
+	more, err := s.obstructingOptions(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.findings(ctx, c, there.lacks)
+	found, err := s.findings(ctx, c, state.lacks)
 	return append(append(all, more...), repair.Problems(found)...), err
 }
 
@@ -404,20 +408,20 @@ func (m missing) problem() adapter.SchemaProblem {
 	p := adapter.SchemaProblem{Object: m.object(), Blocking: m.blocked}
 	switch {
 	case m.blocked:
-		p.Detail = strings.TrimSpace("cannot be made, since " + m.detail + ": drop that one, after looking who needs it, and run ApplySchema, which makes it " + m.ask())
+		p.Detail = "cannot be created, because " + m.detail + ": find out who needs that index, drop it, and run ApplySchema, which creates this one" + m.requirements()
 	case m.detail != "":
-		p.Detail = "is missing, since " + m.detail + ": run ApplySchema, which makes another one beside it"
+		p.Detail = "is missing, because " + m.detail + ": run ApplySchema, which creates another one beside it"
 	default:
 		p.Detail = "is missing: run ApplySchema"
 	}
 	return p
 }
 
-// ApplySchema implements adapter.Schema: it creates the collections and indexes that
-// are missing. It drops and changes nothing; what stands in the way is the error, an
-// [adapter.ErrSetup], after all else has been made.
+// ApplySchema implements adapter.Schema. It creates the collections and indexes that are
+// missing, and drops and changes nothing. If something is in the way, it creates the others
+// and returns an [adapter.ErrSetup].
 func (s *store) ApplySchema(ctx context.Context) error {
-	return s.apply(alone(ctx))
+	return s.apply(driverContext(ctx))
 }
 
 func (s *store) apply(ctx context.Context) error {
@@ -425,13 +429,13 @@ func (s *store) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	there, err := c.stock(ctx)
+	state, err := c.schemaState(ctx)
 	if err != nil {
 		return err
 	}
-	problems := there.problems
-	for _, m := range there.lacks {
-		problem, err := m.make(ctx)
+	problems := state.problems
+	for _, m := range state.lacks {
+		problem, err := m.create(ctx)
 		if err != nil {
 			return err
 		}
@@ -439,17 +443,17 @@ func (s *store) apply(ctx context.Context) error {
 			problems = append(problems, *problem)
 		}
 	}
-	return schemaError(problems)
+	return schemaError(nil, problems)
 }
 
 // Codes of answers to the creation of an index.
 const (
-	codeSameIndex = 85 // there is one that the server takes for the same
+	codeSameIndex = 85 // the server considers an existing one the same
 	codeSameName  = 86
 )
 
-// make creates an index, and returns what stands in the way.
-func (m missing) make(ctx context.Context) (*adapter.SchemaProblem, error) {
+// create creates an index, and returns what is in the way.
+func (m missing) create(ctx context.Context) (*adapter.SchemaProblem, error) {
 	p := m.problem()
 	if m.blocked {
 		return &p, nil
@@ -458,37 +462,34 @@ func (m missing) make(ctx context.Context) (*adapter.SchemaProblem, error) {
 	if r, ok := replyOf(err); ok && (r.code == codeSameIndex || r.code == codeSameName) {
 		_, err = m.collection.Indexes().CreateOne(ctx, m.model(backendPrefix+strings.Join(m.fields, "_"))) // the usual name is taken
 	}
-	if err == nil || isPassing(err) || ctx.Err() != nil {
+	if err == nil || isTransient(err) || ctx.Err() != nil {
 		return nil, err
 	}
-	p.Blocking, p.Detail = true, "cannot be made: "+m.obstacle(err)
+	p.Blocking, p.Detail = true, "cannot be created: "+m.obstacle(err)
 	return &p, nil
 }
 
-// backendPrefix begins the names of indexes whose usual names are taken.
-const backendPrefix = "authstore_"
-
-// obstacle says why an index cannot be made, and what to do about it.
+// obstacle says why an index cannot be created, and what to do about it.
 func (m missing) obstacle(err error) string {
 	r, _ := replyOf(err)
 	switch {
 	case mongo.IsDuplicateKeyError(err):
-		return "there are documents that have the same " + strings.Join(m.fields, " and ") + ": CheckSchema lists them"
+		return "there are documents with the same " + strings.Join(m.fields, " and ") + ": CheckSchema lists them"
 	case r.code == codeSameIndex || r.code == codeSameName:
-		of := m.detail
-		if of == "" {
-			of = fmt.Sprintf("the names %q and %q are those of other indexes", strings.Join(m.fields, "_1_")+"_1", backendPrefix+strings.Join(m.fields, "_"))
+		reason := m.detail
+		if reason == "" {
+			reason = fmt.Sprintf("other indexes have the names %q and %q", strings.Join(m.fields, "_1_")+"_1", backendPrefix+strings.Join(m.fields, "_"))
 		}
-		return of + ": drop it, after looking who needs it, and run ApplySchema again"
+		return reason + ": find out who needs it, drop it, and run ApplySchema again"
 	case r.code == codeCannotCreate && m.ttl:
-		return "the collection does not take an index by which documents go, as a capped one does not: copy its documents into another one, which has its name then"
+		return "the collection cannot have a TTL index, for instance because it is capped: copy its documents into a new collection of the same name"
 	case r.code == codeCannotCreate:
-		return "the collection does not take it. If it is sharded, its key must begin the index: see the package comment, section Limits"
+		return "the collection cannot have this index. If it is sharded, the index must begin with the shard key: see docs/mongo.md, Sharding"
 	case r.code == codeInvalidOptions:
-		return "the collection does not take it. A time-series collection takes no unique index: name another one in Options.Collections"
+		return "the collection cannot have this index. A time-series collection cannot have unique indexes: name another one in Options.Collections"
 	}
-	if mend := diagnose(err); mend != nil {
-		return mend.Error()
+	if setup := diagnose(err); setup != nil {
+		return setup.Error()
 	}
 	return refusal(err).Error()
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func (s *store) CreateSession(ctx context.Context, session adapter.Session) (adapter.Session, error) {
-	return result(session, s.own(ctx, (*collections).uniqueSessions, "Session.UserID", session.UserID, func(id any) bson.D { return s.encodeSession(id, session) }))
+	return result(session, s.insertOwned(ctx, (*collections).uniqueSessions, "Session.UserID", session.UserID, func(id any) bson.D { return s.encodeSession(id, session) }))
 }
 
 func (s *store) bySession(token string) bson.D {
@@ -52,14 +52,14 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 	}
 	now := s.options.Now()
 	session, err := writer[adapter.Session]{
-		in: c.sessions, key: s.bySession(token), needs: []string{"expires", "userId"},
-		usual: bson.D{dated("expires", "$gt", bson.NewDateTimeFromTime(now)), s.usualOwner()},
-		write: updating(s.sessionUpdate(up, now)), read: s.decodeSession,
+		coll: c.sessions, key: s.bySession(token), needs: []string{"expires", "userId"},
+		usual: bson.D{dateCondition("expires", "$gt", bson.NewDateTimeFromTime(now)), s.usualOwner()},
+		write: updateWith(s.sessionUpdate(up, now)), read: s.decodeSession,
 		allow: func(session adapter.Session) error {
 			if !now.Before(session.Expires) {
 				return adapter.ErrNotFound
 			}
-			return belongs(session.UserID)
+			return requireOwner(session.UserID)
 		},
 	}.do(ctx)
 	session.ID, session.SessionToken = adapter.SessionID(token), token
@@ -79,8 +79,8 @@ func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Sess
 	return slices.DeleteFunc(all, func(session adapter.Session) bool { return !s.isLive(session) }), err
 }
 
-// DeleteSessionByID looks for a token that is stored as it is only if there is no digest,
-// unless that is how tokens are stored.
+// DeleteSessionByID looks for a session with a plain token only if none has the digest, or
+// if tokens are stored plain.
 func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {

@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,22 +12,43 @@ import (
 	"strings"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
 )
 
-// The driver takes URLs that net/url does not: several hosts with ports, paths of sockets,
-// ";" between options. So only what is this package's is taken out of a URL, and the rest
-// left as it was given.
+func init() {
+	driver.Register("mongodb", openURL)
+	driver.Register("mongodb+srv", openURL)
+}
 
-// parseURL returns the URL for the driver and the database that it names. What is this
-// package's goes to the options.
+// openURL returns an adapter whose client connects with the first call.
+func openURL(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
+	own := Options{Options: o}
+	uri, database, err := parseURL(rawURL, &own)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newStore(own)
+	if err != nil {
+		return nil, err
+	}
+	s.connect = func() (*mongo.Database, error) { return s.dial(uri, database) }
+	return s.guarded(), nil
+}
+
+// The driver accepts URLs that net/url does not: several hosts with ports, paths of
+// sockets, ";" between options. So only this package's own options are removed from a URL,
+// and the rest stays as it was given.
+
+// parseURL returns the URL for the driver, and the database that it names. This package's
+// own parameters are set in the options.
 func parseURL(rawURL string, o *Options) (uri, database string, err error) {
 	scheme, rest, found := strings.Cut(rawURL, "://")
 	if !found {
-		return "", "", adapter.Invalid("URL", "must be such as mongodb://host/DATABASE")
+		return "", "", adapter.Invalid("URL", "must have the form mongodb://host/DATABASE")
 	}
 	user, hosts, path, query, err := split(rest)
 	if err != nil {
@@ -34,7 +56,7 @@ func parseURL(rawURL string, o *Options) (uri, database string, err error) {
 	}
 	database, err = url.QueryUnescape(path) // as the driver does
 	if err != nil || database == "" || strings.ContainsAny(database, "/\\. \"$\x00") {
-		return "", "", adapter.Invalid("URL", "must name the database, as the server takes it: mongodb://host/DATABASE")
+		return "", "", adapter.Invalid("URL", "must name the database, by a name that the server accepts: mongodb://host/DATABASE")
 	}
 	kept, err := extract(query, o)
 	if err != nil {
@@ -44,7 +66,7 @@ func parseURL(rawURL string, o *Options) (uri, database string, err error) {
 	if len(kept) > 0 {
 		uri += "?" + strings.Join(kept, "&")
 	}
-	if strings.EqualFold(scheme, "mongodb") { // the others are looked up, with the first call
+	if strings.EqualFold(scheme, "mongodb") { // others are looked up by the first call
 		if err := options.Client().ApplyURI(uri).Validate(); err != nil {
 			return "", "", refusedURL(err)
 		}
@@ -52,22 +74,22 @@ func parseURL(rawURL string, o *Options) (uri, database string, err error) {
 	return uri, database, nil
 }
 
-// split takes a URL without its scheme apart. The user has its "@".
+// split splits a URL without its scheme. The user ends with its "@".
 func split(rest string) (user, hosts, path, query string, err error) {
-	// What is after the last "@" holds no password: a "?" or "/" before it is one's, unless
-	// the "@" is in an option.
-	at := strings.LastIndex(rest, "@")
-	if end := strings.IndexAny(rest, "/?#"); end >= 0 && at > end && isInQuery(rest[end:], at-end) {
-		at = strings.LastIndex(rest[:end], "@")
+	// No password is after the last "@", so a "?" or "/" before it belongs to one, unless the
+	// "@" is in an option.
+	i := strings.LastIndex(rest, "@")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 && i > end && isInQuery(rest[end:], i-end) {
+		i = strings.LastIndex(rest[:end], "@")
 	}
-	if at >= 0 {
-		user, rest = rest[:at+1], rest[at+1:]
-		if !isUserInfo(user[:at]) {
+	if i >= 0 {
+		user, rest = rest[:i+1], rest[i+1:]
+		if !isUserInfo(user[:i]) {
 			return "", "", "", "", adapter.Invalid("URL", `must have user name and password percent-encoded: "@" is %40, ":" %3A, "/" %2F, "?" %3F, "#" %23, "%" %25`)
 		}
 	}
 	if strings.Contains(rest, "#") {
-		return "", "", "", "", adapter.Invalid("URL", `must have no "#": it is %23, in a user name or password too`)
+		return "", "", "", "", adapter.Invalid("URL", `must not contain "#": write %23, also in a user name or password`)
 	}
 	hosts, query, _ = strings.Cut(rest, "?")
 	hosts, path, _ = strings.Cut(hosts, "/")
@@ -79,21 +101,20 @@ func split(rest string) (user, hosts, path, query string, err error) {
 	}
 	for _, host := range strings.Split(hosts, ",") {
 		if !isHost(host) {
-			return "", "", "", "", adapter.Invalid("URL", "must have hosts such as host, host:27017, [::1]:27017 or %2Frun%2Fmongodb.sock, separated by commas")
+			return "", "", "", "", adapter.Invalid("URL", "must have hosts of the form host, host:27017, [::1]:27017 or %2Frun%2Fmongodb.sock, separated by commas")
 		}
 	}
 	return user, hosts, path, query, nil
 }
 
-// isInQuery reports whether the "@" at a place is in the value of an option: there is a
-// "?" before it, after a path that can be a database's name.
-func isInQuery(rest string, at int) bool {
-	path, _, found := strings.Cut(rest[:at], "?")
-	return found && strings.HasPrefix(path, "/") && strings.Count(path, "/") == 1 && strings.Contains(rest[len(path):at], "=")
+// isInQuery reports whether the "@" at an index is in the value of an option: there is a
+// "?" before it, after a path that can be the name of a database.
+func isInQuery(rest string, i int) bool {
+	path, _, found := strings.Cut(rest[:i], "?")
+	return found && strings.HasPrefix(path, "/") && strings.Count(path, "/") == 1 && strings.Contains(rest[len(path):i], "=")
 }
 
-// isUserInfo reports whether a user name and a password are encoded as the driver takes
-// them.
+// isUserInfo reports whether a user name and a password are encoded as the driver requires.
 func isUserInfo(s string) bool {
 	if strings.Count(s, ":") > 1 || strings.ContainsAny(s, "/?#@") {
 		return false
@@ -119,14 +140,14 @@ func isHost(host string) bool {
 	return err == nil && 0 < n && n < 1<<16 && name != "" && !strings.ContainsAny(name, "/@ ")
 }
 
-// extract takes this package's options out of a query and returns the others, as they were
+// extract sets this package's own options from a query, and returns the others as they were
 // given.
 func extract(query string, o *Options) (kept []string, err error) {
 	if query == "" {
 		return nil, nil
 	}
 	if strings.Contains(query, ";") {
-		return nil, adapter.Invalid("URL", `must have "&" between its options, not ";", which in a value is %3B`)
+		return nil, adapter.Invalid("URL", `must have "&" between its options, not ";", which is %3B in a value`)
 	}
 	seen := map[string]bool{}
 	for _, pair := range strings.Split(query, "&") {
@@ -142,15 +163,15 @@ func extract(query string, o *Options) (kept []string, err error) {
 			return nil, adapter.Invalid("URL", "must have the option "+name+" at most once")
 		}
 		seen[lower] = true
-		own, err := o.take(lower, value)
+		own, err := o.set(lower, value)
 		switch {
 		case err != nil:
 			return nil, err
 		case own:
 		case !driverOptions[lower]:
-			return nil, adapter.Invalid("URL", fmt.Sprintf("has the option %q, which neither this package nor the MongoDB driver has%s", name, like(lower)))
+			return nil, adapter.Invalid("URL", fmt.Sprintf("has the option %q, which neither this package nor the MongoDB driver has%s", name, suggestion(lower)))
 		default:
-			kept = append(kept, strings.ReplaceAll(pair, "@", "%40")) // before which the driver would look for a user
+			kept = append(kept, strings.ReplaceAll(pair, "@", "%40")) // the driver would take what is before an "@" for the user
 		}
 	}
 	return kept, nil
@@ -162,7 +183,7 @@ func option(pair string) (name, value string, err error) {
 	name, err1 := url.QueryUnescape(name)
 	value, err2 := url.QueryUnescape(value)
 	if !found || name == "" || err1 != nil || err2 != nil {
-		return "", "", adapter.Invalid("URL", "must have options such as name=value, with special characters percent-encoded")
+		return "", "", adapter.Invalid("URL", "must have options of the form name=value, with special characters percent-encoded")
 	}
 	if value == "" && !strings.EqualFold(name, "readPreferenceTags") {
 		return "", "", adapter.Invalid("URL", "must have a value for the option "+name)
@@ -170,8 +191,8 @@ func option(pair string) (name, value string, err error) {
 	return name, value, nil
 }
 
-// take takes an option of this package, and reports whether it is one.
-func (o *Options) take(name, value string) (own bool, err error) {
+// set sets an option of this package, and reports whether it is one.
+func (o *Options) set(name, value string) (own bool, err error) {
 	switch name {
 	case "stringids":
 		o.StringIDs, err = strconv.ParseBool(value)
@@ -192,12 +213,12 @@ func (o *Options) take(name, value string) (own bool, err error) {
 	return true, nil
 }
 
-// ownNames are the names of this package's options, as they are written.
+// ownNames are the names of this package's options as they are written.
 var ownNames = map[string]string{
 	"stringids": "stringIDs", "skipschemacheck": "skipSchemaCheck", "linearizablereads": "linearizableReads", "requesttimeout": "requestTimeout",
 }
 
-// driverOptions are the options of the driver, which leaves others out without a word.
+// driverOptions are the options of the driver, which silently ignores others.
 var driverOptions = func() map[string]bool {
 	all := map[string]bool{}
 	for _, name := range strings.Fields(`
@@ -214,8 +235,8 @@ var driverOptions = func() map[string]bool {
 	return all
 }()
 
-// like names an option that may have been meant.
-func like(name string) string {
+// suggestion names an option that may have been meant.
+func suggestion(name string) string {
 	best, least := "", 4
 	for known := range driverOptions {
 		if d := distance(name, known); d < least || d == least && known < best {
@@ -233,7 +254,7 @@ func like(name string) string {
 	return ": " + best + "?"
 }
 
-// distance is how many letters differ (Levenshtein's).
+// distance is the Levenshtein distance of two names.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -253,16 +274,16 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// refusedURL returns the error for a URL that the driver does not take, whose text may
-// quote it, or whose name cannot be looked up.
+// refusedURL returns the error for a URL that the driver does not accept, whose own error
+// may quote it, or whose name cannot be looked up.
 func refusedURL(err error) error {
 	var lookup *net.DNSError
 	if errors.As(err, &lookup) {
-		return ofLookup(lookup, err)
+		return lookupError(lookup, err)
 	}
-	reason := "has options that the MongoDB driver does not take together, or a value that it does not take"
+	reason := "has options that the MongoDB driver does not accept together, or a value that it does not accept"
 	if match := refusedValue.FindStringSubmatch(err.Error()); match != nil {
-		reason = "has a value for the option " + match[1] + " that the MongoDB driver does not take"
+		reason = "has a value for the option " + match[1] + " that the MongoDB driver does not accept"
 	}
 	if file := (*fs.PathError)(nil); errors.As(err, &file) {
 		reason = "names a file that cannot be read: " + file.Path
@@ -270,5 +291,6 @@ func refusedURL(err error) error {
 	return driver.Caused(adapter.Invalid("URL", reason), err)
 }
 
-// refusedValue is the driver's text about a value, which it quotes after the option's name.
+// refusedValue matches the driver's text about a value, which it quotes after the option's
+// name.
 var refusedValue = regexp.MustCompile(`invalid (?:value for "|')(\w+)["']`)

@@ -55,7 +55,7 @@ func TestURLsThatAreRefused(t *testing.T) {
 		"mongodb://u:hunter2@a/":                                "must name the database",
 		"mongodb://u:hunter2@a/a.b":                             "must name the database",
 		"mongodb://u:hunter2@a/?tls=true":                       "must name the database",
-		"mongodb:u:hunter2@a/app":                               "must be such as mongodb://",
+		"mongodb:u:hunter2@a/app":                               "must have the form mongodb://",
 		"mongodb://u:hunter2@/app":                              "must name a host",
 		"mongodb://u:hunter2@a,/app":                            "must have hosts",
 		"mongodb://u:hunter2@a:x/app":                           "must have hosts",
@@ -88,11 +88,11 @@ func TestURLsThatAreRefused(t *testing.T) {
 		"mongodb://u:hunter2@a/app?stringIDs=perhaps":           "true or false for stringIDs",
 		"mongodb://u:hunter2@a/app?requestTimeout=10":           "requestTimeout",
 		"mongodb://u:hunter2@a/app?requestTimeout=-1s":          "requestTimeout",
-		"mongodb://u:hunter2@a,b/app?directConnection=true":     "does not take together",
-		"mongodb://u:hunter2@a/app?minPoolSize=9&maxPoolSize=3": "does not take together",
+		"mongodb://u:hunter2@a,b/app?directConnection=true":     "does not accept together",
+		"mongodb://u:hunter2@a/app?minPoolSize=9&maxPoolSize=3": "does not accept together",
 		"mongodb://u:hunter2@a/app?tlsCAFile=/nowhere.pem":      "/nowhere.pem",
 		"mongodb://u:hunter2@a/app?connectTimeoutMS=hunter2":    "the option connectTimeoutMS",
-		"mongodb://u:hunter2@a/app?authMechanism=hunter2":       "the MongoDB driver does not take",
+		"mongodb://u:hunter2@a/app?authMechanism=hunter2":       "the MongoDB driver does not accept",
 	} {
 		var o Options
 		got, _, err := parseURL(given, &o)

@@ -26,10 +26,10 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 		return adapter.VerificationToken{}, err
 	}
 	t, err := writer[adapter.VerificationToken]{
-		in: c.tokens, key: bson.D{{Key: "identifier", Value: identifier}, {Key: "token", Value: token}},
-		usual: bson.D{dated("expires", "$gte", firstDate)}, needs: []string{"expires"},
-		write: func(ctx context.Context, in *mongo.Collection, filter bson.D) (bson.Raw, error) {
-			return in.FindOneAndDelete(ctx, filter).Raw()
+		coll: c.tokens, key: bson.D{{Key: "identifier", Value: identifier}, {Key: "token", Value: token}},
+		usual: bson.D{dateCondition("expires", "$gte", firstDate)}, needs: []string{"expires"},
+		write: func(ctx context.Context, coll *mongo.Collection, filter bson.D) (bson.Raw, error) {
+			return coll.FindOneAndDelete(ctx, filter).Raw()
 		},
 		read:  s.decodeToken,
 		allow: func(adapter.VerificationToken) error { return nil },

@@ -3,15 +3,15 @@ package backendmutants
 var mongoMutants = []Mutant{
 	// Sign-ups and deletions that others meet.
 	{
-		Breaks: "a sign-up is settled without a look whose the account is", File: "mongo/claims.go",
-		Old: `bson.D{{Key: "_id", Value: u.brings.Lookup("_id")}, {Key: "userId", Value: u.id}})`, New: `bson.D{{Key: "_id", Value: u.brings.Lookup("_id")}})`, Run: "TestASignUpWhoseAccountIsAnothers",
+		Breaks: "a sign-up is committed although the account may be another user's", File: "mongo/signup.go",
+		Old: `bson.D{{Key: "_id", Value: u.credential.Lookup("_id")}, {Key: "userId", Value: u.id}})`, New: `bson.D{{Key: "_id", Value: u.credential.Lookup("_id")}})`, Run: "TestASignUpWhoseAccountIsAnothers",
 	},
 	{
-		Breaks: "who is removed as unfinished has become a user meanwhile", File: "mongo/claims.go",
+		Breaks: "who is removed as unfinished has become a user meanwhile", File: "mongo/signup.go",
 		Old: "	_, err := c.users.DeleteOne(ctx, unfinished(u.id, u.nonce))\n", New: "	_, err := c.users.DeleteOne(ctx, byID(u.id))\n", Run: "TestWhoHasBecomeAUserStays",
 	},
 	{
-		Breaks: "the last step of a sign-up takes any mark away", File: "mongo/claims.go",
+		Breaks: "the last step of a sign-up takes any mark away", File: "mongo/signup.go",
 		Old: "users.UpdateMany(ctx, unfinished(id, nonce), bson.D{{Key", New: "users.UpdateMany(ctx, byID(id), bson.D{{Key", Run: `TestConformance$/HLD-006`,
 	},
 	{
@@ -20,12 +20,12 @@ var mongoMutants = []Mutant{
 		Harmless: "the user goes as if the deletion, which is under way, had begun after the user was made",
 	},
 	{
-		Breaks: "the account of a sign-up is written again after it was unlinked", File: "mongo/claims.go",
+		Breaks: "the account of a sign-up is written again after it was unlinked", File: "mongo/signup.go",
 		Old: "		if needed, err := has(ctx, c.users, unfinished(u.id, u.nonce)); !needed || err != nil {\n			return err\n		}\n", New: "", Run: `TestConformance$/REP-004`,
 	},
 	{
 		Breaks: "a user who is being deleted is updated", File: "mongo/users.go",
-		Old: "filter := append(byID(stored), bson.E{Key: stateField, Value: nil}) // nil: there is no such field", New: "filter := byID(stored)", Run: "TestReadersFinishASignUp",
+		Old: "filter := append(byID(stored), bson.E{Key: stateField, Value: nil}) // nil: the field is missing", New: "filter := byID(stored)", Run: "TestReadersFinishASignUp",
 	},
 	{
 		Breaks: "a record that gives way is another user's by now", File: "mongo/claims.go",
@@ -33,32 +33,32 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "an expired session keeps its token until the server removes it", File: "mongo/claims.go",
-		Old: "case isSomebody(user) && !(u.Collection == c.sessions && s.hasExpired(holder)):", New: "case isSomebody(user):", Run: `TestConformance$/LIM-007`,
+		Old: "case isVisible(user) && !(u.Collection == c.sessions && s.hasExpired(holder)):", New: "case isVisible(user):", Run: `TestConformance$/LIM-007`,
 	},
 	{
 		Breaks: "a user of a sign-up that is not finished keeps the address", File: "mongo/claims.go",
-		Old: "		case isSigningUp(holder):\n			return s.resolve(ctx, c, p, holder)\n		}\n		return adapter.Conflict(conflict)", New: "		}\n		return adapter.Conflict(conflict)", Run: "TestWhoeverMeetsASignUpWithoutItsAccount",
+		Old: "		case isSigningUp(holder):\n			return s.resolve(ctx, c, r, holder)\n		}\n		return adapter.Conflict(conflict)", New: "		}\n		return adapter.Conflict(conflict)", Run: "TestWhoeverMeetsASignUpWithoutItsAccount",
 	},
 
 	// What is asked of the server.
 	{
-		Breaks: "the read preference is that of the client", File: "mongo/open.go",
+		Breaks: "the read preference is that of the client", File: "mongo/connections.go",
 		Old: "options.Collection().SetReadPreference(readpref.Primary()).SetReadConcern", New: "options.Collection().SetReadConcern", Run: "TestTheClientsConcernsAreNotUsed",
 	},
 	{
-		Breaks: "the read concern is that of the client", File: "mongo/open.go",
+		Breaks: "the read concern is that of the client", File: "mongo/connections.go",
 		Old: ".SetReadConcern(s.readConcern).", New: ".", Run: "TestTheClientsConcernsAreNotUsed",
 	},
 	{
-		Breaks: "the write concern is that of the client", File: "mongo/open.go",
+		Breaks: "the write concern is that of the client", File: "mongo/connections.go",
 		Old: ".SetWriteConcern(s.writeConcern)\n	return", New: "\n	return", Run: "TestTheClientsConcernsAreNotUsed",
 	},
 	{
 		Breaks: "a write that the majority did not confirm in time is not ErrUnavailable", File: "mongo/errors.go",
-		Old: "	64, // the write was applied, but the majority has not confirmed it in time\n", New: "", Run: "TestAWriteConcernThatTimesOutIsUnavailable",
+		Old: "	64, // applied, but not confirmed by the majority in time\n", New: "", Run: "TestAWriteConcernThatTimesOutIsUnavailable",
 	},
 	{
-		Breaks: "calls take part in a transaction of the caller's", File: "mongo/wait.go",
+		Breaks: "calls take part in a transaction of the caller's", File: "mongo/calls.go",
 		Old: "		ctx = mongo.NewSessionContext(ctx, nil)\n", New: "		_ = ctx\n", Run: "TestCallsTakeNoPartInATransaction",
 	},
 	{
@@ -86,7 +86,7 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "a session is extended at the moment that it ends", File: "mongo/sessions.go",
-		Old: `dated("expires", "$gt", bson`, New: `dated("expires", "$gte", bson`, Run: `TestConformance$/(SES-008|LIM-003|SES-004)`,
+		Old: `dateCondition("expires", "$gt", bson`, New: `dateCondition("expires", "$gte", bson`, Run: `TestConformance$/(SES-008|LIM-003|SES-004)`,
 	},
 	{
 		Breaks: "a counter that stays is taken", File: "mongo/authenticators.go",
@@ -98,7 +98,7 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "a purge takes what another program keeps", File: "mongo/purge.go",
-		Old: "append(c.own(of), expired)", New: "bson.D{expired}", Run: "TestAPurgeLeavesOthersDocuments",
+		Old: "append(c.recordFilter(coll), expired)", New: "bson.D{expired}", Run: "TestAPurgeLeavesOthersDocuments",
 	},
 
 	// Repair.
@@ -123,7 +123,7 @@ var mongoMutants = []Mutant{
 		Old: "stands, err = !used && !hasMore(doc), failed", New: "stands, err = used || !hasMore(doc), failed", Run: "TestRepairIsRaced",
 	},
 	{
-		Breaks: "Repair takes a sign-up for cut that is under way", File: "mongo/repair.go",
+		Breaks: "Repair takes a sign-up for cut that is under way", File: "mongo/survey.go",
 		Old: "time.Now().Add(-aMinute)", New: "time.Now().Add(aMinute)", Run: "TestRepairWhatWasCut",
 	},
 }

@@ -40,7 +40,7 @@ const (
 	absent status = ""
 	there  status = "there"
 	// half is a user whose deletion goes on or was cut: nothing leads to it, and its ID
-	// may be taken until the deletion has ended (mongo/doc.go, Limits).
+	// may be taken until the deletion has ended (docs/mongo.md, Sign-ups and deletions).
 	half status = "half deleted"
 )
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +13,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/event"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/conformance/fault"
@@ -22,18 +20,18 @@ import (
 	"github.com/authstore/authstore/mongo"
 )
 
-// bringing is a sign-up of several steps, by what the user brings.
-type bringing struct {
-	collection string // where that is stored
-	state      string // the field of the user's state that holds it
+// signUpKind is a kind of sign-up that takes several steps, by its credential.
+type signUpKind struct {
+	collection string // of the credential
+	state      string // the field of the user's state that holds the credential
 	call       func(ctx context.Context, store adapter.Adapter, u adapter.User, key string) (adapter.User, error)
 	owner      func(ctx context.Context, store adapter.Adapter, key string) (id string, err error)
-	give       func(ctx context.Context, store adapter.Adapter, id, key string) error // it to another user
+	give       func(ctx context.Context, store adapter.Adapter, id, key string) error // the credential to another user
 	remove     func(ctx context.Context, store adapter.Adapter, key string) error
 	document   func(owner bson.ObjectID, key string) bson.D
 }
 
-var signUps = map[string]bringing{
+var signUps = map[string]signUpKind{
 	"account": {
 		collection: "accounts", state: "signUp",
 		call: func(ctx context.Context, store adapter.Adapter, u adapter.User, key string) (adapter.User, error) {
@@ -78,20 +76,20 @@ var signUps = map[string]bringing{
 	},
 }
 
-// unfinishedUser is the user of a sign-up whose call is at its second step, or gone.
-func (b bringing) unfinishedUser(id bson.ObjectID, email string, brings bson.D) bson.D {
-	return bson.D{{Key: "_id", Value: id}, {Key: "email", Value: email}, {Key: "authstore", Value: bson.D{{Key: "nonce", Value: bson.NewObjectID()}, {Key: b.state, Value: brings}}}}
+// unfinishedUser returns the user of a sign-up whose call is at its second step, or gone.
+func (b signUpKind) unfinishedUser(id bson.ObjectID, email string, credential bson.D) bson.D {
+	return bson.D{{Key: "_id", Value: id}, {Key: "email", Value: email}, {Key: "authstore", Value: bson.D{{Key: "nonce", Value: bson.NewObjectID()}, {Key: b.state, Value: credential}}}}
 }
 
-// The first step of a sign-up does not wait for the majority, so a new primary may not
-// have it. The sign-up is whole all the same.
+// The first step of a sign-up does not wait for the majority, so a new primary may not have
+// it. The sign-up is complete all the same.
 func TestSignUpWhoseFirstStepIsLost(t *testing.T) {
 	for name, b := range signUps {
 		t.Run(name, func(t *testing.T) { firstStepIsLost(t, b) })
 	}
 }
 
-func firstStepIsLost(t *testing.T, b bringing) {
+func firstStepIsLost(t *testing.T, b signUpKind) {
 	db := replicaSet.bare(t)
 	lose := func(context.Context) {}
 	client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(t).URL).SetMonitor(&event.CommandMonitor{
@@ -114,7 +112,7 @@ func firstStepIsLost(t *testing.T, b bringing) {
 	u, err := b.call(t.Context(), store, measure.TypicalUser("ada"), "1")
 	check(t, err)
 	if lost != 2 {
-		t.Errorf("what the user brings was inserted %d times, want 2: once for the user who was lost", lost)
+		t.Errorf("the credential was inserted %d times, want 2: once for the user who was lost", lost)
 	}
 	owner, err := b.owner(t.Context(), store, "1")
 	if err != nil || owner != u.ID {
@@ -125,27 +123,27 @@ func firstStepIsLost(t *testing.T, b bringing) {
 	}
 }
 
-// The last step of a sign-up does not wait for the majority either. Who reads the user
-// takes it then. A user whose account or passkey is not there yet is nobody.
+// The last step of a sign-up does not wait for the majority either. A read of the user
+// repeats it. A user whose account or passkey does not exist yet is invisible.
 func TestReadersFinishASignUp(t *testing.T) {
 	for name, b := range signUps {
 		t.Run(name, func(t *testing.T) { readersFinish(t, b) })
 	}
 }
 
-func readersFinish(t *testing.T, b bringing) {
+func readersFinish(t *testing.T, b signUpKind) {
 	db := replicaSet.bare(t)
 	store := open(t, db, mongo.Options{})
 	u, err := b.call(t.Context(), store, measure.TypicalUser("ada"), "1")
 	check(t, err)
 	session, err := store.CreateSession(t.Context(), adapter.Session{UserID: u.ID, Expires: time.Now().Add(time.Hour)})
 	check(t, err)
-	brings, err := db.Collection(b.collection).FindOne(t.Context(), bson.D{}).Raw()
+	credential, err := db.Collection(b.collection).FindOne(t.Context(), bson.D{}).Raw()
 	check(t, err)
 	unfinish := func(t *testing.T, id bson.ObjectID) {
 		t.Helper()
 		_, err := db.Collection("users").UpdateOne(t.Context(), bson.D{{Key: "_id", Value: id}}, bson.D{{Key: "$set", Value: bson.D{
-			{Key: "authstore", Value: bson.D{{Key: "nonce", Value: bson.NewObjectID()}, {Key: b.state, Value: brings}}},
+			{Key: "authstore", Value: bson.D{{Key: "nonce", Value: bson.NewObjectID()}, {Key: b.state, Value: credential}}},
 		}}})
 		check(t, err)
 	}
@@ -197,8 +195,8 @@ func readersFinish(t *testing.T, b bringing) {
 	}
 }
 
-// The first step of a sign-up is repeated if it gets no reply. What others did before it
-// was repeated does not change an answer.
+// The first step of a sign-up is repeated if its reply is lost. What others did in between
+// does not change the answer.
 func TestSignUpWhoseFirstStepIsRepeated(t *testing.T) {
 	u, a := measure.TypicalUser("ada"), measure.TypicalAccount("1")
 	for _, c := range []struct {
@@ -225,7 +223,7 @@ func TestSignUpWhoseFirstStepIsRepeated(t *testing.T) {
 				}}))
 			check(t, err)
 			t.Cleanup(func() { check(t, client.Disconnect(context.Background())) })
-			store := mongo.New(client.Database(db.Name()), mongo.Options{SkipSchemaCheck: true})
+			store := connect(t, client.Database(db.Name()), mongo.Options{SkipSchemaCheck: true})
 			check(t, client.Ping(t.Context(), nil))
 			faults.Arm(fault.Plan{Step: 1, Mode: c.mode, Once: true})
 			if _, _, err = store.CreateUserWithAccount(t.Context(), u, a); !errors.Is(err, c.want) || met == 0 {
@@ -240,15 +238,15 @@ func TestSignUpWhoseFirstStepIsRepeated(t *testing.T) {
 	}
 }
 
-// A sign-up whose call is gone before the account or passkey was written keeps nobody from
-// its e-mail address, ID, account or passkey, and what is there is not written again.
+// A sign-up whose call died before the account or passkey was written reserves neither
+// e-mail address nor ID, account or passkey, and what exists is not written again.
 func TestWhoeverMeetsASignUpWithoutItsAccount(t *testing.T) {
 	for name, b := range signUps {
 		t.Run(name, func(t *testing.T) { isMet(t, b) })
 	}
 }
 
-func isMet(t *testing.T, b bringing) {
+func isMet(t *testing.T, b signUpKind) {
 	db := replicaSet.bare(t)
 	store := open(t, db, mongo.Options{})
 	ctx := t.Context()
@@ -282,14 +280,14 @@ func isMet(t *testing.T, b bringing) {
 	}
 }
 
-// What was removed does not come back by calls that met its sign-up half-way.
+// A record that was removed is not written again by calls that met its sign-up half way.
 func TestUnlinkedAmidSignUps(t *testing.T) {
 	for name, b := range signUps {
 		t.Run(name, func(t *testing.T) { isUnlinkedAmid(t, b) })
 	}
 }
 
-func isUnlinkedAmid(t *testing.T, b bringing) {
+func isUnlinkedAmid(t *testing.T, b signUpKind) {
 	store := open(t, replicaSet.bare(t), mongo.Options{})
 	ctx := t.Context()
 	for round := range 60 {
@@ -313,53 +311,96 @@ func isUnlinkedAmid(t *testing.T, b bringing) {
 }
 
 // The steps of a sign-up are repeated without the driver's retryable writes, which a
-// standalone server does not have.
+// standalone server does not support.
 func TestSignUpWithAReplyLost(t *testing.T) {
 	for _, d := range []deployment{replicaSet, standalone} {
 		store, faults := d.severed(t)
-		for brings, b := range signUps {
+		for credential, b := range signUps {
 			for step := 1; step <= budget["CreateUserWithAccount"]; step++ {
-				name := fmt.Sprint(brings, step)
+				name := fmt.Sprint(credential, step)
 				faults.Arm(fault.Plan{Step: step, Mode: fault.LoseReply, Once: true})
 				u, err := b.call(t.Context(), store, measure.TypicalUser(name), name)
 				if hit := faults.Disarm(); !hit || err != nil {
 					t.Errorf("%s: with the reply of step %d lost: %v (lost: %t)", d.name, step, err, hit)
 				}
 				if owner, err := b.owner(t.Context(), store, name); err != nil || owner != u.ID {
-					t.Errorf("%s: with the reply of step %d lost, the %s is the user's %q, %v", d.name, step, brings, owner, err)
+					t.Errorf("%s: with the reply of step %d lost, the %s is the user's %q, %v", d.name, step, credential, owner, err)
 				}
 			}
 		}
 	}
 }
 
-// The steps of a sign-up have the write concerns that they say, although the package sends
-// them by itself.
-func TestWriteConcernsOfASignUp(t *testing.T) {
-	for name, c := range map[string]struct {
-		option *writeconcern.WriteConcern
-		want   string // of the account
-	}{
-		"default":   {nil, `{"w": "majority"}`},
-		"journaled": {&writeconcern.WriteConcern{W: 1, Journal: new(true)}, `{"w": {"$numberInt":"1"},"j": true}`},
-		"none":      {writeconcern.Journaled(), `{"j": true}`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			store, _, seen := replicaSet.monitored(t, mongo.Options{WriteConcern: c.option})
-			_, err := store.GetUser(t.Context(), newID(1)) // connects
-			if !errors.Is(err, adapter.ErrNotFound) {
-				t.Fatal(err)
-			}
-			seen.take()
-			_, _, err = store.CreateUserWithAccount(t.Context(), measure.TypicalUser("ada"), measure.TypicalAccount("1"))
-			check(t, err)
-			var got []string
-			for _, command := range seen.take() {
-				got = append(got, command.Lookup("writeConcern").String())
-			}
-			if want := []string{`{"w": {"$numberInt":"1"}}`, c.want, `{"w": {"$numberInt":"1"}}`}; !slices.Equal(got, want) {
-				t.Errorf("got the write concerns %v, want %v", got, want)
-			}
-		})
+// A sign-up whose account or passkey another program has given to another user is not
+// committed.
+func TestASignUpWhoseAccountIsAnothers(t *testing.T) {
+	for name, b := range signUps {
+		t.Run(name, func(t *testing.T) { isAnothers(t, b) })
+	}
+}
+
+func isAnothers(t *testing.T, b signUpKind) {
+	db := replicaSet.bare(t)
+	store := open(t, db, mongo.Options{})
+	cut, other := oid(t, "aa"), oid(t, "bb")
+	credential := b.document(cut, "1")
+	insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: other}})
+	insert(t, db.Collection("users"), b.unfinishedUser(cut, "ada@example.com", credential))
+	insert(t, db.Collection(b.collection), credential)
+	set(t, db.Collection(b.collection), bson.D{}, "userId", other)
+	if u, err := store.GetUser(t.Context(), cut.Hex()); !errors.Is(err, adapter.ErrNotFound) {
+		t.Errorf("GetUser: got %q, %v, want ErrNotFound", u.ID, err)
+	}
+	u, err := store.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
+	check(t, err)
+	got, err := store.GetUserByEmail(t.Context(), "ada@example.com")
+	check(t, err)
+	if got.ID != u.ID {
+		t.Errorf("got the user %s, want %s", got.ID, u.ID)
+	}
+}
+
+// A sign-up that is committed while another call deletes it, because its own call seemed to
+// be gone, stays.
+func TestWhoHasBecomeAUserStays(t *testing.T) {
+	db := replicaSet.bare(t)
+	open(t, db, mongo.Options{})
+	id := oid(t, "aa")
+	insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: id}, {Key: "email", Value: "ada@example.com"}, {Key: "authstore", Value: bson.D{
+		{Key: "nonce", Value: bson.NewObjectID()}, {Key: "signUp", Value: append(bson.D{{Key: "_id", Value: bson.NewObjectID()}}, accountOf(id, "1")...)},
+	}}})
+	store := meddled(t, db, "delete", "users", func() {
+		_, err := db.Collection("users").UpdateOne(t.Context(), bson.D{}, bson.D{{Key: "$unset", Value: bson.D{{Key: "authstore", Value: ""}}}})
+		check(t, err)
+	})
+	if _, err := store.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"}); !errors.Is(err, adapter.ErrConflict) {
+		t.Errorf("CreateUser: got %v, want ErrConflict", err)
+	}
+	u, err := store.GetUserByEmail(t.Context(), "ada@example.com")
+	check(t, err)
+	if u.ID != id.Hex() {
+		t.Errorf("got the user %s, want %s", u.ID, id.Hex())
+	}
+}
+
+// An account of an unknown user that gets a user while another call replaces it stays that
+// user's.
+func TestWhatGivesWayIsLookedAtAgain(t *testing.T) {
+	db := replicaSet.bare(t)
+	open(t, db, mongo.Options{})
+	owner, other := oid(t, "aa"), oid(t, "bb")
+	for _, id := range []bson.ObjectID{owner, other} {
+		insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: id}})
+	}
+	insert(t, db.Collection("accounts"), accountOf(oid(t, "dead"), "1"))
+	store := meddled(t, db, "delete", "accounts", func() { set(t, db.Collection("accounts"), bson.D{}, "userId", owner) })
+	_, err := store.LinkAccount(t.Context(), adapter.Account{UserID: other.Hex(), Type: "oauth", Provider: "github", ProviderAccountID: "1"})
+	if !errors.Is(err, adapter.ErrConflict) {
+		t.Errorf("LinkAccount: got %v, want ErrConflict", err)
+	}
+	got, err := store.GetUserByAccount(t.Context(), adapter.AccountKey{Provider: "github", ProviderAccountID: "1"})
+	check(t, err)
+	if got.ID != owner.Hex() {
+		t.Errorf("got the user %s, want %s", got.ID, owner.Hex())
 	}
 }

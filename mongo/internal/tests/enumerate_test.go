@@ -15,7 +15,8 @@ import (
 	"github.com/authstore/authstore/mongo"
 )
 
-// enumerated returns the IDs of all users, in pages, and what cannot be read.
+// enumerated returns the IDs of all users, page by page, and the errors of those that
+// cannot be read.
 func enumerated(t *testing.T, store adapter.Adapter, limit int) (ids []string, unreadable []error) {
 	t.Helper()
 	e, ok := adapter.As[adapter.Enumerator](store)
@@ -66,12 +67,12 @@ func newOID(t *testing.T, n uint64) bson.ObjectID {
 	return oid(t, newID(n))
 }
 
-// What is no user is not enumerated, nor is a sign-up half done, unless its last step alone
-// is missing. What is a user and cannot be read is told.
+// Documents that are not users are not enumerated, nor is an unfinished sign-up, unless
+// only its last step is missing. A user that cannot be read is reported.
 func TestEnumerationOfWhatIsNoUser(t *testing.T) {
 	store, db, _ := replicaSet.monitored(t, mongo.Options{})
-	state := func(id any, field string, brings any) bson.D {
-		return bson.D{{Key: "_id", Value: id}, {Key: "email", Value: fmt.Sprint(id)}, {Key: "authstore", Value: bson.D{{Key: "nonce", Value: bson.NewObjectID()}, {Key: field, Value: brings}}}}
+	state := func(id any, field string, credential any) bson.D {
+		return bson.D{{Key: "_id", Value: id}, {Key: "email", Value: fmt.Sprint(id)}, {Key: "authstore", Value: bson.D{{Key: "nonce", Value: bson.NewObjectID()}, {Key: field, Value: credential}}}}
 	}
 	account := func(id bson.ObjectID) bson.D {
 		return append(bson.D{{Key: "_id", Value: bson.NewObjectID()}}, accountOf(id, id.Hex())...)
@@ -110,8 +111,7 @@ func TestEnumerationOfWhatIsNoUser(t *testing.T) {
 	}
 }
 
-// A cursor is good when the user that it names is gone, and in an adapter of another
-// process. What is none of this package's is refused.
+// A cursor works after its user was deleted, and in another process. Other text is refused.
 func TestCursors(t *testing.T) {
 	store, db, seen := replicaSet.monitored(t, mongo.Options{})
 	ctx := t.Context()
@@ -123,7 +123,7 @@ func TestCursors(t *testing.T) {
 	page, err := e.EnumerateUsers(ctx, "", 2)
 	check(t, err)
 	check(t, store.DeleteUser(ctx, newID(2)))
-	others, _ := adapter.As[adapter.Enumerator](mongo.New(db, mongo.Options{}))
+	others, _ := adapter.As[adapter.Enumerator](connect(t, db, mongo.Options{}))
 	seen.take()
 	page, err = others.EnumerateUsers(ctx, page.Next, 2)
 	check(t, err)
@@ -152,8 +152,7 @@ func TestCursors(t *testing.T) {
 	}
 }
 
-// A page is read from the index of the _id, as far as it goes and no further, and nothing
-// is sorted.
+// A page is read from the index on _id, as far as needed, without sorting.
 func TestAPageIsReadFromTheIndex(t *testing.T) {
 	store, db, seen := replicaSet.monitored(t, mongo.Options{})
 	for n := range uint64(200) {

@@ -16,9 +16,9 @@ import (
 	"github.com/authstore/authstore/mongo"
 )
 
-// What was answered is true after the primary has stepped down, without waiting for the
-// others to have what it has: who was signed up is there with the account, who was
-// deleted is gone. Of a call that failed all is there or nothing.
+// After the primary has stepped down without waiting for the others, answered calls are
+// still true: a user who signed up exists with the account, a deleted one does not. A
+// failed call was applied as a whole or not at all.
 func TestStepDowns(t *testing.T) {
 	db := threeMembers.bare(t)
 	store := open(t, db, mongo.Options{})
@@ -60,7 +60,7 @@ func TestStepDowns(t *testing.T) {
 	t.Logf("%d of %d people met an error in %d step-downs", failed, len(people), stepped)
 }
 
-// stepDown has the primary step down at once.
+// stepDown makes the primary step down at once.
 func stepDown(t *testing.T, client *driver.Client) bool {
 	err := client.Database("admin").RunCommand(t.Context(), bson.D{
 		{Key: "replSetStepDown", Value: 5}, {Key: "secondaryCatchUpPeriodSecs", Value: 0}, {Key: "force", Value: true},
@@ -71,7 +71,7 @@ func stepDown(t *testing.T, client *driver.Client) bool {
 	return err == nil
 }
 
-// person signs up, and those whose names have an even length are deleted.
+// person signs up. Persons whose names have an even length are deleted.
 type person struct {
 	name              string
 	id                string

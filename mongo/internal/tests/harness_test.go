@@ -2,20 +2,19 @@ package mongo_test
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"net"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
@@ -35,7 +34,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// deployment is one way to run MongoDB.
+// deployment is a kind of deployment of MongoDB.
 type deployment struct {
 	name   string
 	server func(testing.TB) engine.Server
@@ -49,12 +48,12 @@ var (
 	standalone   = deployment{name: "mongo (standalone)", server: engine.MongoStandalone, durable: engine.MongoDurable}
 )
 
-// budget has what takes more than one round trip on MongoDB: a sign-up writes to two
-// collections, which takes a third step to be one (docs/adr/0007).
+// budget lists the operations that take more than one round trip: a sign-up writes to two
+// collections, and is committed by a third step (docs/adr/0007).
 var budget = map[string]int{"CreateUserWithAccount": 3, "CreateUserWithAuthenticator": 3}
 
-// harness runs the suite. The databases are used again by later tests: to make the
-// indexes takes far longer than to empty the collections.
+// harness runs the suite. Databases are reused by later tests, because creating the indexes
+// takes far longer than emptying the collections.
 func (d deployment) harness(t testing.TB) conformance.Harness {
 	pool := &databases{url: d.server(t).URL}
 	t.Cleanup(func() { check(t, pool.drop()) })
@@ -82,7 +81,7 @@ func (d deployment) harness(t testing.TB) conformance.Harness {
 // newID returns the n-th ObjectID.
 func newID(n uint64) string { return fmt.Sprintf("65a0c0de%016x", n) }
 
-// databases are those that the suite's tests have used.
+// databases are those that the tests of the suite have used.
 type databases struct {
 	url  string
 	all  []*database
@@ -104,7 +103,11 @@ func newDatabase(ctx context.Context, url string) (*database, error) {
 		return nil, err
 	}
 	db := client.Database(fmt.Sprintf("t%d_%d", os.Getpid(), numbers.Add(1)))
-	schema, _ := adapter.As[adapter.Schema](mongo.New(db, mongo.Options{}))
+	store, err := mongo.New(db, mongo.Options{})
+	if err != nil {
+		return nil, err
+	}
+	schema, _ := adapter.As[adapter.Schema](store)
 	return &database{db, faults}, schema.ApplySchema(ctx)
 }
 
@@ -120,7 +123,7 @@ func (p *databases) namespace(ctx context.Context) (conformance.Namespace, error
 	p.free = p.free[1:]
 	return conformance.Namespace{
 		Open: func(o adapter.Options) (adapter.Adapter, error) {
-			return mongo.New(db.Database, mongo.Options{Options: o}), nil
+			return mongo.New(db.Database, mongo.Options{Options: o})
 		},
 		Dump:       db.dump,
 		Faults:     db.faults,
@@ -179,8 +182,8 @@ func (db *database) dump(ctx context.Context) (all []string, err error) {
 	return all, err
 }
 
-// layout is where another program stores the records of a kind, and the fields that tell
-// one from another.
+// layout is where another program stores the records of a kind, and the fields that
+// identify one.
 type layout struct {
 	collection string
 	key        []string
@@ -194,9 +197,9 @@ var layouts = map[string]layout{
 	"Authenticator":     {"authenticators", []string{"credentialID"}},
 }
 
-// foreign returns a record of another program as a document, where it is stored, and
-// what finds it there: its _id, its key, or all that it has.
-func (db *database) foreign(r conformance.ForeignRecord) (in *driver.Collection, doc, filter bson.D) {
+// foreign returns a record of another program as a document, its collection, and a filter
+// that finds it there: by its _id, by its key, or by all its fields.
+func (db *database) foreign(r conformance.ForeignRecord) (coll *driver.Collection, doc, filter bson.D) {
 	of := layouts[r.Kind]
 	stored := map[string]any{}
 	for name, v := range r.Members {
@@ -238,105 +241,169 @@ func foreignKey(v any) any {
 }
 
 func (db *database) putForeign(ctx context.Context, r conformance.ForeignRecord) error {
-	in, doc, filter := db.foreign(r)
-	if _, err := in.DeleteMany(ctx, filter); err != nil {
+	coll, doc, filter := db.foreign(r)
+	if _, err := coll.DeleteMany(ctx, filter); err != nil {
 		return err
 	}
-	_, err := in.InsertOne(ctx, doc)
+	_, err := coll.InsertOne(ctx, doc)
 	return err
 }
 
 func (db *database) hasForeign(ctx context.Context, r conformance.ForeignRecord) (bool, error) {
-	in, _, filter := db.foreign(r)
-	n, err := in.CountDocuments(ctx, filter)
+	coll, _, filter := db.foreign(r)
+	n, err := coll.CountDocuments(ctx, filter)
 	return n > 0, err
 }
 
-// dialer makes connections whose commands are steps of an injector, below the driver's
-// own retries: what is lost here it sends again.
-type dialer struct {
-	faults *fault.Injector
-	real   bool // what is lost looks like a lost server
+// bare returns an empty database.
+func (d deployment) bare(t testing.TB, with ...*options.ClientOptions) *driver.Database {
+	client, err := driver.Connect(append([]*options.ClientOptions{options.Client().ApplyURI(d.server(t).URL)}, with...)...)
+	check(t, err)
+	db := &database{Database: client.Database(fmt.Sprintf("t%d_%d", os.Getpid(), numbers.Add(1)))}
+	t.Cleanup(func() { check(t, db.remove()) })
+	return db.Database
 }
 
-func (d *dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
+// connect returns an adapter on a database as it is.
+func connect(t testing.TB, db *driver.Database, o mongo.Options) adapter.Adapter {
+	t.Helper()
+	store, err := mongo.New(db, o)
+	check(t, err)
+	return store
+}
+
+// open returns an adapter on a new database, and creates the indexes.
+func open(t testing.TB, db *driver.Database, o mongo.Options) adapter.Adapter {
+	t.Helper()
+	store := connect(t, db, o)
+	check(t, schemaOf(t, store).ApplySchema(t.Context()))
+	return store
+}
+
+func schemaOf(t testing.TB, a adapter.Adapter) adapter.Schema {
+	schema, ok := adapter.As[adapter.Schema](a)
+	if !ok {
+		t.Fatal("the adapter has no Schema")
 	}
-	lost := error(errLeft)
-	if d.real {
-		lost = io.ErrUnexpectedEOF
+	return schema
+}
+
+// set sets a field of a document.
+func set(t *testing.T, c *driver.Collection, filter bson.D, field string, value any) {
+	t.Helper()
+	_, err := c.UpdateOne(t.Context(), filter, bson.D{{Key: "$set", Value: bson.D{{Key: field, Value: value}}}})
+	check(t, err)
+}
+
+func accountOf(owner bson.ObjectID, id string) bson.D {
+	return bson.D{{Key: "userId", Value: owner}, {Key: "provider", Value: "github"}, {Key: "providerAccountId", Value: id}, {Key: "type", Value: "oauth"}}
+}
+
+var (
+	foreignID, _ = bson.ObjectIDFromHex("65a0c0de00000000000000aa")
+	noon         = time.Date(2100, 1, 2, 12, 0, 0, 123e6, time.UTC)
+	decimal, _   = bson.ParseDecimal128("12.50")
+)
+
+func insert(t *testing.T, c *driver.Collection, doc bson.D) {
+	t.Helper()
+	_, err := c.InsertOne(t.Context(), doc)
+	check(t, err)
+}
+
+// count returns how many documents a collection has.
+func count(t *testing.T, db *driver.Database, collection string) int64 {
+	t.Helper()
+	n, err := db.Collection(collection).CountDocuments(t.Context(), bson.D{})
+	check(t, err)
+	return n
+}
+
+// clear removes all documents.
+func clear(t *testing.T, db *driver.Database) {
+	t.Helper()
+	for _, name := range []string{"users", "accounts", "sessions", "verification_tokens", "authenticators"} {
+		_, err := db.Collection(name).DeleteMany(t.Context(), bson.D{})
+		check(t, err)
 	}
-	return &wire{Conn: conn, faults: d.faults, failure: lost, closed: make(chan struct{})}, nil
 }
 
-// errLeft is how a connection ends that its call has left: the driver makes another one,
-// and does not look whether the server is lost, which would take it half a second.
-var errLeft = fmt.Errorf("%w: %w", fault.ErrInjected, context.Canceled)
-
-// wire is a connection whose commands can be lost.
-type wire struct {
-	net.Conn
-	faults  *fault.Injector
-	failure error
-	lost    atomic.Bool // the next reply
-	once    sync.Once
-	closed  chan struct{}
+func oid(t *testing.T, hex string) bson.ObjectID {
+	t.Helper()
+	id, err := bson.ObjectIDFromHex(hex + strings.Repeat("0", 24-len(hex)))
+	check(t, err)
+	return id
 }
 
-func (w *wire) Close() error {
-	w.once.Do(func() { close(w.closed) })
-	return w.Conn.Close()
+// commands collects the commands that a client sends.
+type commands struct {
+	mu  sync.Mutex
+	all []bson.Raw
 }
 
-func (w *wire) Write(b []byte) (int, error) {
-	if !counts(b) {
-		return w.Conn.Write(b)
-	}
-	sent := false
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		select {
-		case <-w.closed: // by the driver, when the call's context has ended
-			cancel()
-		case <-ctx.Done():
+// monitor collects every command of the package.
+func (c *commands) monitor() *event.CommandMonitor {
+	return &event.CommandMonitor{Started: func(_ context.Context, e *event.CommandStartedEvent) {
+		if slices.Contains(uncounted, e.CommandName) {
+			return
 		}
-	}()
-	err := w.faults.Step(ctx, func() error {
-		_, err := w.Conn.Write(b)
-		sent = true
-		return err
-	})
-	if err != nil && sent {
-		w.lost.Store(true)
-		return len(b), nil
-	}
-	if err != nil {
-		return 0, w.failure
-	}
-	return len(b), nil
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.all = append(c.all, slices.Clone(e.Command))
+	}}
 }
 
-func (w *wire) Read(b []byte) (int, error) {
-	n, err := w.Conn.Read(b)
-	if w.lost.Load() {
-		return 0, w.failure // the server has done it
-	}
-	return n, err
+// take returns the commands since the last call.
+func (c *commands) take() []bson.Raw {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := c.all
+	c.all = nil
+	return all
 }
 
-// uncounted are commands of the driver's own.
-var uncounted = []string{"hello", "isMaster", "ismaster", "ping", "endSessions", "killCursors", "listIndexes"}
+// monitored returns an adapter on a database of its own, and its commands.
+func (d deployment) monitored(t testing.TB, o mongo.Options) (adapter.Adapter, *driver.Database, *commands) {
+	seen := &commands{}
+	db := d.bare(t, options.Client().SetMonitor(seen.monitor()))
+	return open(t, db, o), db, seen
+}
 
-// counts reports whether a message is a command of the package: an OP_MSG whose first
-// section begins with the name of one (the MongoDB Wire Protocol).
-func counts(b []byte) bool {
-	const header, opMsg = 16, 2013
-	if len(b) < header+5 || binary.LittleEndian.Uint32(b[12:]) != opMsg {
-		return false
+// meddled returns an adapter, and calls meddle once before its first command of a name on a
+// collection.
+func meddled(t *testing.T, db *driver.Database, command, collection string, meddle func()) adapter.Adapter {
+	t.Helper()
+	var once sync.Once
+	client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(t).URL).SetMonitor(&event.CommandMonitor{
+		Started: func(_ context.Context, e *event.CommandStartedEvent) {
+			if e.CommandName == command && e.Command.Lookup(command).StringValue() == collection {
+				once.Do(meddle)
+			}
+		},
+	}))
+	check(t, err)
+	t.Cleanup(func() { check(t, client.Disconnect(context.Background())) })
+	return connect(t, client.Database(db.Name()), mongo.Options{})
+}
+
+func pingOf(t *testing.T, store adapter.Adapter) error {
+	t.Helper()
+	pinger, ok := adapter.As[adapter.Pinger](store)
+	if !ok {
+		t.Fatal("no Pinger")
 	}
-	first, err := bson.Raw(b[header+5:]).IndexErr(0)
-	return err == nil && !slices.Contains(uncounted, first.Key())
+	return pinger.Ping(t.Context())
+}
+
+func saysSetup(t *testing.T, what string, err error, texts ...string) {
+	t.Helper()
+	if !errors.Is(err, adapter.ErrSetup) || errors.Is(err, adapter.ErrUnavailable) || errors.Is(err, adapter.ErrConflict) {
+		t.Errorf("%s: %v, want an ErrSetup alone", what, err)
+		return
+	}
+	for _, text := range texts {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("%s: %v, want it to say %q", what, err, text)
+		}
+	}
 }

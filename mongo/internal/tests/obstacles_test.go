@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
@@ -17,22 +16,9 @@ import (
 	"github.com/authstore/authstore/mongo"
 )
 
-func ascending(fields ...string) bson.D {
-	var keys bson.D
-	for _, field := range fields {
-		keys = append(keys, bson.E{Key: field, Value: 1})
-	}
-	return keys
-}
-
-func makeIndex(t *testing.T, c *driver.Collection, keys bson.D, o *options.IndexOptionsBuilder) {
-	t.Helper()
-	_, err := c.Indexes().CreateOne(t.Context(), driver.IndexModel{Keys: keys, Options: o})
-	check(t, err)
-}
-
-// calls makes every call that writes, for one user with everything, whose values but for the
-// keys are those of all others. What a refused call was to make is not there for later ones.
+// calls makes every call that writes, for one user with all kinds of records. All values
+// except the keys are the same as those of other users. Later calls work without what a
+// refused one would have created.
 func calls(ctx context.Context, store adapter.Adapter, n int) []measure.Operation {
 	key := adapter.AccountKey{Provider: "github", ProviderAccountID: fmt.Sprint(n)}
 	account := adapter.Account{
@@ -118,8 +104,9 @@ func calls(ctx context.Context, store adapter.Adapter, n int) []measure.Operatio
 	}
 }
 
-// unbothered fails the test unless every operation is nil or an ErrSetup with the texts,
-// after a few commands, and users can be deleted. It returns how many were refused.
+// unbothered fails the test unless every operation returns nil or an ErrSetup with the
+// texts, after a few commands, and users can be deleted. It returns the number of refused
+// calls.
 func unbothered(t *testing.T, store adapter.Adapter, seen *commands, n int, texts ...string) (refused int) {
 	t.Helper()
 	for _, op := range calls(t.Context(), store, n) {
@@ -140,19 +127,6 @@ func unbothered(t *testing.T, store adapter.Adapter, seen *commands, n int, text
 	return refused
 }
 
-func saysSetup(t *testing.T, what string, err error, texts ...string) {
-	t.Helper()
-	if !errors.Is(err, adapter.ErrSetup) || errors.Is(err, adapter.ErrUnavailable) || errors.Is(err, adapter.ErrConflict) {
-		t.Errorf("%s: %v, want an ErrSetup alone", what, err)
-		return
-	}
-	for _, text := range texts {
-		if !strings.Contains(err.Error(), text) {
-			t.Errorf("%s: %v, want it to say %q", what, err, text)
-		}
-	}
-}
-
 func listed(t *testing.T, store adapter.Adapter, texts ...string) (there bool, all []adapter.SchemaProblem) {
 	t.Helper()
 	all, err := schemaOf(t, store).CheckSchema(t.Context())
@@ -169,8 +143,8 @@ func listed(t *testing.T, store adapter.Adapter, texts ...string) (there bool, a
 
 var caseless = options.Collation{Locale: "en", Strength: 2}
 
-// A unique index of the application's that refuses what this package writes: the call says
-// which one, at once; nothing spins or panics, and a user can be deleted under any.
+// If a unique index of the application's refuses a write, the call names it at once.
+// Nothing loops or panics, and a user can be deleted regardless.
 func TestUniqueIndexesOfOthers(t *testing.T) {
 	unique := func() *options.IndexOptionsBuilder { return options.Index().SetUnique(true) }
 	for _, test := range []struct {
@@ -231,7 +205,7 @@ func TestUniqueIndexesOfOthers(t *testing.T) {
 	}
 }
 
-// A value of the application's own that is taken is none of the contract's conflicts.
+// A duplicate value in an application's own field is none of the contract's conflicts.
 func TestUniqueAttributes(t *testing.T) {
 	store, db, seen := replicaSet.monitored(t, mongo.Options{})
 	ctx := t.Context()
@@ -255,8 +229,8 @@ func TestUniqueAttributes(t *testing.T) {
 	}
 }
 
-// An address that an index takes for another one, by a collation, is refused by that index;
-// nobody has it.
+// An e-mail address that an index considers equal to another, because of a collation, is
+// refused by that index and not a conflict.
 func TestAddressesAlikeByCollation(t *testing.T) {
 	store, db, seen := replicaSet.monitored(t, mongo.Options{})
 	ctx := t.Context()
@@ -283,8 +257,8 @@ func TestAddressesAlikeByCollation(t *testing.T) {
 	}
 }
 
-// A validator that refuses what this package writes is named with its collection and the
-// fields. Nothing is left half done, and a user can be deleted all the same.
+// If a validator of the application's refuses a write, the call names its collection and
+// the fields. Nothing is left half done, and a user can be deleted regardless.
 func TestValidatorsOfOthers(t *testing.T) {
 	schema := func(rest ...bson.E) bson.D {
 		return bson.D{{Key: "$jsonSchema", Value: append(bson.D{{Key: "bsonType", Value: "object"}}, rest...)}}
@@ -324,153 +298,13 @@ func TestValidatorsOfOthers(t *testing.T) {
 			if n, err := db.Collection("sessions").CountDocuments(t.Context(), bson.D{{Key: "userId", Value: oid(t, before.ID)}}); n != 0 || err != nil {
 				t.Errorf("%d sessions of a deleted user are left, %v", n, err)
 			}
-			for brings, b := range signUps {
-				user := measure.TypicalUser("half-" + brings)
+			for credential, b := range signUps {
+				user := measure.TypicalUser("half-" + credential)
 				_, err = b.call(t.Context(), store, user, "half")
 				if n, failed := db.Collection("users").CountDocuments(t.Context(), bson.D{{Key: "email", Value: user.Email}}); failed != nil || (err == nil) != (n == 1) {
-					t.Errorf("a sign-up with %s: %v, and there are %d such users, %v", brings, err, n, failed)
+					t.Errorf("a sign-up with %s: %v, and there are %d such users, %v", credential, err, n, failed)
 				}
 			}
 		})
-	}
-}
-
-// An index that does as much is as good, whatever its name.
-func TestIndexesThatDoAsMuch(t *testing.T) {
-	for _, test := range []struct {
-		name, collection string
-		keys             bson.D
-		options          *options.IndexOptionsBuilder
-		with             bson.D // a document
-		bad              string // what CheckSchema says; "": it serves
-	}{
-		{name: "Prisma's", collection: "users", keys: ascending("email"), options: options.Index().SetUnique(true).SetName("User_email_key"), with: bson.D{{Key: "email", Value: "a@example.com"}}},
-		{name: "plain, where somebody has no address", collection: "users", keys: ascending("email"), options: options.Index().SetUnique(true), with: bson.D{{Key: "name", Value: "Ada"}}, bad: "takes only one document without the field"},
-		{name: "sparse", collection: "users", keys: ascending("email"), options: options.Index().SetUnique(true).SetSparse(true), with: bson.D{{Key: "name", Value: "Ada"}}},
-		{name: "down", collection: "users", keys: bson.D{{Key: "email", Value: -1}}, options: options.Index().SetUnique(true).SetSparse(true)},
-		{name: "of those that have it", collection: "users", keys: ascending("email"), options: options.Index().SetUnique(true).SetPartialFilterExpression(bson.D{{Key: "email", Value: bson.D{{Key: "$exists", Value: true}}}})},
-		{name: "TypeORM's", collection: "accounts", keys: ascending("providerAccountId", "provider"), options: options.Index().SetUnique(true).SetName("IDX_0e3e0f5a7b")},
-		{name: "prefix", collection: "sessions", keys: ascending("userId", "expires"), options: options.Index()},
-		{name: "hashed", collection: "accounts", keys: bson.D{{Key: "userId", Value: "hashed"}}, options: options.Index()},
-		{name: "tokens the other way round", collection: "verification_tokens", keys: ascending("token", "identifier"), options: options.Index().SetUnique(true), bad: "index of verification_tokens on identifier, token"},
-		{name: "not unique", collection: "users", keys: ascending("email"), options: options.Index(), bad: "is not unique"},
-		{name: "by a collation", collection: "users", keys: ascending("email"), options: options.Index().SetUnique(true).SetSparse(true).SetCollation(&caseless), bad: "compares by a collation"},
-		{name: "of some", collection: "sessions", keys: ascending("sessionToken"), options: options.Index().SetUnique(true).SetPartialFilterExpression(bson.D{{Key: "ip", Value: "::1"}}), bad: "is partial"},
-		{name: "hidden", collection: "sessions", keys: ascending("userId"), options: options.Index().SetHidden(true), bad: "is hidden"},
-		{name: "later", collection: "sessions", keys: ascending("expires"), options: options.Index().SetExpireAfterSeconds(3600), bad: "expireAfterSeconds"},
-		{name: "no expiry", collection: "sessions", keys: ascending("expires"), options: options.Index(), bad: "expireAfterSeconds"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			db := replicaSet.bare(t)
-			c := db.Collection(test.collection)
-			makeIndex(t, c, test.keys, test.options)
-			if test.with != nil {
-				insert(t, c, test.with)
-			}
-			store := mongo.New(db, mongo.Options{})
-			applied := schemaOf(t, store).ApplySchema(t.Context())
-			after, err := c.Indexes().ListSpecifications(t.Context())
-			check(t, err)
-			_, problems := listed(t, store)
-			_, called := store.GetUser(t.Context(), newID(1))
-			if test.bad == "" {
-				if applied != nil || len(problems) > 0 || !errors.Is(called, adapter.ErrNotFound) {
-					t.Errorf("ApplySchema: %v, CheckSchema: %+v, GetUser: %v", applied, problems, called)
-				}
-				for _, s := range after {
-					if s.Name == test.keys[0].Key+"_1" && s.Name != "email_1" {
-						t.Errorf("another index was made: %s", s.Name)
-					}
-				}
-				return
-			}
-			// Either another one was made beside it, or the error says what to do, and not to run
-			// ApplySchema alone.
-			if applied == nil {
-				if !errors.Is(called, adapter.ErrNotFound) {
-					t.Errorf("after ApplySchema was nil, GetUser: %v", called)
-				}
-				return
-			}
-			saysSetup(t, "ApplySchema", applied, test.bad, "drop")
-			saysSetup(t, "GetUser", called, test.bad)
-			check(t, c.Indexes().DropAll(t.Context()))
-			check(t, schemaOf(t, store).ApplySchema(t.Context()))
-		})
-	}
-}
-
-// ApplySchema makes what it can, and says all the rest.
-func TestApplySchemaGoesOn(t *testing.T) {
-	db := replicaSet.bare(t)
-	ctx := t.Context()
-	check(t, db.CreateView(ctx, "authenticators", "passkeys", bson.A{}))
-	check(t, db.CreateCollection(ctx, "accounts", options.CreateCollection().SetCollation(&caseless)))
-	check(t, db.CreateCollection(ctx, "verification_tokens", options.CreateCollection().SetCapped(true).SetSizeInBytes(1<<20)))
-	for range 2 {
-		insert(t, db.Collection("users"), bson.D{{Key: "email", Value: "twice@example.com"}})
-	}
-	makeIndex(t, db.Collection("sessions"), ascending("expires"), options.Index().SetExpireAfterSeconds(60))
-	makeIndex(t, db.Collection("sessions"), ascending("ip"), options.Index().SetName("userId_1"))
-	store := mongo.New(db, mongo.Options{})
-	err := schemaOf(t, store).ApplySchema(ctx)
-	saysSetup(t, "ApplySchema", err, "collection authenticators is a view", "collection accounts has a default collation",
-		"index of users on email cannot be made: there are documents", "index of sessions on expires cannot be made", "index of verification_tokens on expires cannot be made", "capped")
-	if strings.Contains(err.Error(), "lacks") || strings.Contains(err.Error(), "@") {
-		t.Errorf("ApplySchema: %v", err)
-	}
-	for collection, n := range map[string]int{"sessions": 5, "verification_tokens": 2} {
-		specs, err := db.Collection(collection).Indexes().ListSpecifications(ctx)
-		check(t, err)
-		if len(specs) != n {
-			t.Errorf("%s has %d indexes, want %d", collection, len(specs), n)
-		}
-	}
-	for _, object := range []string{"collection authenticators", "collection accounts", "collection verification_tokens", "index of sessions on expires", "index of users on email"} {
-		if there, all := listed(t, store, object); !there {
-			t.Errorf("CheckSchema does not list the %s: %+v", object, all)
-		}
-	}
-	_, err = store.GetUser(ctx, newID(1))
-	saysSetup(t, "GetUser", err, "is a view", "default collation", "index of users on email", "ApplySchema")
-}
-
-func TestTimeSeriesCollections(t *testing.T) {
-	db := replicaSet.bare(t)
-	check(t, db.CreateCollection(t.Context(), "sessions", options.CreateCollection().SetTimeSeriesOptions(options.TimeSeries().SetTimeField("expires"))))
-	store := mongo.New(db, mongo.Options{})
-	saysSetup(t, "ApplySchema", schemaOf(t, store).ApplySchema(t.Context()), "index of sessions on sessionToken", "time-series")
-	if there, all := listed(t, store, "collection sessions", "time-series"); !there {
-		t.Errorf("CheckSchema does not list it: %+v", all)
-	}
-}
-
-// A second index on the same field is in nobody's way.
-func TestAnOlderIndexBeside(t *testing.T) {
-	db := replicaSet.bare(t)
-	makeIndex(t, db.Collection("users"), ascending("email"), options.Index().SetName("a"))
-	store := open(t, db, mongo.Options{})
-	if _, all := listed(t, store); len(all) > 0 {
-		t.Errorf("CheckSchema: %+v", all)
-	}
-	_, err := store.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
-	check(t, err)
-}
-
-// The server uses an index of others for the look-ups, too.
-func TestOthersIndexesServeLookUps(t *testing.T) {
-	exists := bson.D{{Key: "email", Value: bson.D{{Key: "$exists", Value: true}}}}
-	for name, o := range map[string]*options.IndexOptionsBuilder{
-		"sparse": options.Index().SetUnique(true).SetSparse(true), "plain": options.Index().SetUnique(true), "of those that have it": options.Index().SetUnique(true).SetPartialFilterExpression(exists),
-	} {
-		db := replicaSet.bare(t)
-		makeIndex(t, db.Collection("users"), ascending("email"), o)
-		store := open(t, db, mongo.Options{})
-		_, err := store.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
-		check(t, err)
-		query := bson.D{{Key: "find", Value: "users"}, {Key: "filter", Value: bson.D{{Key: "email", Value: "ada@example.com"}}}}
-		var plan bson.Raw
-		check(t, db.RunCommand(t.Context(), bson.D{{Key: "explain", Value: query}, {Key: "verbosity", Value: "executionStats"}}).Decode(&plan))
-		checkPlan(t, name, query, plan)
 	}
 }

@@ -1,21 +1,18 @@
 package mongo_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/event"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/measure"
 	"github.com/authstore/authstore/mongo"
 )
 
@@ -71,17 +68,10 @@ func everything(t *testing.T, db *driver.Database) (all []string) {
 	return all
 }
 
-func oid(t *testing.T, hex string) bson.ObjectID {
-	t.Helper()
-	id, err := bson.ObjectIDFromHex(hex + strings.Repeat("0", 24-len(hex)))
-	check(t, err)
-	return id
-}
-
 // What is in the way of the unique indexes goes, where it is clear what may.
 func TestRepairDuplicates(t *testing.T) {
 	db := replicaSet.bare(t)
-	store := mongo.New(db, mongo.Options{Options: adapter.Options{PlainSessionTokens: true}})
+	store := connect(t, db, mongo.Options{Options: adapter.Options{PlainSessionTokens: true}})
 	a, b, c, d := oid(t, "aa"), oid(t, "bb"), oid(t, "cc"), oid(t, "dd")
 	user := func(id bson.ObjectID, email string) bson.D {
 		return bson.D{{Key: "_id", Value: id}, {Key: "email", Value: email}}
@@ -166,23 +156,6 @@ func TestRepairWhatWasCut(t *testing.T) {
 	}
 }
 
-// meddled returns an adapter whose commands of one name, on one collection, find what
-// meddle has done before them. It is called once.
-func meddled(t *testing.T, db *driver.Database, command, collection string, meddle func()) adapter.Adapter {
-	t.Helper()
-	var once sync.Once
-	client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(t).URL).SetMonitor(&event.CommandMonitor{
-		Started: func(_ context.Context, e *event.CommandStartedEvent) {
-			if e.CommandName == command && e.Command.Lookup(command).StringValue() == collection {
-				once.Do(meddle)
-			}
-		},
-	}))
-	check(t, err)
-	t.Cleanup(func() { check(t, client.Disconnect(context.Background())) })
-	return mongo.New(client.Database(db.Name()), mongo.Options{})
-}
-
 // Repair takes nothing from anybody who began to use it while Repair looked.
 func TestRepairIsRaced(t *testing.T) {
 	a, b := oid(t, "aa"), oid(t, "bb")
@@ -223,7 +196,7 @@ func TestRepairIsRaced(t *testing.T) {
 // Several Repairs at once do what one does.
 func TestRepairsAtOnce(t *testing.T) {
 	db := replicaSet.bare(t)
-	store := mongo.New(db, mongo.Options{})
+	store := connect(t, db, mongo.Options{})
 	const people, racers = 40, 4
 	for i := range people {
 		address := fmt.Sprintf("p%d@example.com", i)
@@ -255,6 +228,173 @@ func TestRepairsAtOnce(t *testing.T) {
 		check(t, err)
 		if n != want {
 			t.Errorf("%d documents are left in %s, want %d", n, name, want)
+		}
+	}
+}
+
+// repair runs Repair.
+func repair(t *testing.T, store adapter.Adapter) []adapter.Repair {
+	t.Helper()
+	r, _ := adapter.As[adapter.Repairer](store)
+	all, err := r.Repair(t.Context(), false)
+	check(t, err)
+	return all
+}
+
+// Repair looks again at what it takes away or writes.
+func TestRepairLooksAgain(t *testing.T) {
+	expires := bson.E{Key: "expires", Value: bson.NewDateTimeFromTime(noon)}
+	owner := oid(t, "aa")
+	for name, c := range map[string]struct {
+		before              func(db *driver.Database)
+		command, collection string
+		meddle              func(db *driver.Database)
+		left                string // the collection in which a document is that meets the filter then
+		filter              bson.D
+	}{
+		"an account that has a user": {
+			func(db *driver.Database) {
+				insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: owner}})
+				insert(t, db.Collection("accounts"), accountOf(oid(t, "dead"), "1"))
+			}, "delete", "accounts", func(db *driver.Database) { set(t, db.Collection("accounts"), bson.D{}, "userId", owner) },
+			"accounts", bson.D{{Key: "userId", Value: owner}},
+		},
+		"a user who is there": {
+			func(db *driver.Database) {
+				insert(t, db.Collection("sessions"), bson.D{{Key: "userId", Value: oid(t, "dead")}, {Key: "sessionToken", Value: "s"}, expires})
+				insert(t, db.Collection("accounts"), accountOf(owner, "1"))
+			}, "delete", "sessions", func(db *driver.Database) { insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: owner}}) },
+			"accounts", bson.D{{Key: "userId", Value: owner}},
+		},
+		"an address that was changed": {
+			func(db *driver.Database) {
+				insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: owner}, {Key: "email", Value: "Ada@example.com"}})
+			}, "update", "users", func(db *driver.Database) { set(t, db.Collection("users"), bson.D{}, "email", "other@example.com") },
+			"users", bson.D{{Key: "email", Value: "other@example.com"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := replicaSet.bare(t)
+			open(t, db, mongo.Options{})
+			c.before(db)
+			met := false
+			store := meddled(t, db, c.command, c.collection, func() { met = true; c.meddle(db) })
+			r, _ := adapter.As[adapter.Repairer](store)
+			_, err := r.Repair(t.Context(), false)
+			check(t, err)
+			n, err := db.Collection(c.left).CountDocuments(t.Context(), c.filter)
+			check(t, err)
+			if n != 1 || !met {
+				t.Errorf("there are %d of it, want 1 (raced: %t)", n, met)
+			}
+		})
+	}
+}
+
+// An account of nobody is reported, and stops neither its owner nor the rest of Repair.
+func TestAccountsOfNobody(t *testing.T) {
+	for _, o := range append(slices.Clone(oddValues), odd{"missing", nil}) {
+		switch o.value.(type) {
+		case string, int32, int64, float64, bson.ObjectID, bson.Decimal128, bson.Symbol:
+			continue
+		}
+		if o.name == "a UUID" || o.name == "an old UUID" || o.name == "a list of ObjectIDs" {
+			continue
+		}
+		t.Run(o.name, func(t *testing.T) {
+			s := newScene(t)
+			ctx := t.Context()
+			ownerless := withField(theAccount, "userId", o.value)
+			if o.name == "missing" {
+				ownerless = ownerless[:len(ownerless)-1]
+			}
+			for name, signUp := range map[string]func() (string, error){
+				"CreateUserWithAccount": func() (string, error) {
+					u, _, err := s.CreateUserWithAccount(ctx, adapter.User{}, measure.TypicalAccount("1"))
+					return u.ID, err
+				},
+				"LinkAccount": func() (string, error) {
+					_, err := s.LinkAccount(ctx, adapter.Account{UserID: s.id, Type: "oauth", Provider: "github", ProviderAccountID: "1"})
+					return s.id, err
+				},
+			} {
+				clear(t, s.db)
+				insert(t, s.db.Collection("users"), theUser)
+				insert(t, s.db.Collection("accounts"), ownerless)
+				insert(t, s.db.Collection("sessions"), withField(theSession, "userId", oid(t, "dd"))) // of a user who is gone
+				for read, call := range map[string]func() error{
+					"GetUserByAccount": func() error { return failed(s.GetUserByAccount(ctx, theirKey)) },
+					"GetAccount":       func() error { return failed(s.GetAccount(ctx, theirKey)) },
+					"UpdateAccount":    func() error { return failed(s.UpdateAccount(ctx, theirKey, adapter.AccountUpdate{Scope: new("x")})) },
+				} {
+					if err := call(); !errors.Is(err, adapter.ErrNotFound) {
+						t.Errorf("%s: %v", read, err)
+					}
+				}
+				found := repair(t, s.Adapter)
+				actions := 0
+				for _, f := range found {
+					if f.Action != "" {
+						actions++
+					}
+				}
+				if len(found) != 2 || actions != 1 || count(t, s.db, "sessions") != 0 || count(t, s.db, "accounts") != 1 {
+					t.Errorf("Repair: %v, want the account reported and the session deleted", found)
+				}
+				id, err := signUp()
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+					continue
+				}
+				if u, err := s.GetUserByAccount(ctx, theirKey); err != nil || u.ID != id {
+					t.Errorf("GetUserByAccount after %s: %q, %v", name, u.ID, err)
+				}
+			}
+		})
+	}
+}
+
+// Repair keeps, of two sessions with one token, the one that is live, and takes nobody for
+// gone or for another whose ID is in another form.
+func TestRepairOfTwinsInOtherForms(t *testing.T) {
+	db := replicaSet.bare(t)
+	store := connect(t, db, mongo.Options{Options: adapter.Options{PlainSessionTokens: true}})
+	hex := foreignID.Hex()
+	insert(t, db.Collection("users"), theUser)
+	insert(t, db.Collection("sessions"), withField(theSession, "userId", hex))
+	insert(t, db.Collection("sessions"), withField(withField(theSession, "userId", foreignID), "expires", bson.DateTime(1)))
+	insert(t, db.Collection("accounts"), withField(theAccount, "userId", hex))
+	insert(t, db.Collection("accounts"), withField(theAccount, "userId", foreignID))
+	insert(t, db.Collection("accounts"), withField(theAccount, "userId", nil))
+	// Two users with one address: what belongs to one has the ID as text.
+	insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: oid(t, "aa")}, {Key: "email", Value: "ada@example.com"}})
+	found := repair(t, store)
+	if len(found) != 4 { // a session, an account, a user, and the account of nobody
+		t.Errorf("Repair: %v", found)
+	}
+	check(t, schemaOf(t, store).ApplySchema(t.Context()))
+	if u, err := store.GetUserByEmail(t.Context(), "ada@example.com"); err != nil || u.ID != hex {
+		t.Errorf("GetUserByEmail: %q, %v", u.ID, err)
+	}
+	if _, _, err := store.GetSessionAndUser(t.Context(), "token"); err != nil {
+		t.Errorf("GetSessionAndUser: %v", err)
+	}
+	if u, err := store.GetUserByAccount(t.Context(), theirKey); err != nil || u.ID != hex {
+		t.Errorf("GetUserByAccount: %q, %v", u.ID, err)
+	}
+}
+
+// A user with attributes may be let in by another program, by a password for instance.
+func TestRepairKeepsUsersWithAttributes(t *testing.T) {
+	for _, second := range []string{"ada@example.com", "Ada@example.com"} {
+		db := replicaSet.bare(t)
+		insert(t, db.Collection("users"), theUser)
+		insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: oid(t, "aa")}, {Key: "email", Value: second}, {Key: "password", Value: "$2b$10$x"}})
+		repair(t, connect(t, db, mongo.Options{}))
+		n, err := db.Collection("users").CountDocuments(t.Context(), bson.D{{Key: "password", Value: "$2b$10$x"}})
+		check(t, err)
+		if n != 1 {
+			t.Errorf("Repair has deleted a user with a password, beside %s", second)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/authstore/authstore/mongo"
 )
 
-// BenchmarkRaw measures every operation beside the bare driver on a replica set of three
+// BenchmarkRaw measures every operation beside the bare driver, on a replica set of three
 // members. Run it with -benchtime=1x.
 func BenchmarkRaw(b *testing.B) {
 	measure.Beside(b, func(b *testing.B) (*measure.Stage, map[string]measure.Call) {
@@ -26,8 +26,8 @@ func BenchmarkRaw(b *testing.B) {
 	})
 }
 
-// pair is a store with one user, and the same documents in a database of the bare
-// driver's, with the same indexes.
+// pair is a store with one user, and the same documents in a database of the bare driver,
+// with the same indexes.
 type pair struct {
 	*measure.Stage
 	raw   *driver.Database
@@ -51,7 +51,7 @@ func newPair(b *testing.B) *pair {
 }
 
 // benchmarkStore returns an adapter on a database of its own. All writes wait for the
-// majority, those of the bare driver too.
+// majority, including those of the bare driver.
 func (d deployment) benchmarkStore(b *testing.B) (adapter.Adapter, *driver.Database) {
 	db := d.bare(b, options.Client().SetWriteConcern(writeconcern.Majority()))
 	return open(b, db, mongo.Options{}), db
@@ -65,7 +65,7 @@ func where(pairs ...any) bson.D {
 	return d
 }
 
-// user, account and session return documents as long as the store's own.
+// user, account and session return documents of the same size as the store's own.
 func (p *pair) user(id bson.ObjectID, name string) bson.D {
 	u := measure.TypicalUser(name)
 	return where("_id", id, "name", u.Name, "email", u.Email, "emailVerified", u.EmailVerified, "image", u.Image, "createdAt", time.Now(), "updatedAt", time.Now())
@@ -109,7 +109,7 @@ func (p *pair) list(ctx context.Context, collection string) error {
 	return cursor.All(ctx, &all)
 }
 
-// lookup reads a document with its user.
+// lookup reads a document joined with its user.
 func (p *pair) lookup(ctx context.Context, collection string, filter bson.D) error {
 	cursor, err := p.raw.Collection(collection).Aggregate(ctx, bson.A{
 		where("$match", filter),
@@ -144,8 +144,8 @@ func (p *pair) together(ctx context.Context, calls ...measure.Call) error {
 	return err
 }
 
-// bare has the commands that a careful application would use for each operation, with
-// nothing checked beyond what the commands and the indexes check.
+// bare returns the commands that a careful application would use for each operation,
+// without checks beyond those of the commands and the indexes.
 func (p *pair) bare() map[string]measure.Call {
 	key := where("provider", "github", "providerAccountId", "1")
 	byToken := where("sessionToken", p.token)
@@ -223,12 +223,31 @@ func (p *pair) bare() map[string]measure.Call {
 	}
 }
 
-// BenchmarkScale measures the median of every operation with half a million users
-// beside that with a thousand. Run it with -benchtime=1x -timeout 30m.
+// BenchmarkScale measures the median of every operation with half a million users and with
+// a thousand. Run it with -benchtime=1x -timeout 30m.
 func BenchmarkScale(b *testing.B) {
 	crowd := func(size int) *measure.Crowd {
 		store, _ := replicaSet.benchmarkStore(b)
 		return measure.NewCrowd(b, store, size)
 	}
 	measure.Scale(b, crowd(1_000), crowd(500_000))
+}
+
+// BenchmarkLinearizableReads measures the look-up of a session on three members, with and
+// without LinearizableReads.
+func BenchmarkLinearizableReads(b *testing.B) {
+	for name, linearizable := range map[string]bool{"local": false, "linearizable": true} {
+		db := threeMembers.bare(b)
+		store := open(b, db, mongo.Options{LinearizableReads: linearizable})
+		u, err := store.CreateUser(b.Context(), adapter.User{})
+		check(b, err)
+		session, err := store.CreateSession(b.Context(), adapter.Session{UserID: u.ID, Expires: time.Now().Add(time.Hour)})
+		check(b, err)
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				_, _, err := store.GetSessionAndUser(b.Context(), session.SessionToken)
+				check(b, err)
+			}
+		})
+	}
 }

@@ -9,7 +9,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -20,16 +19,12 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	driver "go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
-	"github.com/authstore/authstore/internal/engine"
 	"github.com/authstore/authstore/internal/silent"
-	"github.com/authstore/authstore/mongo"
 )
 
-// certificate returns a certificate for a name, and a file with it.
+// certificate returns a certificate for a name, and a file that contains it.
 func certificate(t *testing.T, name string) (tls.Certificate, string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -49,7 +44,8 @@ func certificate(t *testing.T, name string) (tls.Certificate, string) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
 }
 
-// hello is a server that answers every message with a document, as a server does to hello.
+// hello returns the address of a server that answers every message with a document, as a
+// server answers hello.
 func hello(t *testing.T, reply bson.D) string {
 	doc, err := bson.Marshal(reply)
 	check(t, err)
@@ -93,7 +89,8 @@ func hello(t *testing.T, reply bson.D) string {
 	})
 }
 
-// What keeps a store from serving is said to the first call and to Ping, without a secret.
+// What prevents a store from working is in the errors of the first call and of Ping,
+// without a secret.
 func TestCauses(t *testing.T) {
 	server := host(t, replicaSet.server(t).URL)
 	ours, _ := certificate(t, "127.0.0.1")
@@ -127,8 +124,8 @@ func TestCauses(t *testing.T) {
 		{"another host's certificate", asAnother + "/app?tls=true&tlsCAFile=" + ca, "for another host", false},
 		{"HTTP", http + "/app?", "not a MongoDB server", false},
 		{"closes at once", closing + "/app?", "closes every connection", false},
-		{"another set", server + "/app?directConnection=true&replicaSet=another", "no server is of a replica set with that name", false},
-		{"another set, found", server + "/app?replicaSet=another", "no server is of a replica set with that name", false},
+		{"another set", server + "/app?directConnection=true&replicaSet=another", "no server belongs to a replica set of that name", false},
+		{"another set, found", server + "/app?replicaSet=another", "no server belongs to a replica set of that name", false},
 		{"too old", old + "/app?", "too old", false},
 		{"a secondary", secondary + "/app?directConnection=true&skipSchemaCheck=true", "secondary", false},
 	} {
@@ -163,8 +160,8 @@ func TestCauses(t *testing.T) {
 	})
 }
 
-// A caller who has less patience than the client hears the cause too, if it is one that
-// somebody has to mend.
+// If the deadline of a caller is earlier than that of the client, the error has the cause
+// all the same, if a person has to fix it.
 func TestCausesWithADeadline(t *testing.T) {
 	server := host(t, replicaSet.server(t).URL)
 	store, err := adapter.Open(t.Context(), "mongodb://"+server+"/app?tls=true")
@@ -176,134 +173,4 @@ func TestCausesWithADeadline(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "TLS") {
 		t.Errorf("GetUser: %v", err)
 	}
-}
-
-// authenticated wants users to say who they are.
-var authenticated = deployment{name: "mongo (with authentication)", server: engine.MongoAuth}
-
-// leastPrivileges is the role in doc.go.
-func leastPrivileges(db string, schema bool) bson.A {
-	all := bson.A{}
-	grant := func(collection string, actions ...string) {
-		all = append(all, bson.D{{Key: "resource", Value: bson.D{{Key: "db", Value: db}, {Key: "collection", Value: collection}}}, {Key: "actions", Value: actions}})
-	}
-	for _, collection := range []string{"users", "accounts", "sessions", "verification_tokens", "authenticators"} {
-		actions := []string{"find", "insert", "update", "remove", "listIndexes"}
-		if schema {
-			actions = append(actions, "createIndex", "createCollection")
-		}
-		grant(collection, actions...)
-	}
-	if schema {
-		grant("", "listCollections")
-	}
-	return all
-}
-
-// as makes a user with privileges, and returns a URL for it.
-func as(t *testing.T, server string, db *driver.Database, name string, privileges bson.A) string {
-	t.Helper()
-	check(t, db.RunCommand(t.Context(), bson.D{{Key: "createRole", Value: name}, {Key: "privileges", Value: privileges}, {Key: "roles", Value: bson.A{}}}).Err())
-	check(t, db.RunCommand(t.Context(), bson.D{{Key: "createUser", Value: name}, {Key: "pwd", Value: "hunter2"}, {Key: "roles", Value: bson.A{name}}}).Err())
-	t.Cleanup(func() {
-		check(t, db.RunCommand(context.Background(), bson.D{{Key: "dropUser", Value: name}}).Err())
-		check(t, db.RunCommand(context.Background(), bson.D{{Key: "dropRole", Value: name}}).Err())
-	})
-	_, at, _ := strings.Cut(host(t, server), "@")
-	return fmt.Sprintf("mongodb://%s:hunter2@%s/%s?directConnection=true", name, at, db.Name())
-}
-
-// The role of the package comment is enough, and each privilege of it is needed.
-func TestLeastPrivileges(t *testing.T) {
-	server := authenticated.server(t).URL
-	db := authenticated.bare(t)
-	ctx := t.Context()
-	administrator, err := adapter.Open(ctx, as(t, server, db, "schema", leastPrivileges(db.Name(), true)))
-	check(t, err)
-	defer func() { check(t, administrator.Close()) }()
-	schema, _ := adapter.As[adapter.Repairer](administrator)
-	check(t, schema.ApplySchema(ctx))
-	if problems, err := schema.CheckSchema(ctx); err != nil || len(problems) > 0 {
-		t.Errorf("CheckSchema: %+v, %v", problems, err)
-	}
-	insert(t, db.Collection("sessions"), bson.D{{Key: "userId", Value: bson.NewObjectID()}, {Key: "sessionToken", Value: "s"}, {Key: "expires", Value: bson.NewDateTimeFromTime(noon)}})
-	if repaired, err := schema.Repair(ctx, false); err != nil || len(repaired) != 1 {
-		t.Errorf("Repair: %+v, %v", repaired, err)
-	}
-	store, err := adapter.Open(ctx, as(t, server, db, "application", leastPrivileges(db.Name(), false)))
-	check(t, err)
-	defer func() { check(t, store.Close()) }()
-	for n := range 2 {
-		for _, op := range calls(ctx, store, n) {
-			if err := op.Call(ctx); err != nil {
-				t.Errorf("%s: %v", op.Name, err)
-			}
-		}
-	}
-	purger, _ := adapter.As[adapter.Purger](store)
-	_, err = purger.PurgeExpired(ctx)
-	check(t, err)
-	check(t, pingOf(t, store))
-	for _, action := range []string{"find", "insert", "update", "remove", "listIndexes"} {
-		less := leastPrivileges(db.Name(), false)
-		for i, privilege := range less {
-			kept := []string{}
-			for _, a := range privilege.(bson.D)[1].Value.([]string) {
-				if a != action {
-					kept = append(kept, a)
-				}
-			}
-			less[i].(bson.D)[1].Value = kept
-		}
-		without, err := adapter.Open(ctx, as(t, server, db, "without_"+action, less))
-		check(t, err)
-		missed := 0
-		for _, op := range calls(ctx, without, 7) {
-			err := op.Call(ctx)
-			if err == nil || errors.Is(err, adapter.ErrNotFound) || errors.Is(err, adapter.ErrConflict) {
-				continue
-			}
-			missed++
-			saysSetup(t, op.Name+" without "+action, err, "privilege")
-			if strings.Contains(err.Error(), "@") || strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("%s: data is in %v", op.Name, err)
-			}
-		}
-		if missed == 0 {
-			t.Errorf("nothing needs the privilege %s", action)
-		}
-		check(t, without.Close())
-	}
-}
-
-func pingOf(t *testing.T, store adapter.Adapter) error {
-	t.Helper()
-	pinger, ok := adapter.As[adapter.Pinger](store)
-	if !ok {
-		t.Fatal("no Pinger")
-	}
-	return pinger.Ping(t.Context())
-}
-
-func TestAuthentication(t *testing.T) {
-	_, at, _ := strings.Cut(host(t, authenticated.server(t).URL), "@")
-	for user, want := range map[string]string{"root:hunter2@": "authentication failed", "nobody:hunter2@": "authentication failed", "": "wants authentication"} {
-		store, err := adapter.Open(t.Context(), "mongodb://"+user+at+"/app?directConnection=true")
-		check(t, err)
-		_, err = store.GetUser(t.Context(), newID(1))
-		saysSetup(t, "GetUser as "+user, err, want)
-		if strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("the password is in %v", err)
-		}
-		if err := pingOf(t, store); user != "" {
-			saysSetup(t, "Ping as "+user, err, want)
-		}
-		check(t, store.Close())
-	}
-	// A client of the application's.
-	client, err := driver.Connect(options.Client().ApplyURI("mongodb://root:hunter2@" + at + "/?directConnection=true"))
-	check(t, err)
-	defer func() { check(t, client.Disconnect(context.Background())) }()
-	_, err = mongo.New(client.Database("app"), mongo.Options{}).GetUser(t.Context(), newID(1))
-	saysSetup(t, "GetUser with a client", err, "authentication failed")
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/authstore/authstore/mongo"
 )
 
-// host returns where a server is.
+// host returns the address of a server.
 func host(t testing.TB, url string) string {
 	rest := strings.TrimPrefix(url, "mongodb://")
 	name, _, found := strings.Cut(rest, "/")
@@ -29,8 +29,8 @@ func host(t testing.TB, url string) string {
 	return name
 }
 
-// throughProxy returns an adapter whose connections go through a proxy, by URL or with a
-// client of the application's.
+// throughProxy returns an adapter whose connections go through a proxy, opened by URL or on
+// an application's client.
 func throughProxy(t *testing.T, byURL bool, more string) (adapter.Adapter, *silent.Proxy) {
 	db := replicaSet.bare(t)
 	open(t, db, mongo.Options{})
@@ -49,14 +49,14 @@ func throughProxy(t *testing.T, byURL bool, more string) (adapter.Adapter, *sile
 			defer cancel()
 			_ = client.Disconnect(ctx)
 		})
-		store = mongo.New(client.Database(db.Name()), mongo.Options{})
+		store = connect(t, client.Database(db.Name()), mongo.Options{})
 	}
 	t.Cleanup(func() { check(t, store.Close()) })
 	return store, proxy
 }
 
-// signedIn returns the token of a session, and has n calls at once read it, for which the
-// client makes as many connections.
+// signedIn returns the token of a session, after n calls at once have read it, for which
+// the client makes as many connections.
 func signedIn(t *testing.T, store adapter.Adapter, n int) string {
 	t.Helper()
 	u, err := store.CreateUser(t.Context(), adapter.User{})
@@ -77,7 +77,7 @@ func signedIn(t *testing.T, store adapter.Adapter, n int) string {
 	return session.SessionToken
 }
 
-// A connection that has died silently costs a read a moment, not its answer.
+// After a connection has died silently, a read takes a moment longer, and succeeds.
 func TestConnectionsThatDiedSilently(t *testing.T) {
 	for _, c := range []struct {
 		name        string
@@ -110,7 +110,7 @@ func TestConnectionsThatDiedSilently(t *testing.T) {
 	}
 }
 
-// Without any answer a call ends by itself, also one whose caller has no deadline.
+// A call without an answer ends by itself, even if its caller has no deadline.
 func TestNoAnswerAtAll(t *testing.T) {
 	store, proxy := throughProxy(t, true, "&requestTimeout=2s")
 	token := signedIn(t, store, 1)
@@ -136,8 +136,8 @@ func TestNoAnswerAtAll(t *testing.T) {
 	proxy.Restore()
 }
 
-// What walks through collections takes as long as they are large, and each request of it no
-// longer than it may: six times requestTimeout.
+// A walk through collections may take as long as they require, and each of its requests six
+// times requestTimeout.
 func TestWalksAreLimitedByRequest(t *testing.T) {
 	const limit = 6 * 250 * time.Millisecond
 	store, proxy := throughProxy(t, true, "&requestTimeout=250ms")
@@ -178,7 +178,7 @@ func TestWalksAreLimitedByRequest(t *testing.T) {
 	}
 }
 
-// A deadline does not throw away the connections of a server that answers a moment later.
+// A deadline does not close the connections of a server that answers a moment later.
 func TestDeadlinesKeepConnections(t *testing.T) {
 	store, proxy := throughProxy(t, true, "")
 	_, err := store.GetUser(t.Context(), newID(1))
@@ -199,7 +199,7 @@ func TestDeadlinesKeepConnections(t *testing.T) {
 	}
 }
 
-// A deadline holds while a name is looked up that gets no answer, for all who wait for it.
+// All callers that wait for a DNS look-up without an answer return at their deadline.
 func TestDeadlinesWhileDNSIsSilent(t *testing.T) {
 	resolver := net.DefaultResolver
 	hold := make(chan struct{})
@@ -230,7 +230,7 @@ func TestDeadlinesWhileDNSIsSilent(t *testing.T) {
 	net.DefaultResolver = resolver
 }
 
-// What the driver derives from a call's context ends with the call.
+// Nothing that the driver derives from the context of a call outlives the call.
 func TestCallsLeaveNothingBehind(t *testing.T) {
 	store, _ := throughProxy(t, true, "")
 	token := signedIn(t, store, 2)

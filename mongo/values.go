@@ -3,6 +3,7 @@ package mongo
 import (
 	"encoding/base64"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,8 +14,8 @@ import (
 	"github.com/authstore/authstore/internal/lenient"
 )
 
-// reader reads the fields of a document, whoever wrote it. It keeps the first error: that
-// a field which the contract needs cannot be read.
+// reader reads the fields of a document, whoever wrote it. It keeps the first error, which
+// is that of a field that the contract needs and that cannot be read.
 type reader struct {
 	*store
 	collection string
@@ -26,7 +27,7 @@ type reader struct {
 func (r *reader) each(f func(name string, v bson.RawValue)) { eachOf(r.doc, f) }
 
 func eachOf(doc bson.Raw, f func(name string, v bson.RawValue)) {
-	elements, _ := doc.Elements() // the server sends none that is broken
+	elements, _ := doc.Elements() // the server sends valid ones
 	for _, e := range elements {
 		f(e.Key(), e.Value())
 	}
@@ -44,32 +45,6 @@ func (r *reader) fail(field, want string, v bson.RawValue) {
 	r.err = &adapter.RecordError{Place: r.placeOf(r.collection, r.doc), UserID: owner, Field: field, Want: want, Got: got}
 }
 
-// placeOf names a document, without a token or an e-mail address: other programs may have
-// made an _id of either.
-func (s *store) placeOf(collection string, doc bson.Raw) string {
-	id := doc.Lookup("_id")
-	if _, isObjectID := id.ObjectIDOK(); !isObjectID && collection == s.names.Sessions {
-		if session := sessionID(doc); session != "" {
-			return collection + ", session " + session
-		}
-	}
-	return collection + ", _id " + shown(id)
-}
-
-// shown returns an _id for a text that people read.
-func shown(id bson.RawValue) string {
-	text, ok := keyText(id)
-	switch {
-	case !ok:
-		return "of the type " + id.Type.String()
-	case strings.Contains(text, "@"):
-		return "with an @"
-	case id.Type == bson.TypeString:
-		return strconv.Quote(text)
-	}
-	return text
-}
-
 func isNull(v bson.RawValue) bool {
 	return v.IsZero() || v.Type == bson.TypeNull || v.Type == bson.TypeUndefined
 }
@@ -77,13 +52,13 @@ func isNull(v bson.RawValue) bool {
 // userID reads the _id of a user.
 func (r *reader) userID(v bson.RawValue) string {
 	text, ok := keyText(v)
-	if !ok || !isKey(text) {
+	if !ok || !isValidID(text) {
 		r.fail("_id", "an ObjectID, a UUID, a number or a string without control characters", v)
 	}
 	return text
 }
 
-// owner reads the ID of the user that a record belongs to: "" if it belongs to nobody.
+// owner reads the ID of the user that a record belongs to, or "" if it belongs to none.
 func (r *reader) owner(v bson.RawValue) string {
 	text, ok := r.ownerText(v)
 	if !ok {
@@ -92,7 +67,7 @@ func (r *reader) owner(v bson.RawValue) string {
 	return text
 }
 
-// key reads text by which a record is found.
+// key reads the text by which a record is found.
 func (r *reader) key(field string, v bson.RawValue) string {
 	text, ok := v.StringValueOK()
 	if !ok || text == "" {
@@ -101,7 +76,7 @@ func (r *reader) key(field string, v bson.RawValue) string {
 	return text
 }
 
-// accountID reads the ID of a person at a provider.
+// accountID reads an account's ID at its provider.
 func (r *reader) accountID(field string, v bson.RawValue) string {
 	text, ok := accountText(v)
 	if !ok {
@@ -110,9 +85,9 @@ func (r *reader) accountID(field string, v bson.RawValue) string {
 	return text
 }
 
-// date reads a date that has to be one.
+// date reads a date that the contract needs.
 func (r *reader) date(field string, v bson.RawValue) time.Time {
-	t, ok := lenient.Time(loose(v))
+	t, ok := lenient.Time(lenientValue(v))
 	if !ok {
 		r.fail(field, "a date", v)
 	}
@@ -124,7 +99,7 @@ func (r *reader) counter(field string, v bson.RawValue) uint32 {
 	if isNull(v) {
 		return 0
 	}
-	n, ok := whole(v)
+	n, ok := wholeNumber(v)
 	if text, isText := v.StringValueOK(); isText {
 		parsed, err := strconv.ParseInt(text, 10, 64)
 		n, ok = parsed, err == nil
@@ -135,8 +110,8 @@ func (r *reader) counter(field string, v bson.RawValue) uint32 {
 	return uint32(n)
 }
 
-// whole returns a number that is a whole one, of any type.
-func whole(v bson.RawValue) (int64, bool) {
+// wholeNumber returns a number of any type that has no fraction.
+func wholeNumber(v bson.RawValue) (int64, bool) {
 	switch v.Type {
 	case bson.TypeInt32:
 		return int64(v.Int32()), true
@@ -158,31 +133,31 @@ func text(v bson.RawValue) string {
 	if s, ok := v.StringValueOK(); ok {
 		return s
 	}
-	s, _ := lenient.Text(loose(v))
+	s, _ := lenient.Text(lenientValue(v))
 	return s
 }
 
 func date(v bson.RawValue) time.Time {
-	t, _ := lenient.Time(loose(v))
+	t, _ := lenient.Time(lenientValue(v))
 	return t
 }
 
 func seconds(v bson.RawValue) int64 {
-	n, _ := lenient.Seconds(loose(v))
+	n, _ := lenient.Seconds(lenientValue(v))
 	return n
 }
 
-// words reads words between spaces, or a list of them.
-func words(v bson.RawValue) string {
+// wordList reads words that are separated by spaces, or a list of them.
+func wordList(v bson.RawValue) string {
 	if v.Type != bson.TypeArray {
 		return text(v)
 	}
-	all, _ := lenient.Words(loose(v), " ")
+	all, _ := lenient.Words(lenientValue(v), " ")
 	return strings.Join(all, " ")
 }
 
 func flag(v bson.RawValue) bool {
-	switch v := loose(v).(type) {
+	switch v := lenientValue(v).(type) {
 	case bool:
 		return v
 	case int64:
@@ -193,19 +168,18 @@ func flag(v bson.RawValue) bool {
 	return false
 }
 
-// loose returns a value of another program as package lenient takes it: nil for what that
-// has no use for.
-func loose(v bson.RawValue) any {
+// lenientValue returns a value for package lenient, or nil if it has no use for it.
+func lenientValue(v bson.RawValue) any {
 	switch v.Type {
 	case bson.TypeString:
 		return v.StringValue()
 	case bson.TypeDateTime:
 		return time.UnixMilli(v.DateTime()).UTC()
-	case bson.TypeTimestamp: // of the server's replication, but a time all the same
+	case bson.TypeTimestamp: // internal to replication, but a time all the same
 		seconds, _ := v.Timestamp()
 		return time.Unix(int64(seconds), 0).UTC()
 	case bson.TypeDecimal128:
-		if n, ok := whole(v); ok {
+		if n, ok := wholeNumber(v); ok {
 			return n
 		}
 		f, err := strconv.ParseFloat(v.Decimal128().String(), 64)
@@ -214,17 +188,16 @@ func loose(v bson.RawValue) any {
 		}
 		return f
 	}
-	usable, _ := known(v)
+	usable, _ := attributeValue(v)
 	return usable
 }
 
-// attributed adds a field that is no named one to the attributes, if an attribute can be
-// what is in it.
-func attributed(a *adapter.Attributes, stored string, v bson.RawValue) {
+// addAttribute adds a field to the attributes if it can be one.
+func addAttribute(a *adapter.Attributes, stored string, v bson.RawValue) {
 	name, named := attributeName(stored)
-	usable, ok := known(v)
+	usable, ok := attributeValue(v)
 	if _, there := (*a)[name]; !named || !ok || there && name == stored {
-		return // beside the stored form, this name is another program's
+		return // this name is another program's if the stored form exists too
 	}
 	if *a == nil {
 		*a = adapter.Attributes{}
@@ -232,10 +205,10 @@ func attributed(a *adapter.Attributes, stored string, v bson.RawValue) {
 	(*a)[name] = usable
 }
 
-// known returns an attribute, and false for what none can be. Those BSON types that Go
-// code has no use for are strings: an ObjectID, a UUID and a decimal as they are written,
-// other binary data in base64, a symbol. What is stored stays what it is.
-func known(v bson.RawValue) (any, bool) {
+// attributeValue returns the value of an attribute, and false for a value that an attribute
+// cannot have. BSON types without a counterpart in Go are text: an ObjectID, a UUID, a
+// decimal, a symbol, and other binary data in base64. The stored value stays what it is.
+func attributeValue(v bson.RawValue) (any, bool) {
 	switch v.Type {
 	case bson.TypeNull, bson.TypeUndefined:
 		return nil, true
@@ -250,43 +223,43 @@ func known(v bson.RawValue) (any, bool) {
 	case bson.TypeInt64:
 		return v.Int64(), true
 	case bson.TypeDouble:
-		return number(v.Double()), true
+		return numberValue(v.Double()), true
 	case bson.TypeDateTime:
 		return time.UnixMilli(v.DateTime()).UTC(), true
 	case bson.TypeArray:
-		return elements(v)
+		return listValue(v)
 	case bson.TypeEmbeddedDocument:
-		return object(v.Document())
+		return objectValue(v.Document())
 	case bson.TypeObjectID:
 		return v.ObjectID().Hex(), true
 	case bson.TypeDecimal128:
 		return v.Decimal128().String(), true
 	case bson.TypeBinary:
-		return binary(v), true
+		return binaryText(v), true
 	}
 	return nil, false
 }
 
-func elements(v bson.RawValue) (any, bool) {
+func listValue(v bson.RawValue) (any, bool) {
 	all, readable := []any{}, true
 	eachOf(bson.Raw(v.Array()), func(_ string, v bson.RawValue) {
-		e, ok := known(v)
+		e, ok := attributeValue(v)
 		all, readable = append(all, e), readable && ok
 	})
 	return all, readable
 }
 
-func object(doc bson.Raw) (any, bool) {
+func objectValue(doc bson.Raw) (any, bool) {
 	all, readable := map[string]any{}, true
 	eachOf(doc, func(name string, v bson.RawValue) {
 		member, named := memberName(name)
-		e, ok := known(v)
+		e, ok := attributeValue(v)
 		all[member], readable = e, readable && named && ok
 	})
 	return all, readable
 }
 
-func binary(v bson.RawValue) string {
+func binaryText(v bson.RawValue) string {
 	if text, ok := uuidText(v); ok {
 		return text
 	}
@@ -294,11 +267,17 @@ func binary(v bson.RawValue) string {
 	return base64.StdEncoding.EncodeToString(data)
 }
 
-// number returns a whole number as int64. JavaScript's driver stores one beyond 32 bits as
-// a double, and its type here should not depend on its size.
-func number(f float64) any {
+// numberValue returns a whole number as int64. JavaScript's driver stores one beyond 32
+// bits as a double, and the type in Go should not depend on its size.
+func numberValue(f float64) any {
 	if f == math.Trunc(f) && math.Abs(f) <= 1<<53 {
 		return int64(f)
 	}
 	return f
+}
+
+// clone returns a value that remains valid when the cursor moves on.
+func clone(v bson.RawValue) bson.RawValue {
+	v.Value = slices.Clone(v.Value)
+	return v
 }

@@ -14,8 +14,33 @@ import (
 	"github.com/authstore/authstore/mongo"
 )
 
-// TestEveryQueryUsesAnIndex has the server explain each command with a query that the
-// package has sent, among the records of other users.
+// TestRoundTrips measures every row of the table in docs/mongo.md.
+func TestRoundTrips(t *testing.T) {
+	for _, d := range []deployment{replicaSet, standalone} {
+		t.Run(d.name, func(t *testing.T) {
+			table := measure.PageTable(t, "mongo.md", "Round trips")
+			store, _, seen := d.monitored(t, mongo.Options{})
+			_, err := store.GetUser(t.Context(), newID(1)) // connects
+			if err == nil {
+				t.Fatal("there is a user before any was made")
+			}
+			for _, op := range measure.Operations(t, store, "n") {
+				seen.take()
+				check(t, op.Call(t.Context()))
+				if n := float64(len(seen.take())); !slices.Equal(table[op.Name], []float64{n}) {
+					t.Errorf("%s: measured %v round trips, docs/mongo.md says %v", op.Name, n, table[op.Name])
+				}
+				delete(table, op.Name)
+			}
+			for name := range table {
+				t.Errorf("%s: docs/mongo.md has it, and nothing measures it", name)
+			}
+		})
+	}
+}
+
+// TestEveryQueryUsesAnIndex has the server explain each query that the package sends, among
+// the records of other users.
 func TestEveryQueryUsesAnIndex(t *testing.T) {
 	for _, plain := range []bool{false, true} {
 		t.Run(fmt.Sprintf("plain=%t", plain), func(t *testing.T) {
@@ -61,7 +86,7 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 	}
 }
 
-// crowd makes users with records of every type.
+// crowd creates users with records of every type.
 func crowd(t *testing.T, store adapter.Adapter) {
 	for i := range 40 {
 		for _, op := range measure.Operations(t, store, fmt.Sprint("crowd", i)) {
@@ -72,7 +97,7 @@ func crowd(t *testing.T, store adapter.Adapter) {
 	}
 }
 
-// others makes the calls whose queries the common case does not need.
+// others makes calls that send further queries in special cases.
 func others(t *testing.T, store adapter.Adapter, explain func(string)) {
 	ctx := t.Context()
 	u, err := store.CreateUser(ctx, adapter.User{Email: "others@example.com"})
@@ -99,7 +124,8 @@ func others(t *testing.T, store adapter.Adapter, explain func(string)) {
 	explain("PurgeExpired")
 }
 
-// withoutSession returns a command without what belongs to the session it was sent in.
+// withoutSession returns a command without the parts about the session in which it was
+// sent.
 func withoutSession(command bson.Raw) (query bson.D, err error) {
 	if err := bson.Unmarshal(command, &query); err != nil {
 		return nil, err
@@ -109,8 +135,8 @@ func withoutSession(command bson.Raw) (query bson.D, err error) {
 	}), nil
 }
 
-// stages collects the names of all stages of a plan and the largest of each of its
-// figures: those of the whole plan, of which its stages have parts.
+// stages collects the names of all stages of a plan, and the maximum of each figure, which
+// is that of the whole plan.
 type stages struct {
 	names   []string
 	figures map[string]int64
@@ -135,8 +161,8 @@ func (s *stages) visit(doc bson.Raw) {
 	}
 }
 
-// maxForms is how many forms an ID has at most for which a query asks. Each is looked for
-// in the index.
+// maxForms is the maximum number of forms of an ID in a query. Each takes a look-up in the
+// index.
 const maxForms = 3
 
 // checkPlan fails the test if a plan reads a collection, or more keys than documents,

@@ -1,0 +1,399 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/repair"
+)
+
+// findings returns the documents that break a rule: those that have one unique key, if
+// its index is missing, addresses that are not looked for, what belongs to nobody, and
+// what a call was cut in.
+func (s *store) findings(ctx context.Context, c *collections, lacks []missing) ([]repair.Finding, error) {
+	var all []repair.Finding
+	for _, m := range lacks {
+		if m.unique {
+			duplicates, err := s.duplicates(ctx, c, m.index)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, duplicates...)
+		}
+	}
+	for _, find := range []func(context.Context, *collections) ([]repair.Finding, error){s.strangeEmails, s.orphans, s.unfinished, s.unreadable, s.twinForms} {
+		more, err := find(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	return all, nil
+}
+
+// named has the fields that a finding tells a document apart by.
+var named = bson.D{
+	{Key: "userId", Value: 1}, {Key: "sessionToken", Value: 1}, {Key: digestField, Value: 1},
+	{Key: "provider", Value: 1}, {Key: "providerAccountId", Value: 1}, {Key: "credentialID", Value: 1},
+}
+
+// nameOf tells a document apart, without a token.
+func nameOf(c *collections, of *mongo.Collection, doc bson.Raw) string {
+	switch of {
+	case c.sessions:
+		return sessionID(doc)
+	case c.accounts:
+		id, _ := accountText(doc.Lookup("providerAccountId"))
+		return text(doc.Lookup("provider")) + " " + id
+	}
+	return text(doc.Lookup("credentialID"))
+}
+
+// twin is one of the documents that have one unique key.
+type twin struct {
+	ID      bson.RawValue `bson:"_id"`
+	UserID  bson.RawValue `bson:"userId"`
+	Expires bson.RawValue `bson:"expires"`
+}
+
+// group is the documents that have one unique key.
+type group struct {
+	Key   bson.D `bson:"_id"`
+	Twins []twin
+}
+
+// duplicates returns the groups of documents that have one unique key.
+func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]repair.Finding, error) {
+	key, match := bson.D{}, bson.D{}
+	for _, field := range i.fields {
+		key = append(key, bson.E{Key: field, Value: "$" + field})
+	}
+	if i.texts {
+		match = append(match, bson.E{Key: i.fields[0], Value: isText})
+	}
+	twins := bson.D{{Key: "_id", Value: "$_id"}, {Key: "userId", Value: "$userId"}}
+	if i.collection == c.sessions || i.collection == c.tokens { // elsewhere it is an attribute
+		twins = append(twins, bson.E{Key: "expires", Value: "$expires"})
+	}
+	var all []repair.Finding
+	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return i.collection.Aggregate(ctx, bson.A{
+			bson.D{{Key: "$match", Value: match}},
+			bson.D{{Key: "$sort", Value: bson.D{{Key: "_id", Value: 1}}}},
+			bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: key}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}, {Key: "twins", Value: bson.D{{Key: "$push", Value: twins}}}}}},
+			bson.D{{Key: "$match", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 1}}}}}},
+			bson.D{{Key: "$project", Value: bson.D{{Key: "twins", Value: 1}}}},
+		}, options.Aggregate().SetAllowDiskUse(true))
+	}, func(doc bson.Raw) error {
+		var g group
+		if err := bson.Unmarshal(slices.Clone(doc), &g); err != nil {
+			return err
+		}
+		f, err := s.duplicate(ctx, c, i, g)
+		all = append(all, f)
+		return err
+	})
+	return all, err
+}
+
+// strangeEmails returns the users whose e-mail address nobody finds, since it is not in
+// the form in which addresses are looked for.
+func (s *store) strangeEmails(ctx context.Context, c *collections) ([]repair.Finding, error) {
+	var all []repair.Finding
+	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return c.users.Find(ctx, bson.D{{Key: "email", Value: isText}},
+			options.Find().SetProjection(bson.D{{Key: "email", Value: 1}}).SetBatchSize(batch))
+	}, func(user bson.Raw) error {
+		email, ok := user.Lookup("email").StringValueOK()
+		if !ok || adapter.NormalizeEmail(email) == email {
+			return nil
+		}
+		f, err := s.strangeEmail(ctx, c, clone(user.Lookup("_id")), email)
+		all = append(all, f)
+		return err
+	})
+	return all, err
+}
+
+// orphans returns what belongs to users who are not there. What another program keeps in
+// the same collection, and what does not say clearly whose it is, is none.
+func (s *store) orphans(ctx context.Context, c *collections) ([]repair.Finding, error) {
+	var all []repair.Finding
+	for _, of := range c.ofUsers() {
+		mine := append(c.recordFilter(of), ofType("userId", "objectId", "string", "binData", "number"))
+		err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+			return of.Aggregate(ctx, bson.A{
+				bson.D{{Key: "$match", Value: mine}},
+				bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$userId"}}}},
+				bson.D{{Key: "$set", Value: bson.D{{Key: "forms", Value: bson.A{"$_id", converted("objectId"), converted("string")}}}}},
+				bson.D{{Key: "$lookup", Value: bson.D{
+					{Key: "from", Value: c.users.Name()}, {Key: "localField", Value: "forms"}, {Key: "foreignField", Value: "_id"}, {Key: "as", Value: userField},
+				}}},
+				bson.D{{Key: "$match", Value: bson.D{{Key: userField, Value: bson.D{{Key: "$size", Value: 0}}}}}},
+				bson.D{{Key: "$lookup", Value: bson.D{
+					{Key: "from", Value: of.Name()}, {Key: "localField", Value: "_id"}, {Key: "foreignField", Value: "userId"}, {Key: "as", Value: "doc"},
+				}}},
+				bson.D{{Key: "$unwind", Value: "$doc"}},
+				bson.D{{Key: "$replaceRoot", Value: bson.D{{Key: "newRoot", Value: "$doc"}}}},
+				bson.D{{Key: "$match", Value: mine}},
+				bson.D{{Key: "$project", Value: named}},
+			}, options.Aggregate().SetAllowDiskUse(true))
+		}, func(doc bson.Raw) error {
+			is, err := s.isOrphan(ctx, c, doc.Lookup("userId"))
+			if is {
+				all = append(all, s.orphan(c, of, slices.Clone(doc)))
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// isOrphan reports whether a user is gone for whom the database found nobody, who did not
+// look for all forms of an ID.
+func (s *store) isOrphan(ctx context.Context, c *collections, userID bson.RawValue) (bool, error) {
+	text, ok := s.ownerText(userID)
+	if !ok || text == "" {
+		return false, nil // see unreadable
+	}
+	if _, isHex := objectID(text); isHex && !(userID.Type == bson.TypeString && s.stringIDs) {
+		return true, nil
+	}
+	leads, err := s.leads(ctx, c, userID)
+	return !leads && err == nil, err
+}
+
+// converted is a user's ID in another form, or as it is if there is none.
+func converted(to string) bson.D {
+	return bson.D{{Key: "$convert", Value: bson.D{
+		{Key: "input", Value: "$_id"}, {Key: "to", Value: to}, {Key: "onError", Value: "$_id"}, {Key: "onNull", Value: "$_id"},
+	}}}
+}
+
+// aMinute is how long a sign-up or a deletion may take without being taken for one that
+// was cut.
+const aMinute = time.Minute
+
+// unfinished returns the users whose sign-up or deletion was cut.
+func (s *store) unfinished(ctx context.Context, c *collections) ([]repair.Finding, error) {
+	var all []repair.Finding
+	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return c.users.Find(ctx, bson.D{{Key: nonceField, Value: bson.D{{Key: "$lt", Value: bson.NewObjectIDFromTimestamp(time.Now().Add(-aMinute))}}}})
+	}, func(found bson.Raw) error {
+		user := slices.Clone(found)
+		id := user.Lookup("_id")
+		detail, action := "the sign-up of the user with the _id %s was cut: sign up again, or Repair", "finished if its account or passkey is there, else removed"
+		finish := func(ctx context.Context) error { return c.finish(ctx, c.signUpOf(user)) }
+		if !isSigningUp(user) {
+			text, _ := keyText(id)
+			detail, action = "the deletion of the user with the _id %s was cut: call DeleteUser again, or Repair", "finished"
+			finish = func(ctx context.Context) error { return s.delete(ctx, c, bson.A{id}, s.byUser(text)) }
+		}
+		all = append(all, repair.New(c.users.Name(), fmt.Sprintf(detail, shown(id)), action,
+			func(ctx context.Context) error { return requestOnly(ctx, finish) }))
+		return nil
+	})
+	return all, err
+}
+
+// unreadable returns what cannot be read, and what belongs to nobody. A person has to
+// decide on it: it is not known what another program does with it.
+func (s *store) unreadable(ctx context.Context, c *collections) ([]repair.Finding, error) {
+	noDate := bson.D{{Key: "$nor", Value: bson.A{bson.D{dateCondition("expires", "$gte", firstDate)}}}}
+	not := func(field string, kinds ...string) bson.D {
+		return bson.D{{Key: "$nor", Value: bson.A{bson.D{ofType(field, kinds...)}}}}
+	}
+	empty := func(field string) bson.D { return bson.D{{Key: field, Value: ""}} }
+	usual := s.usualName()
+	var all []repair.Finding
+	for _, l := range []struct {
+		of      *mongo.Collection
+		unusual bson.A
+		read    func(bson.Raw) (owner string, err error)
+		owned   bool
+	}{
+		{c.users, bson.A{not("_id", "objectId", "string"), noKey}, s.readUser, false},
+		{c.accounts, bson.A{not("provider", "string"), empty("provider"), not("providerAccountId", "string"), empty("providerAccountId"), not("userId", usual)}, s.readAccount, true},
+		{c.sessions, bson.A{not("sessionToken", "string"), empty("sessionToken"), noDate, not("userId", usual)}, s.readSession, true},
+		{c.tokens, bson.A{noDate}, s.readToken, false},
+		{c.authenticators, bson.A{not("credentialID", "string"), empty("credentialID"), not("counter", "int", "long"), bson.D{{Key: "counter", Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$gte", Value: 0}, {Key: "$lte", Value: int64(math.MaxUint32)}}}}}}, not("userId", usual)}, s.readAuthenticator, true},
+	} {
+		own := c.recordFilter(l.of)
+		if l.of == c.users {
+			own = bson.D{{Key: "email", Value: isText}}
+		}
+		found, err := s.read(ctx, l.of, append(own, bson.E{Key: "$or", Value: l.unusual}), l.read, l.owned)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// noKey matches an _id that is text which cannot be handed in.
+var noKey = bson.D{{Key: "$expr", Value: bson.D{{Key: "$and", Value: bson.A{
+	bson.D{{Key: "$eq", Value: bson.A{bson.D{{Key: "$type", Value: "$_id"}}, "string"}}},
+	bson.D{{Key: "$or", Value: bson.A{
+		bson.D{{Key: "$eq", Value: bson.A{"$_id", ""}}},
+		bson.D{{Key: "$gt", Value: bson.A{bson.D{{Key: "$strLenBytes", Value: "$_id"}}, maxID}}},
+		bson.D{{Key: "$regexMatch", Value: bson.D{{Key: "input", Value: "$_id"}, {Key: "regex", Value: `[\x00-\x1f\x7f-\x9f]`}}}},
+	}}},
+}}}}}
+
+func (s *store) readUser(doc bson.Raw) (string, error) {
+	u, err := s.decodeUser(doc)
+	return u.ID, err
+}
+
+func (s *store) readAccount(doc bson.Raw) (string, error) {
+	a, err := s.decodeAccount(doc)
+	return a.UserID, err
+}
+
+func (s *store) readSession(doc bson.Raw) (string, error) {
+	session, err := s.decodeListedSession(doc)
+	return session.UserID, err
+}
+
+func (s *store) readToken(doc bson.Raw) (string, error) {
+	_, err := s.decodeToken(doc)
+	return "", err
+}
+
+func (s *store) readAuthenticator(doc bson.Raw) (string, error) {
+	a, err := s.decodeAuthenticator(doc)
+	return a.UserID, err
+}
+
+// read reads documents that may not be readable.
+func (s *store) read(ctx context.Context, of *mongo.Collection, filter bson.D, read func(bson.Raw) (string, error), owned bool) ([]repair.Finding, error) {
+	var all []repair.Finding
+	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return of.Find(ctx, filter, options.Find().SetBatchSize(batch))
+	}, func(doc bson.Raw) error {
+		owner, err := read(doc)
+		var record *adapter.RecordError
+		switch {
+		case errors.As(err, &record):
+			all = append(all, repair.New(record.Place, record.Error(), "", nil))
+		case err != nil:
+			return err
+		case owned && owner == "":
+			all = append(all, repair.New(s.placeOf(of.Name(), doc),
+				"has no userId that names a user: nobody signs in by it, and whoever signs up with it takes its place. Write in whose it is, or delete it", "", nil))
+		}
+		return nil
+	})
+	return all, err
+}
+
+// twinForms returns the users, and the accounts, of whom another one has the ID in a form
+// that comes first. No unique index keeps them apart.
+func (s *store) twinForms(ctx context.Context, c *collections) ([]repair.Finding, error) {
+	users, err := s.inTurns(ctx, c.users, s.unusualIDs(), s.twinUsers)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := s.inTurns(ctx, c.accounts, bson.D{{Key: "provider", Value: isText}, ofType("providerAccountId", "number")}, s.twinAccounts)
+	return append(users, accounts...), err
+}
+
+// unusualIDs matches the users whose ID is not in the usual form, and may have one.
+func (s *store) unusualIDs() bson.D {
+	if s.stringIDs {
+		return bson.D{{Key: "$nor", Value: bson.A{bson.D{ofType("_id", "string")}}}}
+	}
+	return bson.D{{Key: "$or", Value: bson.A{
+		bson.D{ofType("_id", "number", "binData")}, bson.D{{Key: "_id", Value: bson.Regex{Pattern: "^[0-9a-f]{24}$"}}},
+	}}}
+}
+
+// turn is how many documents are looked at together.
+const turn = 1000
+
+// inTurns finds documents, and hands them to look.
+func (s *store) inTurns(ctx context.Context, of *mongo.Collection, filter bson.D, look func(context.Context, *mongo.Collection, []bson.Raw) ([]repair.Finding, error)) ([]repair.Finding, error) {
+	var all []repair.Finding
+	var docs []bson.Raw
+	together := func() error {
+		found, err := look(ctx, of, docs)
+		all, docs = append(all, found...), nil
+		return err
+	}
+	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return of.Find(ctx, filter, options.Find().SetProjection(named).SetBatchSize(turn))
+	}, func(doc bson.Raw) error {
+		if docs = append(docs, slices.Clone(doc)); len(docs) < turn {
+			return nil
+		}
+		return together()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, together()
+}
+
+func (s *store) twinUsers(ctx context.Context, of *mongo.Collection, users []bson.Raw) ([]repair.Finding, error) {
+	first, err := s.firstForms(ctx, of, users)
+	if err != nil {
+		return nil, err
+	}
+	var all []repair.Finding
+	for _, user := range users {
+		if s.isShadowed(user, first) {
+			all = append(all, repair.New(s.placeOf(of.Name(), user), s.shadowedError(user).Error(), "", nil))
+		}
+	}
+	return all, nil
+}
+
+func (s *store) twinAccounts(ctx context.Context, of *mongo.Collection, accounts []bson.Raw) ([]repair.Finding, error) {
+	before := map[string]bson.A{}
+	for _, account := range accounts {
+		if id, ok := accountText(account.Lookup("providerAccountId")); ok {
+			provider := text(account.Lookup("provider"))
+			before[provider] = append(before[provider], id)
+		}
+	}
+	var all []repair.Finding
+	for provider, ids := range before {
+		texts, err := textsOf(ctx, of, "providerAccountId", bson.D{{Key: "provider", Value: provider}, {Key: "providerAccountId", Value: bson.D{{Key: "$in", Value: ids}}}}, accountText)
+		if err != nil {
+			return nil, err
+		}
+		for _, account := range accounts {
+			if id, _ := accountText(account.Lookup("providerAccountId")); texts[id] && text(account.Lookup("provider")) == provider {
+				all = append(all, repair.New(s.placeOf(of.Name(), account), fmt.Sprintf("has the providerAccountId %s as a number, and another account of %s has it as text, "+
+					"which is the one that signs in: keep one of them", id, provider), "", nil))
+			}
+		}
+	}
+	return all, nil
+}
+
+// textsOf returns the texts of a field of the documents that a filter finds.
+func textsOf(ctx context.Context, of *mongo.Collection, field string, filter bson.D, read func(bson.RawValue) (string, bool)) (map[string]bool, error) {
+	texts := map[string]bool{}
+	return texts, eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return of.Find(ctx, filter, options.Find().SetProjection(bson.D{{Key: field, Value: 1}}).SetBatchSize(turn))
+	}, func(doc bson.Raw) error {
+		if text, ok := read(doc.Lookup(field)); ok {
+			texts[text] = true
+		}
+		return nil
+	})
+}
