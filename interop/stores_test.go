@@ -142,7 +142,7 @@ var upstashStore = store{
 			o.VerificationTokenKeyPrefix, js["verificationTokenKeyPrefix"] = "link/", "link/"
 		}
 		js["baseKeyPrefix"] = o.BaseKeyPrefix
-		return upstash.New(newRedis(t, url), o), js
+		return openUpstash(t, url, o), js
 	},
 	nestedDates: true,
 	nested:      func(v time.Time) any { return v.Format("2006-01-02T15:04:05.000Z") }, // JSON
@@ -168,7 +168,7 @@ var unstorageStore = store{
 			o.AuthenticatorUserKeyPrefix, js["authenticatorUserKeyPrefix"] = "passkeys-of:", "passkeys-of:"
 		}
 		js["baseKeyPrefix"] = o.BaseKeyPrefix
-		return upstash.New(newRedis(t, url), o), js
+		return openUpstash(t, url, o), js
 	},
 	passkeys: true, account: true,
 	nestedDates: true,
@@ -176,6 +176,13 @@ var unstorageStore = store{
 	movesEmail:  true,
 
 	leavesOldEmail: true, makesGhosts: true, leavesSessions: true,
+}
+
+func openUpstash(t *testing.T, url string, o upstash.Options) adapter.Adapter {
+	t.Helper()
+	a, err := upstash.New(newRedis(t, url), o)
+	check(t, err)
+	return a
 }
 
 func newRedis(t *testing.T, url string) *goredis.Client {

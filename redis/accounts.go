@@ -3,21 +3,20 @@ package redis
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/authstore/authstore/adapter"
 )
 
 func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
-	err := s.own(ctx, a.UserID, possessedAccount(a))
-	if errors.Is(err, errAbsent) {
+	err := s.createOwned(ctx, a.UserID, ownedAccount(a))
+	if errors.Is(err, errNoUser) {
 		err = adapter.Invalid("Account.UserID", "must be the ID of a user")
 	}
 	return a, err
 }
 
 func (s *store) GetAccount(ctx context.Context, key adapter.AccountKey) (adapter.Account, error) {
-	id, record, _, err := s.owned(ctx, kindAccount, kindAccounts, accountField(key))
+	id, record, _, err := s.getOwned(ctx, kindAccount, kindAccounts, accountField(key))
 	if err != nil {
 		return adapter.Account{}, err
 	}
@@ -25,15 +24,9 @@ func (s *store) GetAccount(ctx context.Context, key adapter.AccountKey) (adapter
 }
 
 func (s *store) ListAccounts(ctx context.Context, userID string) ([]adapter.Account, error) {
-	return list(ctx, s, kindAccounts, userID, func(field, record string) (adapter.Account, error) {
+	return listOwned(ctx, s, kindAccounts, userID, func(field, record string) (adapter.Account, error) {
 		return decodeAccount(userID, accountKey(field), record)
 	})
-}
-
-// accountKey undoes accountField.
-func accountKey(field string) adapter.AccountKey {
-	provider, id, _ := strings.Cut(field, ":")
-	return adapter.AccountKey{Provider: unescape(provider), ProviderAccountID: unescape(id)}
 }
 
 func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
@@ -41,7 +34,7 @@ func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up ad
 	if err != nil {
 		return adapter.Account{}, err
 	}
-	_, id, record, err := s.change(ctx, ownedUpdate, kindAccount, kindAccounts, accountField(key), changes)
+	_, id, record, err := s.updateOwned(ctx, ownedUpdate, kindAccount, kindAccounts, accountField(key), changes)
 	if err != nil {
 		return adapter.Account{}, err
 	}
@@ -49,5 +42,5 @@ func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up ad
 }
 
 func (s *store) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error {
-	return s.disown(ctx, kindAccount, kindAccounts, accountField(key))
+	return s.deleteOwned(ctx, kindAccount, kindAccounts, accountField(key))
 }

@@ -8,15 +8,15 @@ import (
 )
 
 func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
-	err := s.own(ctx, a.UserID, possessedAuthenticator(a))
-	if errors.Is(err, errAbsent) {
+	err := s.createOwned(ctx, a.UserID, ownedAuthenticator(a))
+	if errors.Is(err, errNoUser) {
 		err = adapter.Invalid("Authenticator.UserID", "must be the ID of a user")
 	}
 	return a, err
 }
 
 func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
-	id, record, _, err := s.owned(ctx, kindCredential, kindAuthenticators, escape(credentialID))
+	id, record, _, err := s.getOwned(ctx, kindCredential, kindAuthenticators, escape(credentialID))
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
@@ -24,13 +24,13 @@ func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adap
 }
 
 func (s *store) ListAuthenticators(ctx context.Context, userID string) ([]adapter.Authenticator, error) {
-	return list(ctx, s, kindAuthenticators, userID, func(field, record string) (adapter.Authenticator, error) {
+	return listOwned(ctx, s, kindAuthenticators, userID, func(field, record string) (adapter.Authenticator, error) {
 		return decodeAuthenticator(userID, unescape(field), record)
 	})
 }
 
 func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
-	result, id, record, err := s.change(ctx, ownedCount, kindCredential, kindAuthenticators, escape(credentialID), counter, millis(s.options.Now()))
+	result, id, record, err := s.updateOwned(ctx, counterUpdate, kindCredential, kindAuthenticators, escape(credentialID), counter, millis(s.options.Now()))
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
@@ -45,7 +45,7 @@ func (s *store) UpdateAuthenticator(ctx context.Context, credentialID string, up
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
-	_, id, record, err := s.change(ctx, ownedUpdate, kindCredential, kindAuthenticators, escape(credentialID), changes)
+	_, id, record, err := s.updateOwned(ctx, ownedUpdate, kindCredential, kindAuthenticators, escape(credentialID), changes)
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
@@ -53,5 +53,5 @@ func (s *store) UpdateAuthenticator(ctx context.Context, credentialID string, up
 }
 
 func (s *store) DeleteAuthenticator(ctx context.Context, credentialID string) error {
-	return s.disown(ctx, kindCredential, kindAuthenticators, escape(credentialID))
+	return s.deleteOwned(ctx, kindCredential, kindAuthenticators, escape(credentialID))
 }

@@ -34,7 +34,7 @@ func TestARefusedClaimIsNotMadeWithoutAPause(t *testing.T) {
 // A call whose context ends while it waits for another claim ends with it.
 func TestThePauseEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), revokeAfter)
 		defer cancel()
 		_, _, err := (&store{single: "1"}).fulfil(ctx, func() []claim { return nil }, func([]claim, string) (string, []string, error) {
 			return "REVOKED", []string{kindEmail}, nil
@@ -49,7 +49,7 @@ func TestThePauseEndsWithTheContext(t *testing.T) {
 func TestACallWaitsForKeysThatMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
-		cmd := together(t.Context(), func() *redis.Cmd {
+		cmd := retryMoving(t.Context(), func() *redis.Cmd {
 			cmd := redis.NewCmd(t.Context())
 			if calls++; calls < 4 {
 				cmd.SetErr(answer("TRYAGAIN Multiple keys request during rehashing of slot"))

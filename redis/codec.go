@@ -13,14 +13,14 @@ import (
 	"github.com/authstore/authstore/adapter/codec"
 )
 
-// A record is a MessagePack map of strings to strings, which the scripts can change
-// field by field without knowing what is in it. A field that is empty is not there.
-// Attributes have a "." before their name, which no field has, so that an attribute may have
-// any name, and are MessagePack values themselves.
+// A record is a MessagePack map of strings to strings, which the scripts can change field by
+// field without knowing its contents. Empty fields are not stored. The name of an attribute
+// has a "." in front, which no field has, so that it can be any name; its value is itself
+// MessagePack.
 const (
-	fieldNonce   = "x" // of the record's index entry; a user has none while it is its generation
+	fieldNonce   = "x" // of the record's index entry; a user has none while it equals the generation
 	fieldCreated = "c"
-	fieldUpdated = "u" // not there while it is the same
+	fieldUpdated = "u" // not stored while it equals fieldCreated
 
 	userName     = "n"
 	userEmail    = "e"
@@ -36,8 +36,8 @@ const (
 	accountIDToken      = "d"
 	accountSessionState = "z"
 
-	sessionExpires = "t"
-	sessionForeign = "f" // there if the token was made elsewhere
+	sessionExpires   = "t"
+	sessionElsewhere = "f" // stored if the token was made elsewhere
 
 	authenticatorAccount    = "p"
 	authenticatorKey        = "k"
@@ -52,20 +52,20 @@ const (
 
 // fields collects the fields of a record, or of changes to one.
 type fields struct {
-	buf   []byte
-	count uint32
-	all   bool // empty fields too: in changes they remove
+	buf       []byte
+	count     uint32
+	keepEmpty bool // of changes, where an empty field removes one
 }
 
 func newFields() *fields  { return &fields{buf: make([]byte, mapHeader, 256)} }
-func newChanges() *fields { return &fields{buf: make([]byte, mapHeader, 128), all: true} }
+func newChanges() *fields { return &fields{buf: make([]byte, mapHeader, 128), keepEmpty: true} }
 
-// mapHeader is the size of the header of a map with 16 fields or more. Smaller
-// maps have a smaller one, see bytes.
+// mapHeader is the size of the header of a map with 16 fields or more. Smaller maps have a
+// smaller one: see bytes.
 const mapHeader = 3
 
 func (f *fields) add(name, value string) {
-	if value == "" && !f.all {
+	if value == "" && !f.keepEmpty {
 		return
 	}
 	f.buf = msgp.AppendString(f.buf, name)
@@ -88,7 +88,7 @@ func (f *fields) time(name string, t time.Time) {
 	f.add(name, millis(t))
 }
 
-func (f *fields) stamps(created, updated time.Time) {
+func (f *fields) timestamps(created, updated time.Time) {
 	f.time(fieldCreated, created)
 	if !updated.Equal(created) {
 		f.time(fieldUpdated, updated)
@@ -106,7 +106,7 @@ func (f *fields) attributes(a adapter.Attributes) error {
 	return nil
 }
 
-// changedAttributes adds what an update sets and removes.
+// changedAttributes adds the attributes that an update sets or removes.
 func (f *fields) changedAttributes(set adapter.Attributes, removed []string) error {
 	for _, name := range removed {
 		f.add("."+name, "")
@@ -114,7 +114,7 @@ func (f *fields) changedAttributes(set adapter.Attributes, removed []string) err
 	return f.attributes(set)
 }
 
-// bytes returns the finished map, its header in the room that was left for it.
+// bytes returns the finished map. Its header goes into the room that was left for it.
 func (f *fields) bytes() []byte {
 	header := msgp.AppendMapHeader(nil, f.count)
 	start := mapHeader - len(header)
@@ -123,16 +123,16 @@ func (f *fields) bytes() []byte {
 }
 
 // decode calls field for each field of a record of a kind and a user. The strings that it
-// hands over are parts of b.
+// passes on are parts of b.
 func decode(kind, userID, b string, field func(name, value string) error) error {
 	var name string
 	n, rest, err := msgp.ReadMapHeaderBytes([]byte(b))
 	for ; n > 0 && err == nil; n-- {
 		var value string
-		if name, rest, err = next(b, rest); err != nil {
+		if name, rest, err = nextString(b, rest); err != nil {
 			break
 		}
-		if value, rest, err = next(b, rest); err == nil {
+		if value, rest, err = nextString(b, rest); err == nil {
 			err = field(name, value)
 		}
 	}
@@ -142,16 +142,17 @@ func decode(kind, userID, b string, field func(name, value string) error) error 
 	return nil
 }
 
-// next returns the string that rest, the end of b, begins with, and what follows it.
-func next(b string, rest []byte) (string, []byte, error) {
+// nextString returns the string at the start of rest, which is the end of b, and what
+// follows it.
+func nextString(b string, rest []byte) (string, []byte, error) {
 	v, rest, err := msgp.ReadStringZC(rest)
 	end := len(b) - len(rest)
 	return b[end-len(v) : end], rest, err
 }
 
-// common decodes the fields that several records have, and reports whether name is
-// one of them.
-func common(name, value string, created, updated *time.Time, attributes *adapter.Attributes) (bool, error) {
+// commonField decodes the fields that several records have, and reports whether name is one
+// of them.
+func commonField(name, value string, created, updated *time.Time, attributes *adapter.Attributes) (bool, error) {
 	switch {
 	case name == fieldNonce:
 		return true, nil
@@ -188,7 +189,7 @@ func encodeUser(u adapter.User) ([]byte, error) {
 	f.add(userEmail, u.Email)
 	f.time(userVerified, u.EmailVerified)
 	f.add(userImage, u.Image)
-	f.stamps(u.CreatedAt, u.UpdatedAt)
+	f.timestamps(u.CreatedAt, u.UpdatedAt)
 	err := f.attributes(u.Attributes)
 	return f.bytes(), err
 }
@@ -219,7 +220,7 @@ func decodeUser(id, b string) (adapter.User, error) {
 		case userImage:
 			u.Image = value
 		default:
-			_, err := common(name, value, &u.CreatedAt, &u.UpdatedAt, &u.Attributes)
+			_, err := commonField(name, value, &u.CreatedAt, &u.UpdatedAt, &u.Attributes)
 			return err
 		}
 		return nil
@@ -227,7 +228,7 @@ func decodeUser(id, b string) (adapter.User, error) {
 	if err != nil {
 		return adapter.User{}, err
 	}
-	u.UpdatedAt = cmp.Or(u.UpdatedAt, u.CreatedAt) // not stored while it is the same
+	u.UpdatedAt = cmp.Or(u.UpdatedAt, u.CreatedAt) // not stored while they are equal
 	return u, nil
 }
 
@@ -236,12 +237,12 @@ func encodeAccount(a adapter.Account, nonce string) ([]byte, error) {
 	f.add(accountType, string(a.Type))
 	f.add(accountRefreshToken, a.RefreshToken)
 	f.add(accountAccessToken, a.AccessToken)
-	f.add(accountExpiresAt, number(a.ExpiresAt))
+	f.add(accountExpiresAt, formatInt(a.ExpiresAt))
 	f.add(accountTokenType, a.TokenType)
 	f.add(accountScope, a.Scope)
 	f.add(accountIDToken, a.IDToken)
 	f.add(accountSessionState, a.SessionState)
-	f.stamps(a.CreatedAt, a.UpdatedAt)
+	f.timestamps(a.CreatedAt, a.UpdatedAt)
 	f.add(fieldNonce, nonce)
 	err := f.attributes(a.Attributes)
 	return f.bytes(), err
@@ -252,7 +253,7 @@ func encodeAccountUpdate(up adapter.AccountUpdate, now time.Time) ([]byte, error
 	f.set(accountRefreshToken, up.RefreshToken)
 	f.set(accountAccessToken, up.AccessToken)
 	if up.ExpiresAt != nil {
-		f.add(accountExpiresAt, number(*up.ExpiresAt))
+		f.add(accountExpiresAt, formatInt(*up.ExpiresAt))
 	}
 	f.set(accountTokenType, up.TokenType)
 	f.set(accountScope, up.Scope)
@@ -263,8 +264,8 @@ func encodeAccountUpdate(up adapter.AccountUpdate, now time.Time) ([]byte, error
 	return f.bytes(), err
 }
 
-// number returns a number as it is stored, "" for 0.
-func number(v int64) string {
+// formatInt returns a number in its stored form, "" for 0.
+func formatInt(v int64) string {
 	if v == 0 {
 		return ""
 	}
@@ -288,24 +289,24 @@ func decodeAccount(userID string, key adapter.AccountKey, b string) (adapter.Acc
 		case accountExpiresAt:
 			a.ExpiresAt, err = strconv.ParseInt(value, 10, 64)
 		default:
-			_, err = common(name, value, &a.CreatedAt, &a.UpdatedAt, &a.Attributes)
+			_, err = commonField(name, value, &a.CreatedAt, &a.UpdatedAt, &a.Attributes)
 		}
 		return err
 	})
 	if err != nil {
 		return adapter.Account{}, err
 	}
-	a.UpdatedAt = cmp.Or(a.UpdatedAt, a.CreatedAt) // not stored while it is the same
+	a.UpdatedAt = cmp.Or(a.UpdatedAt, a.CreatedAt) // not stored while they are equal
 	return a, nil
 }
 
-func encodeSession(s adapter.Session, nonce string, foreign bool) ([]byte, error) {
+func encodeSession(s adapter.Session, nonce string, elsewhere bool) ([]byte, error) {
 	f := newFields()
 	f.time(sessionExpires, s.Expires)
-	if foreign {
-		f.add(sessionForeign, "1")
+	if elsewhere {
+		f.add(sessionElsewhere, "1")
 	}
-	f.stamps(s.CreatedAt, s.UpdatedAt)
+	f.timestamps(s.CreatedAt, s.UpdatedAt)
 	f.add(fieldNonce, nonce)
 	err := f.attributes(s.Attributes)
 	return f.bytes(), err
@@ -327,16 +328,16 @@ func decodeSession(userID, sessionID, b string) (adapter.Session, error) {
 		switch name {
 		case sessionExpires:
 			return parseTime(value, &s.Expires)
-		case sessionForeign:
+		case sessionElsewhere:
 			return nil
 		}
-		_, err := common(name, value, &s.CreatedAt, &s.UpdatedAt, &s.Attributes)
+		_, err := commonField(name, value, &s.CreatedAt, &s.UpdatedAt, &s.Attributes)
 		return err
 	})
 	if err != nil {
 		return adapter.Session{}, err
 	}
-	s.UpdatedAt = cmp.Or(s.UpdatedAt, s.CreatedAt) // not stored while it is the same
+	s.UpdatedAt = cmp.Or(s.UpdatedAt, s.CreatedAt) // not stored while they are equal
 	return s, nil
 }
 
@@ -344,11 +345,11 @@ func encodeAuthenticator(a adapter.Authenticator, nonce string) ([]byte, error) 
 	f := newFields()
 	f.add(authenticatorAccount, a.ProviderAccountID)
 	f.add(authenticatorKey, a.CredentialPublicKey)
-	f.add(authenticatorCounter, number(int64(a.Counter)))
+	f.add(authenticatorCounter, formatInt(int64(a.Counter)))
 	f.add(authenticatorDeviceType, a.CredentialDeviceType)
-	f.add(authenticatorBackedUp, flag(a.CredentialBackedUp))
+	f.add(authenticatorBackedUp, formatBool(a.CredentialBackedUp))
 	f.add(authenticatorTransports, strings.Join(a.Transports, ","))
-	f.stamps(a.CreatedAt, a.UpdatedAt)
+	f.timestamps(a.CreatedAt, a.UpdatedAt)
 	f.add(fieldNonce, nonce)
 	err := f.attributes(a.Attributes)
 	return f.bytes(), err
@@ -357,7 +358,7 @@ func encodeAuthenticator(a adapter.Authenticator, nonce string) ([]byte, error) 
 func encodeAuthenticatorUpdate(up adapter.AuthenticatorUpdate, now time.Time) ([]byte, error) {
 	f := newChanges()
 	if up.CredentialBackedUp != nil {
-		f.add(authenticatorBackedUp, flag(*up.CredentialBackedUp))
+		f.add(authenticatorBackedUp, formatBool(*up.CredentialBackedUp))
 	}
 	if up.Transports != nil {
 		f.add(authenticatorTransports, strings.Join(*up.Transports, ","))
@@ -367,8 +368,8 @@ func encodeAuthenticatorUpdate(up adapter.AuthenticatorUpdate, now time.Time) ([
 	return f.bytes(), err
 }
 
-// flag returns what is stored of what is true or not.
-func flag(v bool) string {
+// formatBool returns a bool in its stored form, "" for false.
+func formatBool(v bool) string {
 	if v {
 		return "1"
 	}
@@ -394,7 +395,7 @@ func decodeAuthenticator(userID, credentialID, b string) (adapter.Authenticator,
 		case authenticatorTransports:
 			a.Transports = strings.Split(value, ",")
 		default:
-			_, err := common(name, value, &a.CreatedAt, &a.UpdatedAt, &a.Attributes)
+			_, err := commonField(name, value, &a.CreatedAt, &a.UpdatedAt, &a.Attributes)
 			return err
 		}
 		return nil
@@ -402,11 +403,12 @@ func decodeAuthenticator(userID, credentialID, b string) (adapter.Authenticator,
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
-	a.UpdatedAt = cmp.Or(a.UpdatedAt, a.CreatedAt) // not stored while it is the same
+	a.UpdatedAt = cmp.Or(a.UpdatedAt, a.CreatedAt) // not stored while they are equal
 	return a, nil
 }
 
-// A verification token is its expiry, its value and its time of creation.
+// encodeLink returns the stored form of a verification token: its expiry, value and time of
+// creation.
 func encodeLink(t adapter.VerificationToken) []byte {
 	f := newFields()
 	f.time(linkExpires, t.Expires)
@@ -429,3 +431,15 @@ func decodeLink(identifier, token, b string) (adapter.VerificationToken, error) 
 	})
 	return t, err
 }
+
+// gracePeriod is how much longer than it is valid something stays in the store. Expiry is
+// judged by the adapter's clock, which may be behind that of the adapter that wrote the
+// record.
+const gracePeriod = time.Hour
+
+// timeToLive returns how long a record that expires at a time stays in the store, in ms.
+func timeToLive(expires, now time.Time) int64 {
+	return max(1, (expires.Sub(now) + gracePeriod).Milliseconds())
+}
+
+func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

@@ -18,103 +18,105 @@ import (
 	"github.com/authstore/authstore/redis/internal/hashslot"
 )
 
-// place is where an enumeration goes on: what its cursor says. SCAN goes through the keys of
-// a server in the order of their hashes, and each process of a server has a hash function of
-// its own. A Cluster is gone through server by server, and a user whose slot moves from one
-// that is to come to one that is done would be missed: so no slot may have moved.
-type place struct {
-	Store string   `json:"a"`           // a digest of the prefix and of the database's number
-	Slots string   `json:"b,omitempty"` // a digest of who has which slots, on a Cluster
-	Slot  int      `json:"c"`           // the first one of the server; noSlot: all are done
-	Run   string   `json:"d,omitempty"` // the run ID of the server, if SCAN has begun there
-	Scan  uint64   `json:"e,omitempty"` // where SCAN goes on
-	Found []string `json:"f,omitempty"` // IDs of users that SCAN has come by and no page had room for
+// position is where an enumeration continues: the content of its cursor. SCAN goes through
+// the keys of a server in the order of their hashes, and each process of a server has a
+// hash function of its own. A Cluster is enumerated server by server. A user whose slot
+// moved from a server still to come to one already done would be missed, so no slot may
+// have moved.
+type position struct {
+	Store string   `json:"a"`           // a digest of the prefix and the number of the database
+	Slots string   `json:"b,omitempty"` // on a Cluster, a digest of which server has which slots
+	Slot  int      `json:"c"`           // the first one of the current server; noSlot: all servers are done
+	Run   string   `json:"d,omitempty"` // the run ID of the current server, once SCAN has begun there
+	Scan  uint64   `json:"e,omitempty"` // the cursor of SCAN
+	Found []string `json:"f,omitempty"` // IDs of users found, for whom no page had room yet
 }
 
 const (
-	// sweep is how many keys SCAN looks at in one step, during which the server does
+	// scanCount is how many keys SCAN looks at in one step, during which the server does
 	// nothing else.
-	sweep = 1000
-	// maxCursor is the length of a cursor that adapter.Enumerator takes, in bytes.
+	scanCount = 1000
+	// maxCursor is the greatest length of a cursor of adapter.Enumerator, in bytes.
 	maxCursor = 8 << 10
 	noSlot    = hashslot.Count
 )
 
-// errCursor says that a cursor is of no use.
-var errCursor = adapter.Invalid("cursor", "must be one that EnumerateUsers returned, since when no server restarted or failed over and no slot moved: begin again")
+// errCursor says that a cursor is not valid, or not any more.
+var errCursor = adapter.Invalid("cursor", "must be one that EnumerateUsers returned, with no server restarted or failed over and no slot moved since: begin again")
 
-// movingError says that slots of a Cluster move.
-type movingError struct{}
+// reshardError says that slots of a Cluster are moving.
+type reshardError struct{}
 
-func (movingError) Error() string { return "redis: a slot of the Cluster is moving" }
+func (reshardError) Error() string { return "redis: a slot of the Cluster is moving" }
 
-// EnumerateUsers implements adapter.Enumerator. A page is one step of SCAN, and one pipeline
-// that reads the users whom it came by.
+// EnumerateUsers implements adapter.Enumerator. A page is one step of SCAN, and one
+// pipeline that reads the users it found.
 func (s *store) EnumerateUsers(ctx context.Context, cursor string, limit int) (adapter.UserPage, error) {
-	p, err := s.placeAt(cursor)
+	p, err := s.parseCursor(cursor)
 	if err == nil && len(p.Found) == 0 && p.Slot != noSlot {
-		p, err = s.look(ctx, p, limit)
+		p, err = s.scanUsers(ctx, p, limit)
 	}
 	if err != nil {
 		return adapter.UserPage{}, err
 	}
 	room := min(limit, len(p.Found))
-	page, err := s.users(ctx, p.Found[:room])
-	page.Next = p.after(room).cursor()
+	page, err := s.readUsers(ctx, p.Found[:room])
+	page.Next = p.withoutFirst(room).cursor()
 	return page, err
 }
 
-// look has SCAN make a step, small enough for the cursor to hold whom the page does not.
-func (s *store) look(ctx context.Context, p place, limit int) (place, error) {
-	for size := sweep; size > 0; size /= 2 {
-		next, err := s.scan(ctx, p, size)
-		if err != nil || len(next.after(limit).cursor()) <= maxCursor {
+// scanUsers takes one step of SCAN, small enough for the cursor to hold the users that
+// exceed the page.
+func (s *store) scanUsers(ctx context.Context, p position, limit int) (position, error) {
+	for size := scanCount; size > 0; size /= 2 {
+		next, err := s.scanStep(ctx, p, size)
+		if err != nil || len(next.withoutFirst(limit).cursor()) <= maxCursor {
 			return next, err
 		}
 	}
-	return place{}, adapter.Invalid("limit", "must be greater, for users with such long IDs")
+	return position{}, adapter.Invalid("limit", "must be greater, for users with such long IDs")
 }
 
-// scan has SCAN look at some keys, and returns the place that follows.
-func (s *store) scan(ctx context.Context, p place, size int) (place, error) {
+// scanStep has SCAN look at size keys, and returns the position that follows.
+func (s *store) scanStep(ctx context.Context, p position, size int) (position, error) {
 	begin, end := s.prefix+kindUser+":{", "}"
 	keys := []string{s.key(kindUser, hashslot.TagIn(p.Slot))}
-	run, reply, err := s.status(s.query(ctx, usersScan, keys, p.Scan, globEscaper.Replace(begin)+"*"+end, size))
+	run, reply, err := s.statusReply(s.query(ctx, usersScan, keys, p.Scan, globEscaper.Replace(begin)+"*"+end, size))
 	if err != nil {
-		return place{}, err
+		return position{}, err
 	}
 	if run == "" || len(reply) < 2 {
-		return place{}, adapter.ErrUnsupported // nothing would tell a restart
+		return position{}, adapter.ErrUnsupported // a restart would go unnoticed
 	}
-	at := s.shard(reply[0])
+	self := s.parseShard(reply[0])
 	switch {
-	case p.Slots != "" && p.Slots != at.slots:
-		return place{}, errCursor
-	case at.moving || at.first != p.Slot:
-		return place{}, driver.Caused(adapter.ErrUnavailable, movingError{})
+	case p.Slots != "" && p.Slots != self.slots:
+		return position{}, errCursor
+	case self.moving || self.first != p.Slot:
+		return position{}, driver.Caused(adapter.ErrUnavailable, reshardError{})
 	case p.Run != "" && p.Run != run:
-		return place{}, errCursor
+		return position{}, errCursor
 	}
-	p.Slots, p.Run = at.slots, run
+	p.Slots, p.Run = self.slots, run
 	if p.Scan, err = strconv.ParseUint(reply[1], 10, 64); err != nil {
-		return place{}, err
+		return position{}, err
 	}
 	if p.Scan == 0 {
-		p.Slot, p.Run = at.next, ""
+		p.Slot, p.Run = self.next, ""
 	}
 	for _, key := range reply[2:] {
 		p.Found = append(p.Found, unescape(strings.TrimSuffix(strings.TrimPrefix(key, begin), end)))
 	}
 	slices.Sort(p.Found)
-	p.Found = slices.Compact(p.Found) // SCAN may come by a key twice
+	p.Found = slices.Compact(p.Found) // SCAN may return a key twice
 	return p, nil
 }
 
-// globEscaper keeps a text from being a pattern.
+// globEscaper escapes what has a meaning in a pattern.
 var globEscaper = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`, "]", `\]`)
 
-// users reads the users with IDs, but for those who are gone.
-func (s *store) users(ctx context.Context, ids []string) (page adapter.UserPage, err error) {
+// readUsers reads the users with the given IDs. Those who are gone are left out.
+func (s *store) readUsers(ctx context.Context, ids []string) (page adapter.UserPage, err error) {
 	if len(ids) == 0 {
 		return page, nil
 	}
@@ -136,7 +138,7 @@ func (s *store) users(ctx context.Context, ids []string) (page adapter.UserPage,
 		if err != nil {
 			return adapter.UserPage{}, err
 		}
-		_, record := cut(value)
+		_, record := splitNonce(value)
 		if u, err := decodeUser(id, record); err != nil {
 			page.Unreadable = append(page.Unreadable, err)
 		} else {
@@ -146,23 +148,23 @@ func (s *store) users(ctx context.Context, ids []string) (page adapter.UserPage,
 	return page, nil
 }
 
-// shard is a server of a Cluster as it sees itself among the others.
+// shard is a server of a Cluster as it describes itself among the others.
 type shard struct {
-	slots  string // a digest of who has which
+	slots  string // a digest of which server has which slots
 	first  int    // its first slot; noSlot if it has none
-	next   int    // that of the server which comes after it; noSlot if none does
-	moving bool   // a slot is on its way from it to another
+	next   int    // the first slot of the server after it; noSlot if it is the last
+	moving bool   // one of its slots is moving to another server
 }
 
-// shard returns the shard that CLUSTER NODES describes. A single server has all slots.
-func (s *store) shard(nodes string) shard {
-	at := shard{next: noSlot}
+// parseShard returns the shard that CLUSTER NODES describes. A single server has all slots.
+func (s *store) parseShard(nodes string) shard {
+	self := shard{next: noSlot}
 	if s.isSingle() {
-		return at
+		return self
 	}
 	var owners []string
 	var firsts []int
-	at.first = noSlot
+	self.first = noSlot
 	for line := range strings.Lines(nodes) {
 		const id, flags, slots = 0, 2, 8
 		fields := strings.Fields(line)
@@ -170,8 +172,8 @@ func (s *store) shard(nodes string) shard {
 			continue // a replica, or a server without slots
 		}
 		owned := fields[slots:]
-		if i := slices.IndexFunc(owned, func(span string) bool { return span[0] == '[' }); i >= 0 { // only of itself
-			at.moving = strings.Contains(strings.Join(owned[i:], ""), "->-")
+		if i := slices.IndexFunc(owned, func(span string) bool { return span[0] == '[' }); i >= 0 { // a server shows this only of itself
+			self.moving = strings.Contains(strings.Join(owned[i:], ""), "->-")
 			owned = owned[:i]
 		}
 		if len(owned) == 0 {
@@ -180,18 +182,18 @@ func (s *store) shard(nodes string) shard {
 		text, _, _ := strings.Cut(owned[0], "-")
 		first, _ := strconv.Atoi(text)
 		if strings.Contains(fields[flags], "myself") {
-			at.first = first
+			self.first = first
 		}
 		firsts = append(firsts, first)
 		owners = append(owners, fields[id]+" "+strings.Join(owned, " "))
 	}
 	slices.Sort(owners)
-	at.slots = digest(owners...)
+	self.slots = digest(owners...)
 	slices.Sort(firsts)
-	if i := slices.Index(firsts, at.first); i >= 0 && i+1 < len(firsts) {
-		at.next = firsts[i+1]
+	if i := slices.Index(firsts, self.first); i >= 0 && i+1 < len(firsts) {
+		self.next = firsts[i+1]
 	}
-	return at
+	return self
 }
 
 // digest returns a short digest of texts.
@@ -200,40 +202,40 @@ func digest(texts ...string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
-// begin returns the place where an enumeration begins.
-func (s *store) begin() place {
+// start returns the position at which an enumeration begins.
+func (s *store) start() position {
 	database := 0
 	if c, ok := s.client.(*redis.Client); ok {
 		database = c.Options().DB
 	}
-	return place{Store: digest(s.prefix, strconv.Itoa(database))}
+	return position{Store: digest(s.prefix, strconv.Itoa(database))}
 }
 
-// after returns a place without the users found first.
-func (p place) after(n int) place {
+// withoutFirst returns a position without the first n users found.
+func (p position) withoutFirst(n int) position {
 	p.Found = p.Found[min(n, len(p.Found)):]
 	return p
 }
 
-// cursor returns the cursor of a place; "" if nothing follows.
-func (p place) cursor() string {
+// cursor returns the cursor of a position; "" if nothing follows.
+func (p position) cursor() string {
 	if p.Slot == noSlot && len(p.Found) == 0 {
 		return ""
 	}
-	text, _ := json.Marshal(p) // texts and numbers alone
+	text, _ := json.Marshal(p) // strings and numbers cannot fail
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// placeAt undoes cursor.
-func (s *store) placeAt(cursor string) (place, error) {
-	first := s.begin()
+// parseCursor returns the position of a cursor.
+func (s *store) parseCursor(cursor string) (position, error) {
+	first := s.start()
 	if cursor == "" {
 		return first, nil
 	}
-	var p place
+	var p position
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil || json.Unmarshal(text, &p) != nil || p.Store != first.Store || p.Slot < 0 || p.Slot > noSlot {
-		return place{}, errCursor
+		return position{}, errCursor
 	}
 	return p, nil
 }

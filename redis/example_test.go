@@ -17,7 +17,10 @@ func ExampleNew() {
 	ctx := context.Background()
 	client := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:6379"})
 	defer client.Close()
-	store := redis.New(client, redis.Options{Prefix: "app"})
+	store, err := redis.New(client, redis.Options{Prefix: "app"})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer store.Close() // the client stays open
 
 	user, err := store.CreateUser(ctx, adapter.User{Email: "ada@example.com"})
@@ -32,6 +35,9 @@ func ExampleNew() {
 func ExampleNew_cluster() {
 	client := goredis.NewClusterClient(&goredis.ClusterOptions{Addrs: []string{"10.0.0.1:6379", "10.0.0.2:6379"}})
 	defer client.Close()
-	store := redis.New(client, redis.Options{WaitReplicas: 1, WaitTimeout: 500 * time.Millisecond})
+	store, err := redis.New(client, redis.Options{WaitReplicas: 1, WaitTimeout: 500 * time.Millisecond})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer store.Close()
 }

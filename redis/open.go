@@ -3,7 +3,7 @@ package redis
 import (
 	"cmp"
 	"context"
-	"errors"
+	"reflect"
 	"strings"
 	"time"
 
@@ -18,65 +18,64 @@ import (
 // backend is the name in errors.
 const backend = "redis"
 
-func init() {
-	for _, scheme := range []string{"redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"} {
-		driver.Register(scheme, func(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
-			return openURL(rawURL, o)
-		})
-	}
-}
-
 // Options configures an adapter. The zero value is the default.
 type Options struct {
 	adapter.Options
 
-	// Prefix begins every key, before a ":", so that several applications can share
-	// a server. It must not hold braces, which would move the hash slots. "" is
-	// "authstore".
+	// Prefix begins every key, followed by a ":", so that several applications can share
+	// a server. It must not contain braces, which would change the hash slots. The default
+	// is "authstore".
 	Prefix string
 
-	// WaitReplicas has every write wait until this many replicas have it (WAIT), at
-	// no more round trips. If they do not in time, the call is ErrUnavailable: the
-	// write was applied, and may be lost in a failover. 0 does not wait.
+	// WaitReplicas makes every write wait until this many replicas have it (WAIT), without
+	// additional round trips. If they do not acknowledge it in time, the call returns
+	// adapter.ErrUnavailable: the write was applied, and a failover may lose it. The default
+	// 0 does not wait.
 	WaitReplicas int
 
-	// WaitTimeout is how long a write waits for replicas. 0 is one second.
+	// WaitTimeout limits how long a write waits for replicas. The default is one second.
 	WaitTimeout time.Duration
 
-	// RequestTimeout is how long a request to the server may take if the context of the
-	// call does not end before: then it is ErrUnavailable. 0 is 10 seconds. A read whose
-	// first attempt gets no answer in a second, or in half of the time, is made once more
-	// on a fresh connection, so that one which died without a word costs a moment.
+	// RequestTimeout limits a request to the server, unless the context of the call ends
+	// before. After it the call returns adapter.ErrUnavailable. The default is 10 seconds.
+	// A read without an answer after a second, or after half of the time left if that is
+	// less, is sent once more over a new connection.
 	RequestTimeout time.Duration
 }
 
-// New returns an adapter on a client of the application's, which stays open when the
-// adapter is closed: a *redis.Client of a single server or a Sentinel set, or a
-// *redis.ClusterClient. The client must read from primaries, which is go-redis's
-// default.
+// New returns an adapter on the application's client, which stays open when the adapter is
+// closed. The client is a *redis.Client of a single server or of a Sentinel set, or a
+// *redis.ClusterClient. It must read from primaries, which is the default of go-redis.
 //
-// It panics on options that cannot work.
-func New(c redis.UniversalClient, o Options) adapter.Adapter {
+// New connects to nothing. It returns [adapter.ErrInvalid] for a nil client or a
+// *redis.Ring, a Prefix with braces, and a negative WaitReplicas, WaitTimeout or
+// RequestTimeout.
+func New(c redis.UniversalClient, o Options) (adapter.Adapter, error) { return open(c, o, false) }
+
+// open returns an adapter on a client, and has Close close the client if the adapter owns
+// it.
+func open(c redis.UniversalClient, o Options, ownsClient bool) (adapter.Adapter, error) {
 	s, err := newStore(c, o)
 	if err != nil {
-		panic(err)
+		return nil, err
 	}
-	return driver.Guard(s, backend, s.options, client.Failure)
+	s.ownsClient = ownsClient
+	return driver.Guard(s, backend, s.options, client.Failure), nil
 }
 
-// store is the contract on Redis, for valid input (see driver.Guard).
+// store implements the contract for valid input: see driver.Guard.
 type store struct {
 	client      redis.UniversalClient
 	options     adapter.Options
 	prefix      string // with its ":"
-	single      string // "1" where one server has all keys, "0" on a cluster
+	single      string // "1" if one server has all keys, "0" on a Cluster: what the scripts get
 	replicas    int
 	waitTimeout time.Duration
-	closes      bool         // the client is closed with the adapter
-	calls       client.Calls // what may go on after its context has ended
+	ownsClient  bool         // Close closes the client
+	calls       client.Calls // requests, some of which go on after their context has ended
 }
 
-// WithDefaults returns the options with nothing empty that has a default.
+// WithDefaults returns the options with defaults in place of zero values.
 func (o Options) WithDefaults() Options {
 	o.Options = o.Options.WithDefaults()
 	o.Prefix = cmp.Or(o.Prefix, "authstore")
@@ -88,7 +87,7 @@ func (o Options) WithDefaults() Options {
 func newStore(client redis.UniversalClient, o Options) (*store, error) {
 	o = o.WithDefaults()
 	if strings.ContainsAny(o.Prefix, "{}") {
-		return nil, adapter.Invalid("Options.Prefix", "must not hold braces")
+		return nil, adapter.Invalid("Options.Prefix", "must not contain braces")
 	}
 	if o.WaitReplicas < 0 || o.WaitTimeout < 0 {
 		return nil, adapter.Invalid("Options.WaitReplicas", "and WaitTimeout must not be negative")
@@ -96,48 +95,38 @@ func newStore(client redis.UniversalClient, o Options) (*store, error) {
 	if o.RequestTimeout < 0 {
 		return nil, adapter.Invalid("Options.RequestTimeout", "must not be negative")
 	}
+	if v := reflect.ValueOf(client); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, adapter.Invalid("client", "must not be nil")
+	}
+	single := "1"
+	switch client.(type) {
+	case *redis.ClusterClient:
+		single = "0"
+	case *redis.Ring:
+		return nil, adapter.Invalid("client", "must not be a *redis.Ring, which loses keys when a shard is gone: use a Cluster")
+	}
 	s := &store{
-		client: client, options: o.Options, prefix: o.Prefix + ":", single: "1",
+		client: client, options: o.Options, prefix: o.Prefix + ":", single: single,
 		replicas: o.WaitReplicas, waitTimeout: o.WaitTimeout,
 	}
 	s.calls.Use(client, o.RequestTimeout)
-	switch client.(type) {
-	case *redis.ClusterClient:
-		s.single = "0"
-	case *redis.Ring:
-		return nil, adapter.Invalid("client", "must not be a *redis.Ring, which loses keys when a shard is gone: use a cluster")
-	}
 	return s, nil
 }
 
 func (s *store) isSingle() bool { return s.single == "1" }
 
-// openURL opens a client by URL, and an adapter that closes it.
-func openURL(rawURL string, o adapter.Options) (adapter.Adapter, error) {
-	c, p, err := client.Open(rawURL)
-	if err != nil {
-		return nil, err
-	}
-	s, err := newStore(c, Options{Options: o, Prefix: p.Prefix, RequestTimeout: p.RequestTimeout})
-	if err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	s.closes = true
-	return driver.Guard(s, backend, s.options, client.Failure), nil
-}
-
-// Close closes a client that was opened by URL, and waits for calls that go on after
-// their context has ended: no longer than the client's own time limits.
+// Close closes the client if the adapter opened it by URL. It waits for calls that still
+// run after their context has ended, at most as long as the client's own time limits.
 func (s *store) Close() error {
 	var err error
-	if s.closes {
+	if s.ownsClient {
 		err = client.Failure(s.client.Close())
 	}
 	s.calls.Wait()
 	return err
 }
 
-// Ping implements adapter.Pinger.
+// Ping implements adapter.Pinger. It costs one round trip.
 func (s *store) Ping(ctx context.Context) error {
 	return s.ping(ctx).Err()
 }

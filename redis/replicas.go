@@ -12,14 +12,15 @@ import (
 	"github.com/authstore/authstore/adapter/driver"
 )
 
-// With Options.WaitReplicas a write and WAIT go over one connection in one round trip:
-// WAIT is about what its own connection has written. On a Cluster that takes a connection
-// to the server that has the key, on which the client follows no key that has moved.
+// With Options.WaitReplicas a write and WAIT go over one connection in one round trip, since
+// WAIT covers what its own connection has written. On a Cluster that needs a connection to
+// the server that has the key, on which the client does not follow a key that has moved.
 
-// redirects is how often a write follows its key, or looks for it anew.
-const redirects = 5
+// maxRedirects is how often a write follows its key to another server, or looks for it
+// again.
+const maxRedirects = 5
 
-// processAndWait sends a command and has the server wait for replicas.
+// processAndWait sends a command and makes the server wait for replicas.
 func (s *store) processAndWait(ctx context.Context, key string, cmd redis.Cmder) {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
@@ -28,7 +29,7 @@ func (s *store) processAndWait(ctx context.Context, key string, cmd redis.Cmder)
 	}
 	node, err := cluster.MasterForKey(ctx, key)
 	asking, pause := false, firstPause
-	for range redirects {
+	for range maxRedirects {
 		if err != nil {
 			cmd.SetErr(err)
 			return
@@ -40,7 +41,7 @@ func (s *store) processAndWait(ctx context.Context, key string, cmd redis.Cmder)
 		s.sendAndWait(ctx, pipe, cmd)
 		var address string
 		if asking, address = redirected(cmd.Err()); address == "" {
-			if !elsewhere(cmd) || sleep(ctx, pause) != nil {
+			if !canRetryElsewhere(cmd) || sleep(ctx, pause) != nil {
 				return
 			}
 			pause *= 4
@@ -49,7 +50,7 @@ func (s *store) processAndWait(ctx context.Context, key string, cmd redis.Cmder)
 	}
 }
 
-// sendAndWait sends a command and WAIT. The command has the error of both.
+// sendAndWait sends a command and WAIT. The command gets the error of both.
 func (s *store) sendAndWait(ctx context.Context, pipe redis.Pipeliner, cmd redis.Cmder) {
 	_ = pipe.Process(ctx, cmd)
 	wait := pipe.Do(ctx, "WAIT", s.replicas, s.waitTimeout.Milliseconds())
@@ -61,11 +62,11 @@ func (s *store) sendAndWait(ctx context.Context, pipe redis.Pipeliner, cmd redis
 	}
 }
 
-// errReplicas says that too few replicas have a write, which the primary has.
+// errReplicas says that the primary has a write, and too few replicas have it.
 var errReplicas = errors.New("redis: the write was applied, but too few replicas acknowledged it in time")
 
-// acknowledged returns nil if enough replicas have a write. A server that is not a primary
-// any more says UNBLOCKED.
+// acknowledged returns nil if enough replicas have a write. A server that has stopped being
+// a primary answers UNBLOCKED.
 func (s *store) acknowledged(wait *redis.Cmd) error {
 	n, err := wait.Int()
 	if err == nil && n < s.replicas {
@@ -77,8 +78,8 @@ func (s *store) acknowledged(wait *redis.Cmd) error {
 	return err
 }
 
-// redirected returns where a server sends a command to, and whether that is for the time
-// that a slot moves.
+// redirected returns the address that a server redirects a command to, and whether ASKING
+// has to go first.
 func redirected(err error) (asking bool, address string) {
 	asking = redis.HasErrorPrefix(err, "ASK ")
 	if !asking && !redis.HasErrorPrefix(err, "MOVED ") {
@@ -88,9 +89,9 @@ func redirected(err error) (asking bool, address string) {
 	return asking, text[strings.LastIndexByte(text, ' ')+1:]
 }
 
-// elsewhere reports whether a command may be tried on the server that has its key by now:
-// the one that it was sent to did not take it, or is gone and the command may be repeated.
-func elsewhere(cmd redis.Cmder) bool {
+// canRetryElsewhere reports whether a command can be sent to the server that has its key by
+// now: the first server refused it, or is gone and the command can be repeated.
+func canRetryElsewhere(cmd redis.Cmder) bool {
 	err := cmd.Err()
 	if err == nil || errors.Is(err, redis.Nil) || errors.Is(err, adapter.ErrUnavailable) || errors.Is(err, errReplicas) {
 		return false
@@ -102,11 +103,11 @@ func elsewhere(cmd redis.Cmder) bool {
 	return !cmd.NoRetry()
 }
 
-// locate returns the server of a cluster with an address, or without one the server that
-// has a key as the cluster says now.
+// locate returns the server of a Cluster with an address, or without one the server that
+// now has a key.
 func locate(ctx context.Context, cluster *redis.ClusterClient, key, address string) (*redis.Client, error) {
 	var found atomic.Pointer[redis.Client]
-	err := cluster.ForEachMaster(ctx, func(_ context.Context, c *redis.Client) error { // asks the cluster first
+	err := cluster.ForEachMaster(ctx, func(_ context.Context, c *redis.Client) error { // reloads the slots first
 		if c.Options().Addr == address {
 			found.Store(c)
 		}

@@ -39,10 +39,10 @@ func TestWhatIsTriedOnAnotherServer(t *testing.T) {
 		if asking, address := redirected(test.err); asking != test.asking || address != test.address {
 			t.Errorf("%v: redirected to %q, %v", test.err, address, asking)
 		}
-		if got := elsewhere(cmd); got != test.again {
+		if got := canRetryElsewhere(cmd); got != test.again {
 			t.Errorf("%v: tried again: %v, want %v", test.err, got, test.again)
 		}
-		if got := elsewhere(unrepeated{cmd}); got != test.unique {
+		if got := canRetryElsewhere(noRetry{cmd}); got != test.unique {
 			t.Errorf("%v: tried again, of what must not be repeated: %v, want %v", test.err, got, test.unique)
 		}
 	}

@@ -4,41 +4,16 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"strings"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
 )
 
-// sessionKey returns the key of a session by the user's escaped ID and the stored
-// token.
-func (s *store) sessionKey(id, stored string) string { return s.key(kindSession, id) + ":" + stored }
-
-// plain begins a stored token that is not a digest, which has no such character.
-const plain = "~"
-
-// stored returns what is stored for a token.
-func (s *store) stored(token string) string {
-	if s.options.PlainSessionTokens {
-		return plain + token
-	}
-	return adapter.SessionID(token)
-}
-
-// sessionID returns the ID of a session by its stored token: a digest, also where an
-// adapter with other options made the session.
-func sessionID(stored string) string {
-	if token, ok := strings.CutPrefix(stored, plain); ok {
-		return adapter.SessionID(token)
-	}
-	return stored
-}
-
 func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.Session, error) {
-	id, stored := escape(se.UserID), s.stored(se.SessionToken)
+	id, stored := escape(se.UserID), s.storedToken(se.SessionToken)
 	_, generated := adapter.ParseSessionToken(se.SessionToken)
 	now := s.options.Now()
-	at, lasts := millis(now), life(se.Expires, now)
+	nowMillis, ttl := millis(now), timeToLive(se.Expires, now)
 	var nonce string
 	claims := func() []claim {
 		nonce = newNonce()
@@ -46,7 +21,7 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 			return nil
 		}
 		c := s.newClaim(kindToken, stored, nonce, id)
-		c.life, c.now = strconv.FormatInt(lasts, 10), at
+		c.ttl, c.now = strconv.FormatInt(ttl, 10), nowMillis
 		return []claim{c}
 	}
 	write := func(claims []claim, until string) (string, []string, error) {
@@ -54,8 +29,8 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 		if err != nil {
 			return "", nil, err
 		}
-		keys := s.granted(id, claims, s.key(kindUser, id), s.sessionKey(id, stored), s.key(kindSessions, id))
-		return s.status(s.write(ctx, sessionCreate, id, keys, with(claims, id, until, stored, record, nonce, millis(se.Expires), lasts, at)...))
+		keys := s.withClaimKeys(id, claims, s.key(kindUser, id), s.sessionKey(id, stored), s.key(kindSessions, id))
+		return s.statusReply(s.write(ctx, sessionCreate, id, keys, withClaims(claims, id, until, stored, record, nonce, millis(se.Expires), ttl, nowMillis)...))
 	}
 	result, _, err := s.fulfil(ctx, claims, write)
 	if held := (*heldError)(nil); errors.As(err, &held) {
@@ -68,8 +43,8 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 }
 
 func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
-	stored := s.stored(token)
-	id, session, user, err := s.read(ctx, token, stored)
+	stored := s.storedToken(token)
+	id, session, user, err := s.readSession(ctx, token, stored)
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
 	}
@@ -85,16 +60,17 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 	return se, u, err
 }
 
-// read returns the user's ID, the session and the user.
-func (s *store) read(ctx context.Context, token, stored string) (id, session, user string, err error) {
+// readSession returns the ID of a user, and the records of its session with a token and of
+// the user.
+func (s *store) readSession(ctx context.Context, token, stored string) (id, session, user string, err error) {
 	id, generated := adapter.ParseSessionToken(token)
 	if generated {
-		session, user, err = s.readBoth(ctx, escape(id), stored)
+		session, user, err = s.readSessionAndUser(ctx, escape(id), stored)
 		return id, session, user, err
 	}
 	index := s.key(kindToken, escape(stored))
 	if s.isSingle() {
-		reply, err := found(s.query(ctx, sessionGet, []string{index}, stored))
+		reply, err := listReply(s.query(ctx, sessionGet, []string{index}, stored))
 		if err != nil {
 			return "", "", "", err
 		}
@@ -105,12 +81,12 @@ func (s *store) read(ctx context.Context, token, stored string) (id, session, us
 	if err != nil {
 		return "", "", "", err
 	}
-	session, user, err = s.readBoth(ctx, tag, stored)
+	session, user, err = s.readSessionAndUser(ctx, tag, stored)
 	return unescape(tag), session, user, err
 }
 
-// readBoth reads a session and its user, which lie in one slot, by one command.
-func (s *store) readBoth(ctx context.Context, id, stored string) (session, user string, err error) {
+// readSessionAndUser reads a session and its user, which are in one slot, by one command.
+func (s *store) readSessionAndUser(ctx context.Context, id, stored string) (session, user string, err error) {
 	reply, err := s.mget(ctx, s.sessionKey(id, stored), s.key(kindUser, id)).Result()
 	if err != nil {
 		return "", "", err
@@ -123,12 +99,12 @@ func (s *store) readBoth(ctx context.Context, id, stored string) (session, user 
 	return sameGeneration(session, user)
 }
 
-// sameGeneration returns the records of a session and its user, if the session is of the
-// user's generation: it is over if not.
+// sameGeneration returns the records of a session and its user, or adapter.ErrNotFound if
+// the generation of the session is not that of the user: the session has ended.
 func sameGeneration(session, user string) (string, string, error) {
-	of, session := cut(session)
-	current, user := cut(user)
-	if of != current {
+	generation, session := splitNonce(session)
+	current, user := splitNonce(user)
+	if generation != current {
 		return "", "", adapter.ErrNotFound
 	}
 	return session, user, nil
@@ -140,103 +116,93 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 	if err != nil {
 		return adapter.Session{}, err
 	}
-	stored := s.stored(token)
-	var lasts string
+	stored := s.storedToken(token)
+	var ttl string
 	if up.Expires != nil {
-		lasts = strconv.FormatInt(life(*up.Expires, now), 10)
+		ttl = strconv.FormatInt(timeToLive(*up.Expires, now), 10)
 	}
-	index, id, err := s.find(ctx, token, lasts)
+	index, id, err := s.findSession(ctx, token, ttl)
 	if err != nil {
 		return adapter.Session{}, err
 	}
-	keys := s.ofSession(index, id, stored, kindUser)
-	result, reply, err := s.status(s.write(ctx, sessionUpdate, id, keys, id, stored, millis(now), changes, lasts))
+	keys := s.sessionKeys(index, id, stored, kindUser)
+	result, reply, err := s.statusReply(s.write(ctx, sessionUpdate, id, keys, id, stored, millis(now), changes, ttl))
 	switch {
 	case err != nil:
 		return adapter.Session{}, err
 	case result == "ABSENT":
 		return adapter.Session{}, adapter.ErrNotFound
 	case result == "GONE":
-		return adapter.Session{}, driver.Caused(adapter.ErrUnavailable, goneError{})
+		return adapter.Session{}, driver.Caused(adapter.ErrUnavailable, changedError{})
 	}
 	se, err := decodeSession(unescape(reply[0]), sessionID(stored), reply[1])
 	se.SessionToken = token
 	return se, err
 }
 
-// find returns the index key of a token, and the escaped ID of its user: the one that
-// a generated token names, or on a cluster the one that the index entry leads to. On
-// the way the entry is made to stay for as long as a new expiry lasts.
-func (s *store) find(ctx context.Context, token, lasts string) (index, id string, err error) {
+// findSession returns the index key of a token and the escaped ID of its user: the one that
+// a generated token names, or on a Cluster the one that the index entry leads to. It
+// extends the entry's life to that of a new expiry.
+func (s *store) findSession(ctx context.Context, token, ttl string) (index, id string, err error) {
 	if id, generated := adapter.ParseSessionToken(token); generated {
 		return "", escape(id), nil
 	}
-	index = s.key(kindToken, escape(s.stored(token)))
+	index = s.key(kindToken, escape(s.storedToken(token)))
 	if s.isSingle() {
 		return index, "", nil
 	}
-	if lasts == "" {
+	if ttl == "" {
 		id, err = s.lookUp(ctx, index)
 		return index, id, err
 	}
-	entry, err := text(s.run(ctx, sessionTouch, []string{index}, lasts))
+	entry, err := textReply(s.run(ctx, sessionTouch, []string{index}, ttl))
 	if err == nil && owner(entry) == "" {
 		err = adapter.ErrNotFound
 	}
 	return index, owner(entry), err
 }
 
-// ofSession returns the keys of a script on a session: others of the user's, the session
-// and the list; or on a single server the index entry, by which the script finds them.
-func (s *store) ofSession(index, id, stored string, others ...string) []string {
-	keys := s.at(index, id, others...)
-	if id == "" {
-		return keys
-	}
-	return append(keys, s.sessionKey(id, stored), s.key(kindSessions, id))
-}
-
 func (s *store) DeleteSession(ctx context.Context, token string) error {
-	index, id, err := s.find(ctx, token, "")
+	index, id, err := s.findSession(ctx, token, "")
 	if errors.Is(err, adapter.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	_, err = s.deleteStored(ctx, index, id, s.stored(token))
+	_, err = s.deleteByStoredToken(ctx, index, id, s.storedToken(token))
 	return err
 }
 
-// deleteStored deletes a session by its stored token, and reports whether it was there.
-func (s *store) deleteStored(ctx context.Context, index, id, stored string) (bool, error) {
-	result, entries, err := s.status(s.write(ctx, sessionDelete, id, s.ofSession(index, id, stored), id, stored))
+// deleteByStoredToken deletes a session, and reports whether there was one.
+func (s *store) deleteByStoredToken(ctx context.Context, index, id, stored string) (bool, error) {
+	result, entries, err := s.statusReply(s.write(ctx, sessionDelete, id, s.sessionKeys(index, id, stored), id, stored))
 	if err != nil {
 		return false, err
 	}
-	return result == "OK", s.release(ctx, entries)
+	return result == "OK", s.releaseEntries(ctx, entries)
 }
 
-// piece is how many sessions one script reads or ends, during which the server does nothing
-// else.
-const piece = 1000
+// batch is how many sessions one script reads or deletes, during which the server does
+// nothing else.
+const batch = 1000
 
-// ListSessions costs one round trip for each thousand sessions, on a cluster two. Each
+// ListSessions costs one round trip for each thousand sessions, on a Cluster two. Each
 // thousand is read at one moment.
 func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
 	all, seen := []adapter.Session{}, map[string]bool{}
 	for last, expires := "", ""; ; {
-		reply, err := s.sessions(ctx, escape(userID), millis(s.options.Now()), last, expires)
+		reply, err := s.sessionsPage(ctx, escape(userID), millis(s.options.Now()), last, expires)
 		if err != nil {
 			return nil, err
 		}
 		for i := 2; i+1 < len(reply); i += 2 {
 			stored := reply[i]
-			if seen[stored] { // it has moved on in the list
+			if seen[stored] { // its expiry has moved it to this page
 				continue
 			}
 			seen[stored] = true
-			_, record := cut(reply[i+1])
+			_, record := splitNonce(reply[i+1])
 			se, err := decodeSession(userID, sessionID(stored), record)
 			if err != nil {
 				return nil, err
@@ -249,13 +215,13 @@ func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Sess
 	}
 }
 
-// sessions returns the piece of a user's sessions after the stored token last, as the
-// script does. On a cluster it is told first which sessions these are; if more have come
-// by then, it asks again, not for ever.
-func (s *store) sessions(ctx context.Context, id, now, last, expires string) ([]string, error) {
-	keys := s.at("", id, kindUser, kindSessions)
-	for _, settle := range []string{"", "", "", "1"} {
-		result, reply, err := s.status(s.query(ctx, sessionsList, keys, id, now, last, expires, piece, settle))
+// sessionsPage returns the page of a user's sessions after the stored token last, as the
+// script does. On a Cluster the script first returns which sessions these are; if there are
+// more by the next call, it is called again, at most three times.
+func (s *store) sessionsPage(ctx context.Context, id, now, last, expires string) ([]string, error) {
+	keys := s.userKeys("", id, kindUser, kindSessions)
+	for _, final := range []string{"", "", "", "1"} {
+		result, reply, err := s.statusReply(s.query(ctx, sessionsList, keys, id, now, last, expires, batch, final))
 		if err != nil {
 			return nil, err
 		}
@@ -267,29 +233,30 @@ func (s *store) sessions(ctx context.Context, id, now, last, expires string) ([]
 			keys = append(keys, s.sessionKey(id, stored))
 		}
 	}
-	return nil, unreadable(kindSessions, unescape(id), "") // no script of ours answers so
+	return nil, unreadable(kindSessions, unescape(id), "") // the script returns nothing else
 }
 
-// DeleteSessionByID costs one round trip, with plain tokens two. A look for sessions that
-// adapters with other options made costs one more if there is no such session.
+// DeleteSessionByID costs one round trip, with plain tokens two. If there is no such
+// session, looking for one of an adapter with other options costs one more.
 func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
 	id := escape(userID)
 	if !s.options.PlainSessionTokens {
-		if there, err := s.deleteStored(ctx, "", id, sessionID); err != nil || there {
+		if there, err := s.deleteByStoredToken(ctx, "", id, sessionID); err != nil || there {
 			return err
 		}
 	}
-	stored, err := s.storedByID(ctx, id, sessionID)
+	stored, err := s.storedTokenByID(ctx, id, sessionID)
 	if err != nil || stored == "" {
 		return err
 	}
-	_, err = s.deleteStored(ctx, "", id, stored)
+	_, err = s.deleteByStoredToken(ctx, "", id, stored)
 	return err
 }
 
-// storedByID returns which of a user's stored tokens has an ID, "" if none has.
-func (s *store) storedByID(ctx context.Context, id, wanted string) (string, error) {
-	members, err := s.members(ctx, s.key(kindSessions, id)).Result()
+// storedTokenByID returns the stored token of a user's session with an ID, "" if there is
+// none.
+func (s *store) storedTokenByID(ctx context.Context, id, wanted string) (string, error) {
+	members, err := s.zmembers(ctx, s.key(kindSessions, id)).Result()
 	for _, stored := range members {
 		if sessionID(stored) == wanted {
 			return stored, nil
@@ -298,33 +265,33 @@ func (s *store) storedByID(ctx context.Context, id, wanted string) (string, erro
 	return "", err
 }
 
-// DeleteSessions ends all sessions by one write, whether the list has them or not. On a
-// cluster it costs one more round trip for the index entries of tokens made elsewhere.
-// More than a thousand sessions cost one more for each thousand, to tidy up.
+// DeleteSessions ends all sessions by one write, whether they are in the list or not. On a
+// Cluster the index entries of tokens made elsewhere cost one more round trip. For more
+// than a thousand sessions each further thousand costs one, for cleaning up.
 func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
 	id := escape(userID)
-	keys, args := s.at("", id, kindUser, kindSessions, kindAside), []any{id, newNonce()}
+	keys, args := s.userKeys("", id, kindUser, kindSessions, kindEnded), []any{id, newNonce()}
 	for _, token := range keep {
-		stored := s.stored(token)
+		stored := s.storedToken(token)
 		keys, args = append(keys, s.sessionKey(id, stored)), append(args, stored)
 	}
-	result, entries, err := s.status(s.write(ctx, sessionsDelete, id, keys, args...))
+	result, entries, err := s.statusReply(s.write(ctx, sessionsDelete, id, keys, args...))
 	if err != nil {
 		return err
 	}
-	return s.tidy(ctx, id, result, entries)
+	return s.cleanUp(ctx, id, result, entries)
 }
 
-// tidy releases the index entries of sessions that are over, and works off those that a
-// script has put aside. None of them opens anything any more: what a call that is cut
-// leaves expires.
-func (s *store) tidy(ctx context.Context, id, result string, entries []string) error {
+// cleanUp releases the index entries of sessions that have ended, and deletes the sessions
+// in the list that a script has moved aside. None of them opens anything any more, and what
+// an interrupted call leaves expires.
+func (s *store) cleanUp(ctx context.Context, id, result string, entries []string) error {
 	for {
-		if err := s.release(ctx, entries); err != nil || result != "MORE" {
+		if err := s.releaseEntries(ctx, entries); err != nil || result != "MORE" {
 			return err
 		}
 		var err error
-		if result, entries, err = s.status(s.run(ctx, sessionsDismiss, s.at("", id, kindUser, kindAside), id)); err != nil {
+		if result, entries, err = s.statusReply(s.run(ctx, sessionsCleanUp, s.userKeys("", id, kindUser, kindEnded), id)); err != nil {
 			return err
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/authstore/authstore/adapter/driver"
 )
 
-// unreadable returns the error for a record of a kind that cannot be read. Its key is not
-// named, since there may be a token or an address in it.
+// unreadable returns the error for a record of a kind that cannot be read. It does not name
+// the key, which may contain a token or an e-mail address.
 func unreadable(kind, userID, field string) error {
 	return &adapter.RecordError{
 		Place: "under a key of the kind " + kind, UserID: userID,
@@ -21,17 +21,17 @@ func unreadable(kind, userID, field string) error {
 	}
 }
 
-// recordKinds has the kind of the records that index entries of a kind lead to.
+// recordKinds maps the kind of an index entry to the kind of record that it leads to.
 var recordKinds = map[string]string{
 	kindEmail: kindUser, kindAccount: kindAccounts, kindCredential: kindAuthenticators, kindToken: kindSession,
 }
 
-// unreadable returns the error for a script that could not read a record under its keys, or
-// under those that they lead to.
+// unreadable returns the error for a script that could not read a record at its keys, or at
+// those that they lead to.
 func (s *store) unreadable(cmd *redis.Cmd) error {
 	var kinds []string
 	userID := ""
-	for _, key := range keysOf(cmd) {
+	for _, key := range declaredKeys(cmd) {
 		kind, tag, _ := strings.Cut(strings.TrimPrefix(key, s.prefix), ":{")
 		switch kind {
 		case kindUser, kindAccounts, kindAuthenticators, kindSession:
@@ -48,9 +48,9 @@ func (s *store) unreadable(cmd *redis.Cmd) error {
 	return unreadable(strings.Join(kinds, " or "), userID, "")
 }
 
-// keysOf returns the keys that a script was given.
-func keysOf(cmd *redis.Cmd) (keys []string) {
-	const first = 3 // after EVALSHA, the digest and how many there are
+// declaredKeys returns the KEYS of a script.
+func declaredKeys(cmd *redis.Cmd) (keys []string) {
+	const first = 3 // after EVALSHA, the digest and the number of keys
 	args := cmd.Args()
 	if len(args) < first {
 		return nil
@@ -63,12 +63,14 @@ func keysOf(cmd *redis.Cmd) (keys []string) {
 	return keys
 }
 
-// unpacking is what Lua says of a record that is not what a script takes it for.
-var unpacking = regexp.MustCompile(`^ERR .*(Missing bytes in input|Bad data format in input|attempt to )`)
+// unpackError matches the errors of Lua for a record that is not in the form that a script
+// expects.
+var unpackError = regexp.MustCompile(`^ERR .*(Missing bytes in input|Bad data format in input|attempt to )`)
 
-// judged returns the command of a script, whose error says so if it could not read a record.
-func (s *store) judged(cmd *redis.Cmd) *redis.Cmd {
-	if err := cmd.Err(); err != nil && unpacking.MatchString(err.Error()) {
+// explainUnpacking returns the command of a script. If the script could not read a record,
+// its error says so.
+func (s *store) explainUnpacking(cmd *redis.Cmd) *redis.Cmd {
+	if err := cmd.Err(); err != nil && unpackError.MatchString(err.Error()) {
 		cmd.SetErr(driver.Caused(s.unreadable(cmd), err))
 	}
 	return cmd

@@ -25,7 +25,7 @@ func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a ada
 		return u, a, err
 	}
 	a.UserID = u.ID
-	return u, a, s.createUser(ctx, u, possessedAccount(a))
+	return u, a, s.createUser(ctx, u, ownedAccount(a))
 }
 
 func (s *store) CreateUserWithAuthenticator(ctx context.Context, u adapter.User, a adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
@@ -34,13 +34,13 @@ func (s *store) CreateUserWithAuthenticator(ctx context.Context, u adapter.User,
 		return u, a, err
 	}
 	a.UserID = u.ID
-	return u, a, s.createUser(ctx, u, possessedAuthenticator(a))
+	return u, a, s.createUser(ctx, u, ownedAuthenticator(a))
 }
 
 func (s *store) NewID() string { return s.options.NewID() }
 
-// createUser stores a user, and what it signs in with if that comes with it.
-func (s *store) createUser(ctx context.Context, u adapter.User, p *possession) error {
+// createUser stores a user, and the record that it signs up with, if there is one.
+func (s *store) createUser(ctx context.Context, u adapter.User, p *ownedRecord) error {
 	id := escape(u.ID)
 	var nonce string
 	claims := func() []claim {
@@ -68,12 +68,12 @@ func (s *store) createUser(ctx context.Context, u adapter.User, p *possession) e
 				return "", nil, err
 			}
 		}
-		return s.status(s.write(ctx, userCreate, id, s.granted(id, claims, keys...),
-			with(claims, id, until, nonce, append([]byte(nonce), user...), field, record)...))
+		return s.statusReply(s.write(ctx, userCreate, id, s.withClaimKeys(id, claims, keys...),
+			withClaims(claims, id, until, nonce, append([]byte(nonce), user...), field, record)...))
 	}
 	result, _, err := s.fulfil(ctx, claims, write)
 	if held := (*heldError)(nil); errors.As(err, &held) {
-		return adapter.Conflict(conflicts[held.claim.kind])
+		return adapter.Conflict(conflictFields[held.claim.kind])
 	}
 	if err == nil && result == "ID" {
 		return adapter.Conflict(adapter.FieldUserID)
@@ -86,18 +86,18 @@ func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
 	if err != nil {
 		return adapter.User{}, err
 	}
-	_, record := cut(u)
+	_, record := splitNonce(u)
 	return decodeUser(id, record)
 }
 
 func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
 	index := s.key(kindEmail, escape(email))
 	if s.isSingle() {
-		reply, err := found(s.query(ctx, userByEmail, []string{index}, email))
+		reply, err := listReply(s.query(ctx, userByEmail, []string{index}, email))
 		if err != nil {
 			return adapter.User{}, err
 		}
-		_, record := cut(reply[1])
+		_, record := splitNonce(reply[1])
 		return decodeUser(unescape(reply[0]), record)
 	}
 	id, err := s.lookUp(ctx, index)
@@ -112,7 +112,7 @@ func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User,
 }
 
 func (s *store) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (adapter.User, error) {
-	id, _, user, err := s.owned(ctx, kindAccount, kindAccounts, accountField(key))
+	id, _, user, err := s.getOwned(ctx, kindAccount, kindAccounts, accountField(key))
 	if err != nil {
 		return adapter.User{}, err
 	}
@@ -125,7 +125,7 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 		return adapter.User{}, err
 	}
 	tag := escape(id)
-	for since := time.Now(); time.Since(since) < endurance; {
+	for since := time.Now(); time.Since(since) < maxRetryTime; {
 		result, reply, err := s.updateUser(ctx, tag, up.Email, changes)
 		switch {
 		case err != nil:
@@ -133,19 +133,19 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 		case result == "ABSENT":
 			return adapter.User{}, adapter.ErrNotFound
 		case result == "GONE":
-			return adapter.User{}, driver.Caused(adapter.ErrUnavailable, goneError{})
+			return adapter.User{}, driver.Caused(adapter.ErrUnavailable, changedError{})
 		case result == "OK":
-			if err := s.release(ctx, reply[1:]); err != nil {
+			if err := s.releaseEntries(ctx, reply[1:]); err != nil {
 				return adapter.User{}, err
 			}
 			return decodeUser(id, reply[0])
 		}
 	}
-	return adapter.User{}, driver.Caused(adapter.ErrUnavailable, racedError{})
+	return adapter.User{}, driver.Caused(adapter.ErrUnavailable, contentionError{})
 }
 
-// updateUser makes one attempt at an update. The status is REVOKED if the address
-// was thought to be the user's own already and is not any more.
+// updateUser makes one attempt at an update. The status is REVOKED if the address seemed to
+// be the user's own and is not any more.
 func (s *store) updateUser(ctx context.Context, id string, email *string, changes []byte) (string, []string, error) {
 	claims := func() []claim {
 		if email == nil || *email == "" {
@@ -153,25 +153,25 @@ func (s *store) updateUser(ctx context.Context, id string, email *string, change
 		}
 		return []claim{s.newClaim(kindEmail, *email, newNonce(), id)}
 	}
-	run := func(claims []claim, until, own string) (string, []string, error) {
-		return s.status(s.write(ctx, userUpdate, id, s.granted(id, claims, s.key(kindUser, id)), with(claims, id, until, changes, own)...))
+	write := func(claims []claim, until, owned string) (string, []string, error) {
+		return s.statusReply(s.write(ctx, userUpdate, id, s.withClaimKeys(id, claims, s.key(kindUser, id)), withClaims(claims, id, until, changes, owned)...))
 	}
 	result, reply, err := s.fulfil(ctx, claims, func(claims []claim, until string) (string, []string, error) {
-		return run(claims, until, "0")
+		return write(claims, until, "0")
 	})
 	held := (*heldError)(nil)
 	switch {
 	case !errors.As(err, &held):
 		return result, reply, err
 	case held.by == id:
-		return run(nil, "", "1")
+		return write(nil, "", "1")
 	}
-	return s.takenOrAbsent(ctx, id)
+	return s.whyTaken(ctx, id)
 }
 
-// takenOrAbsent returns why a user cannot have the address that it claimed first and
-// was looked for after: it is another's, unless there is no such user.
-func (s *store) takenOrAbsent(ctx context.Context, id string) (string, []string, error) {
+// whyTaken returns why a user cannot have an address whose claim failed: the user does not
+// exist, or the address is taken.
+func (s *store) whyTaken(ctx context.Context, id string) (string, []string, error) {
 	err := s.get(ctx, s.key(kindUser, id)).Err()
 	switch {
 	case errors.Is(err, redis.Nil):
@@ -182,20 +182,20 @@ func (s *store) takenOrAbsent(ctx context.Context, id string) (string, []string,
 	return "", nil, adapter.Conflict(adapter.FieldUserEmail)
 }
 
-// DeleteUser costs one round trip on a single server. On a cluster it costs one in the
-// user's slot, after which nothing of the user can be reached; one, in parallel, for
-// the index entries in other slots; and one to forget the list of them, which a
-// repeated call would finish. More than a thousand sessions cost one more for each
-// thousand, to tidy up.
+// DeleteUser costs one round trip on a single server. On a Cluster it costs three: one in
+// the user's slot, after which nothing of the user can be reached; one, in parallel, for
+// the index entries in other slots; and one to delete the list of them, by which a repeated
+// call would finish. For more than a thousand sessions each further thousand costs one, for
+// cleaning up.
 func (s *store) DeleteUser(ctx context.Context, id string) error {
 	tag := escape(id)
-	keys := s.at("", tag, kindUser, kindAccounts, kindAuthenticators, kindSessions, kindAside, kindDeleted)
-	result, entries, err := s.status(s.write(ctx, userDelete, tag, keys, tag, pendingLife.Milliseconds()))
+	keys := s.userKeys("", tag, kindUser, kindAccounts, kindAuthenticators, kindSessions, kindEnded, kindUnreleased)
+	result, entries, err := s.statusReply(s.write(ctx, userDelete, tag, keys, tag, unreleasedTTL.Milliseconds()))
 	if err != nil {
 		return err
 	}
-	if err := s.tidy(ctx, tag, result, entries); err != nil || len(entries) == 0 {
+	if err := s.cleanUp(ctx, tag, result, entries); err != nil || len(entries) == 0 {
 		return err
 	}
-	return s.del(ctx, s.key(kindDeleted, tag)).Err()
+	return s.del(ctx, s.key(kindUnreleased, tag)).Err()
 }

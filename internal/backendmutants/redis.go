@@ -11,7 +11,7 @@ var redisMutants = []Mutant{
 	// Claims, on a Cluster.
 	{
 		Breaks: "a claim is taken over without its mark", File: "redis/claims.go",
-		Old: "mark = strconv.FormatInt(markLife.Milliseconds(), 10)", New: `mark = ""`, Run: heldUpOnRedis,
+		Old: "ttl = strconv.FormatInt(revocationTTL.Milliseconds(), 10)", New: `ttl = ""`, Run: heldUpOnRedis,
 	},
 	{
 		Breaks: "the mark is of something else than the claim", File: "redis/lua/verify.lua",
@@ -19,11 +19,11 @@ var redisMutants = []Mutant{
 	},
 	{
 		Breaks: "a mark goes when the next one is made", File: "redis/lua/verify.lua",
-		Old: "'-inf', at - ARGV[7])", New: "'-inf', at + 1000)", Run: "TestMarksStayForAnHour",
+		Old: "'-inf', at - ARGV[7])", New: "'-inf', at + 1000)", Run: "TestRevocationsStayForAnHour",
 	},
 	{
 		Breaks: "marks stay for ever", File: "redis/lua/verify.lua",
-		Old: "	redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', at - ARGV[7])\n", New: "", Run: "TestMarksStayForAnHour",
+		Old: "	redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', at - ARGV[7])\n", New: "", Run: "TestRevocationsStayForAnHour",
 	},
 	{
 		Breaks: "a write does not look for the mark", File: "redis/lua/common.lua",
@@ -43,11 +43,11 @@ var redisMutants = []Mutant{
 	},
 	{
 		Breaks: "a refused call leaves its claims", File: "redis/claims.go",
-		Old: "		if err := s.drop(ctx, claims); err != nil {\n			return \"\", nil, err\n		}\n		switch {\n		case status == \"HELD\":", New: "		switch {\n		case status == \"HELD\":", Run: leftOnRedis,
+		Old: "		if err := s.releaseClaims(ctx, claims); err != nil {\n			return \"\", nil, err\n		}\n		switch {\n		case status == \"HELD\":", New: "		switch {\n		case status == \"HELD\":", Run: leftOnRedis,
 	},
 	{
 		Breaks: "a call that meets a holder leaves its other claims", File: "redis/claims.go",
-		Old: "				if err := s.drop(ctx, claims); err != nil {\n					return \"\", err\n				}\n", New: "				_ = held\n", Run: leftOnRedis,
+		Old: "				if err := s.releaseClaims(ctx, claims); err != nil {\n					return \"\", err\n				}\n", New: "				_ = held\n", Run: leftOnRedis,
 	},
 	{
 		Breaks: "a claim that was never fulfilled keeps an address of a user who is there", File: "redis/lua/common.lua",
@@ -55,7 +55,7 @@ var redisMutants = []Mutant{
 	},
 	{
 		Breaks: "an address that was the user's own is written, although it was given up meanwhile", File: "redis/lua/user_update.lua",
-		Old: "if ARGV[6] == '1' and u.e ~= before then return answer('REVOKED e') end\n", New: "", Run: heldUpOnRedis,
+		Old: "if ARGV[6] == '1' and u.e ~= before then return keep_reply('REVOKED e') end\n", New: "", Run: heldUpOnRedis,
 	},
 	{
 		Breaks: "an entry that leads to a user with another address is believed", File: "redis/users.go",
@@ -85,7 +85,7 @@ var redisMutants = []Mutant{
 	},
 	{
 		Breaks: "the nonce of an address is lost with the generation", File: "redis/lua/sessions_delete.lua",
-		Old: "	if u.e and not u.x then u.x = old end -- the nonce of its address\n", New: "", Run: leftOnRedis,
+		Old: "	if u.e and not u.x then u.x = old end -- which is the nonce of its address\n", New: "", Run: leftOnRedis,
 	},
 	{
 		Breaks: "entries of tokens made elsewhere are left behind", File: "redis/lua/common.lua",
@@ -100,38 +100,38 @@ var redisMutants = []Mutant{
 		Old: "	for i = first, last - 1, 6 do redis.call('DEL', ARGV[i + 1]) end\n", New: "", Run: leftOnRedis,
 	},
 	{
-		Breaks: "the entry of an unlinked account is left behind", File: "redis/owned.go",
-		Old: "	return s.release(ctx, entries)\n", New: "	_ = entries\n	return nil\n", Run: leftOnRedis,
+		Breaks: "the entry of an unlinked account is left behind", File: "redis/claims.go",
+		Old: "	return s.releaseEntries(ctx, entries)\n", New: "	_ = entries\n	return nil\n", Run: leftOnRedis,
 	},
 	{
 		Breaks: "a deletion that was cut forgets what it has to release", File: "redis/lua/user_delete.lua",
-		Old: "	for i = 1, #entries do redis.call('RPUSH', pending, entries[i]) end\n", New: "", Run: leftOnRedis,
+		Old: "	for i = 1, #entries do redis.call('RPUSH', unreleased, entries[i]) end\n", New: "", Run: leftOnRedis,
 	},
 	{
 		Breaks: "what a cut deletion has to release is kept for ever", File: "redis/lua/user_delete.lua",
-		Old: "	redis.call('PEXPIRE', pending, ARGV[4])\n", New: "", Run: "TestWhatACutLeavesExpires",
+		Old: "	redis.call('PEXPIRE', unreleased, ARGV[4])\n", New: "", Run: "TestWhatACutLeavesExpires",
 	},
 	{
 		Breaks: "a deletion that the client repeats releases nothing", File: "redis/lua/user_delete.lua",
-		Old: "single and {} or redis.call('LRANGE', pending, 0, -1)}", New: "{}}", Run: "TestADeletionWhoseReplyIsLostLeavesNothing",
+		Old: "single and {} or redis.call('LRANGE', unreleased, 0, -1)}", New: "{}}", Run: "TestADeletionWhoseReplyIsLostLeavesNothing",
 	},
 	{
 		Breaks: "the list of what a deletion has to release is left behind", File: "redis/users.go",
-		Old: "	return s.del(ctx, s.key(kindDeleted, tag)).Err()\n", New: "	return nil\n", Run: leftOnRedis,
+		Old: "	return s.del(ctx, s.key(kindUnreleased, tag)).Err()\n", New: "	return nil\n", Run: leftOnRedis,
 	},
 
 	// Answers that are kept.
 	{
 		Breaks: "the answer to a sign-up is kept for ever", File: "redis/lua/user_create.lua",
-		Old: "		redis.call('PEXPIRE', KEYS[#KEYS], 60000)\n", New: "", Run: "TestAnswersExpire",
+		Old: "		redis.call('PEXPIRE', KEYS[#KEYS], 60000)\n", New: "", Run: "TestRepliesExpire",
 	},
 	{
 		Breaks: "answers are kept for ever", File: "redis/lua/common.lua",
-		Old: "redis.pcall('SET', KEYS[#KEYS], reply or 'OK', 'NX', 'PX', 60000)", New: "redis.pcall('SET', KEYS[#KEYS], reply or 'OK', 'NX')", Run: "TestAnswersExpire",
+		Old: "redis.pcall('SET', KEYS[#KEYS], reply or 'OK', 'NX', 'PX', 60000)", New: "redis.pcall('SET', KEYS[#KEYS], reply or 'OK', 'NX')", Run: "TestRepliesExpire",
 	},
 	{
 		Breaks: "refusals are kept for ever", File: "redis/lua/common.lua",
-		Old: "redis.pcall('SET', KEYS[#KEYS], reply, 'PX', 60000)", New: "redis.pcall('SET', KEYS[#KEYS], reply)", Run: "TestAnswersExpire",
+		Old: "redis.pcall('SET', KEYS[#KEYS], reply, 'PX', 60000)", New: "redis.pcall('SET', KEYS[#KEYS], reply)", Run: "TestRepliesExpire",
 	},
 	{
 		Breaks: "an update that the client repeats is answered with what others wrote since", File: "redis/lua/common.lua",
@@ -139,40 +139,40 @@ var redisMutants = []Mutant{
 	},
 	{
 		Breaks: "a refused sign-up is success when the client asks again", File: "redis/lua/user_create.lua",
-		Old: "if why then return answer(why) end", New: "if why then return why end", Run: "TestCutsOnTheWire",
+		Old: "if why then return keep_reply(why) end", New: "if why then return why end", Run: "TestCutsOnTheWire",
 	},
 	{
 		Breaks: "a taken ID is success when the client asks again", File: "redis/lua/user_create.lua",
-		Old: "return answer('ID')", New: "return 'ID'", Run: "TestCutsOnTheWire",
+		Old: "return keep_reply('ID')", New: "return 'ID'", Run: "TestCutsOnTheWire",
 	},
 	{
 		Breaks: "a refused change of address is not known any more when the client asks again", File: "redis/lua/user_update.lua",
-		Old: "	if why then return answer(why) end\n", New: "	if why then return why end\n", Run: "TestCutsOnTheWire",
+		Old: "	if why then return keep_reply(why) end\n", New: "	if why then return why end\n", Run: "TestCutsOnTheWire",
 		Harmless: "the repetition is ErrUnavailable then, which is true: nobody heard the refusal",
 	},
 	{
 		Breaks: "a refused link is success when the client asks again", File: "redis/lua/owned_create.lua",
-		Old: "return answer('HELD ' .. ARGV[8])", New: "return 'HELD ' .. ARGV[8]", Run: "TestCutsOnTheWire",
+		Old: "return keep_reply('HELD ' .. ARGV[8])", New: "return 'HELD ' .. ARGV[8]", Run: "TestCutsOnTheWire",
 	},
 	{
-		Breaks: "a refused counter is success when the client asks again", File: "redis/lua/owned_count.lua",
-		Old: "return answer('BEHIND')", New: "return 'BEHIND'", Run: "TestCutsOnTheWire",
+		Breaks: "a refused counter is success when the client asks again", File: "redis/lua/counter_update.lua",
+		Old: "return keep_reply('BEHIND')", New: "return 'BEHIND'", Run: "TestCutsOnTheWire",
 	},
 	{
 		Breaks: "a taken token is success when the client asks again", File: "redis/lua/session_create.lua",
-		Old: "return answer('HELD t')", New: "return 'HELD t'", Run: "TestCutsOnTheWire",
+		Old: "return keep_reply('HELD t')", New: "return 'HELD t'", Run: "TestCutsOnTheWire",
 	},
 	{
 		Breaks: "a sign-up whose answer was evicted conflicts with itself", File: "redis/lua/user_create.lua",
-		Old: "if redis.call('GETRANGE', KEYS[1], 0, NONCE - 1) == ARGV[5] then return 'OK' end\n", New: "", Run: "TestARepetitionWhoseAnswerWasEvicted",
+		Old: "if redis.call('GETRANGE', KEYS[1], 0, NONCE - 1) == ARGV[5] then return 'OK' end\n", New: "", Run: "TestARepetitionWhoseReplyWasEvicted",
 	},
 	{
 		Breaks: "a link whose answer was evicted conflicts with itself", File: "redis/lua/owned_create.lua",
-		Old: "	if cmsgpack.unpack(old).x == ARGV[7] then return 'OK' end\n", New: "", Run: "TestARepetitionWhoseAnswerWasEvicted",
+		Old: "	if cmsgpack.unpack(old).x == ARGV[7] then return 'OK' end\n", New: "", Run: "TestARepetitionWhoseReplyWasEvicted",
 	},
 	{
 		Breaks: "a session whose answer was evicted conflicts with itself", File: "redis/lua/session_create.lua",
-		Old: "if write() or fetch(KEYS[2]).x == ARGV[7] then return 'OK' end", New: "if write() then return 'OK' end", Run: "TestARepetitionWhoseAnswerWasEvicted",
+		Old: "if write() or fetch(KEYS[2]).x == ARGV[7] then return 'OK' end", New: "if write() then return 'OK' end", Run: "TestARepetitionWhoseReplyWasEvicted",
 	},
 	{
 		Breaks: "the client repeats the use of a one-time token", File: "redis/verificationtokens.go",
@@ -190,7 +190,7 @@ var redisMutants = []Mutant{
 	},
 	{
 		Breaks: "a session of an earlier generation opens", File: "redis/sessions.go",
-		Old: "if of != current {", New: "if of == \"\" && current == \"\" {", Run: "TestSignOutWhateverWasEvicted",
+		Old: "if generation != current {", New: "if generation == \"\" && current == \"\" {", Run: "TestSignOutWhateverWasEvicted",
 	},
 	{
 		Breaks: "the generation does not change", File: "redis/lua/sessions_delete.lua",
@@ -203,11 +203,11 @@ var redisMutants = []Mutant{
 	},
 	{
 		Breaks: "sessions that were put aside are kept from being worked off", File: "redis/lua/common.lua",
-		Old: "return redis.call('EXISTS', aside) == 1 and 'MORE' or 'OK'", New: "return 'OK'", Run: "TestASignOutOfManyThatIsCut",
+		Old: "return redis.call('EXISTS', ended) == 1 and 'MORE' or 'OK'", New: "return 'OK'", Run: "TestASignOutOfManyThatIsCut",
 	},
 	{
 		Breaks: "what is put aside is kept for ever", File: "redis/lua/common.lua",
-		Old: "		redis.call('PEXPIRE', aside, 24 * HOUR)\n", New: "", Run: "TestWhatACutLeavesExpires",
+		Old: "		redis.call('PEXPIRE', ended, 24 * HOUR)\n", New: "", Run: "TestWhatACutLeavesExpires",
 	},
 	{
 		Breaks: "a kept session goes with the list that it was in", File: "redis/lua/common.lua",
@@ -219,15 +219,15 @@ var redisMutants = []Mutant{
 	},
 	{
 		Breaks: "a one-time token goes before the slowest clock says so", File: "redis/lua/link_create.lua",
-		Old: ".t + HOUR < tonumber(ARGV[6])", New: ".t + 0 < tonumber(ARGV[6])", Run: "TestAClockAheadTidiesUpNothingThatIsValid",
+		Old: ".t + HOUR < tonumber(ARGV[6])", New: ".t + 0 < tonumber(ARGV[6])", Run: "TestAClockAheadDeletesNothingThatIsValid",
 	},
 	{
 		Breaks: "a session leaves the list before the slowest clock says so", File: "redis/lua/session_create.lua",
-		Old: "'-inf', ARGV[10] - HOUR,", New: "'-inf', ARGV[10],", Run: "TestAClockAheadTidiesUpNothingThatIsValid",
+		Old: "'-inf', ARGV[10] - HOUR,", New: "'-inf', ARGV[10],", Run: "TestAClockAheadDeletesNothingThatIsValid",
 	},
 	{
-		Breaks: "what is valid leaves the server before the slowest clock says so", File: "redis/verificationtokens.go",
-		Old: "(expires.Sub(now) + grace)", New: "expires.Sub(now)", Run: "TestExpiryIsByTheAdaptersClock",
+		Breaks: "what is valid leaves the server before the slowest clock says so", File: "redis/codec.go",
+		Old: "(expires.Sub(now) + gracePeriod)", New: "expires.Sub(now)", Run: "TestExpiryIsByTheAdaptersClock",
 	},
 	{
 		Breaks: "the entry of an extended session goes before it", File: "redis/lua/session_update.lua",
@@ -238,26 +238,26 @@ var redisMutants = []Mutant{
 		Old: "redis.call('SET', k, current .. packed, 'KEEPTTL')", New: "redis.call('SET', k, current .. packed)", Run: "TestTheServerExpires",
 	},
 	{
-		Breaks: "a counter that stays is taken", File: "redis/lua/owned_count.lua",
+		Breaks: "a counter that stays is taken", File: "redis/lua/counter_update.lua",
 		Old: "counter <= before and", New: "counter < before and", Run: `TestConformance$/(PKY-007|RAC-028)`,
 	},
 
 	// While slots move, and replicas.
 	{
-		Breaks: "the list of sessions is not declared", File: "redis/sessions.go",
+		Breaks: "the list of sessions is not declared", File: "redis/keys.go",
 		Old: "	return append(keys, s.sessionKey(id, stored), s.key(kindSessions, id))\n", New: "	return append(keys, s.sessionKey(id, stored))\n", Run: "TestAHalfMovedUserIsWholeOrUnavailable",
 	},
 	{
 		Breaks: "the user of an extended session is not declared", File: "redis/sessions.go",
-		Old: "keys := s.ofSession(index, id, stored, kindUser)", New: "keys := s.ofSession(index, id, stored)", Run: "TestAHalfMovedUserIsWholeOrUnavailable",
+		Old: "keys := s.sessionKeys(index, id, stored, kindUser)", New: "keys := s.sessionKeys(index, id, stored)", Run: "TestAHalfMovedUserIsWholeOrUnavailable",
 	},
 	{
 		Breaks: "listed sessions are not declared", File: "redis/lua/sessions_list.lua",
 		Old: "if single or known[k] then", New: "if true then", Run: "TestAHalfMovedUserIsWholeOrUnavailable",
 	},
 	{
-		Breaks: "a call does not wait for keys that move", File: "redis/prompt.go",
-		Old: "for begun, pause := time.Now(), firstPause; ; pause *= 2 {", New: "for begun, pause := time.Now().Add(-passage), firstPause; ; pause *= 2 {", Run: "TestACallWaitsForKeysThatMove",
+		Breaks: "a call does not wait for keys that move", File: "redis/calls.go",
+		Old: "for begun, pause := time.Now(), firstPause; ; pause *= 2 {", New: "for begun, pause := time.Now().Add(-reshardWait), firstPause; ; pause *= 2 {", Run: "TestACallWaitsForKeysThatMove",
 	},
 	{
 		Breaks: "too few replicas are enough", File: "redis/replicas.go",

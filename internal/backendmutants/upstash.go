@@ -7,7 +7,7 @@ var upstashMutants = []Mutant{
 	},
 	{
 		Breaks: "an expired session keeps its token until the server removes it", File: "redis/upstash/lua/common.lua",
-		Old: " or over(KEYS[i], at) then", New: " then", Run: `TestConformance$/LIM-007`,
+		Old: " or expired(KEYS[i], at) then", New: " then", Run: `TestConformance$/LIM-007`,
 	},
 	{
 		Breaks: "an update does not look whether the record is as it was read", File: "redis/upstash/lua/owned_update.lua",
@@ -24,11 +24,11 @@ var upstashMutants = []Mutant{
 	},
 	{
 		Breaks: "an update takes an address away from the index that leads to another user", File: "redis/upstash/lua/user_update.lua",
-		Old: "if ARGV[4] == '1' and lead(KEYS[3]) == ARGV[5] then", New: "if ARGV[4] == '1' then", Run: "TestTheIndexOfAnotherStays",
+		Old: "if ARGV[4] == '1' and entry_id(KEYS[3]) == ARGV[5] then", New: "if ARGV[4] == '1' then", Run: "TestTheIndexOfAnotherStays",
 	},
 	{
 		Breaks: "a deletion takes an address away from the index that leads to another user", File: "redis/upstash/lua/user_delete.lua",
-		Old: "	if lead(index) == ARGV[1] then redis.call('DEL', index) end\n", New: "	redis.call('DEL', index)\n", Run: "TestTheIndexOfAnotherStays",
+		Old: "	if entry_id(index) == ARGV[1] then redis.call('DEL', index) end\n", New: "	redis.call('DEL', index)\n", Run: "TestTheIndexOfAnotherStays",
 	},
 	{
 		Breaks: "an ID whose deletion was cut is taken again before it is finished", File: "redis/upstash/lua/user_create.lua",
@@ -40,20 +40,20 @@ var upstashMutants = []Mutant{
 	},
 	{
 		Breaks: "what belongs to a deleted user stays taken", File: "redis/upstash/lua/common.lua",
-		Old: "return not id or redis.call('EXISTS', users .. id) == 1", New: "return true", Run: "TestWhatTheDeadLeftIsFree",
+		Old: "return not id or redis.call('EXISTS', users .. id) == 1", New: "return true", Run: "TestKeysOfOrphansAreFree",
 	},
 	{
 		Breaks: "the replies of writes are kept for ever", File: "redis/upstash/lua/common.lua",
 		Old: "redis.call('SET', KEYS[1], '', 'PX', 60000)", New: "redis.call('SET', KEYS[1], '')", Run: "TestRepliesExpire",
 	},
 	{
-		Breaks: "a wrong one-time token uses the right one up", File: "redis/upstash/lua/link_take.lua",
+		Breaks: "a wrong one-time token uses the right one up", File: "redis/upstash/lua/link_use.lua",
 		Old: "if text(r.identifier) ~= ARGV[1] or text(r.token) ~= ARGV[2] then return false end\n", New: "", Run: `TestConformance$/(VER|KEY-0)`,
 		Harmless: "the key has both already; the comparison is for a record that another program wrote under the key of another one",
 	},
 	{
 		Breaks: "the client repeats the use of a one-time token", File: "redis/upstash/verificationtokens.go",
-		Old: "s.runOnce(ctx, linkTake", New: "s.run(ctx, linkTake", Run: "TestCutsOnTheWire",
+		Old: "s.runOnce(ctx, linkUse", New: "s.run(ctx, linkUse", Run: "TestCutsOnTheWire",
 	},
 	{
 		Breaks: "a deletion goes on when another one has finished it", File: "redis/upstash/lua/scan.lua",

@@ -2,38 +2,35 @@ package redistest
 
 import (
 	"context"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/authstore/authstore/internal/measure"
 )
 
-// accessRule finds the least rights of a user in a package comment.
-var accessRule = regexp.MustCompile(`(?m)^//\tACL SETUSER authstore on >password (.*(?:\n//\t  .*)*)`)
+// accessRule finds the least rights of a user in a page of docs.
+var accessRule = regexp.MustCompile(`(?m)^ACL SETUSER authstore on >password (.*(?:\n  .*)*)`)
 
-// Restricted gives a user of a server the rights that the package comment of the layout
-// whose internal/tests runs lists, on keys with a prefix before the ones that it has there,
-// and returns its password.
-func Restricted(t testing.TB, client goredis.UniversalClient, user, prefix string) (password string) {
+// Restricted gives a user of a server the rights that a page of docs lists, on keys with a
+// prefix before the ones that it has there, and returns its password.
+func Restricted(t testing.TB, client goredis.UniversalClient, page, user, prefix string) (password string) {
 	t.Helper()
-	doc, err := os.ReadFile("../../doc.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := accessRule.FindSubmatch(doc)
+	m := accessRule.FindStringSubmatch(measure.Page(t, page))
 	if m == nil {
-		t.Fatal("doc.go has no line ACL SETUSER")
+		t.Fatalf("docs/%s has no line ACL SETUSER", page)
 	}
 	password = "password-of-" + user
 	args := []any{"ACL", "SETUSER", user, "on", ">" + password}
-	for _, rule := range strings.Fields(strings.ReplaceAll(string(m[1]), "//", "")) {
+	for _, rule := range strings.Fields(m[1]) {
 		if pattern, keys := strings.CutPrefix(rule, "~"); keys {
 			rule = "~" + prefix + pattern
 		}
 		args = append(args, rule)
 	}
+	var err error
 	server := func(ctx context.Context, c *goredis.Client) error { return c.Do(ctx, args...).Err() }
 	if c, ok := client.(*goredis.ClusterClient); ok {
 		err = c.ForEachShard(t.Context(), server)

@@ -48,7 +48,7 @@ func openRedis(_ context.Context, c robust.Config) (adapter.Adapter, error) {
 	}
 	return redis.New(goredis.NewUniversalClient(o), redis.Options{
 		Options: clock(c), Prefix: c.Space, WaitReplicas: c.Options["WaitReplicas"],
-	}), nil
+	})
 }
 
 func openMongo(_ context.Context, c robust.Config) (adapter.Adapter, error) {

@@ -1,8 +1,8 @@
--- KEYS: an identifier's tokens, answer. ARGV: 3 record, 4 token, 5 life, 6 the adapter's
--- time. Each new token has three others looked at, so that few of those that have expired
--- are left.
-local again = answered()
-if again then return again end
+-- Stores a verification token. KEYS: the identifier's tokens, reply. ARGV: 3 record, 4
+-- token, 5 life, 6 the adapter's time. Each new token checks three others, so that few
+-- expired ones are left.
+local reply = replayed()
+if reply then return reply end
 redis.call('HSET', KEYS[1], ARGV[4], ARGV[3])
 if redis.call('HLEN', KEYS[1]) > 3 then
 	local some = redis.call('HRANDFIELD', KEYS[1], 3, 'WITHVALUES')

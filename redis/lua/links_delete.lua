@@ -1,5 +1,5 @@
--- KEYS: an identifier's tokens, answer.
-local again = answered()
-if again then return again end
+-- Deletes an identifier's tokens. KEYS: these, reply.
+local reply = replayed()
+if reply then return reply end
 redis.call('UNLINK', KEYS[1])
 return 'OK'

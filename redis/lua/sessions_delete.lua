@@ -1,11 +1,11 @@
 --!df flags=allow-undeclared-keys
--- Gives a user a new generation, and with it the sessions that it keeps: all others are
--- over, whether they are in the list or not. KEYS: user, list, the one put aside, the
--- sessions to keep, answer. ARGV: 3 ID, 4 the new generation, 5 stored tokens to keep. It
--- answers "OK", or "MORE" for what is put aside, and with the index entries to release.
-local again = answered()
-if again then return {again} end
-redis.call('ZREM', KEYS[2], '') -- who has written may write on when memory is full
+-- Gives a user and the sessions to keep a new generation, which ends all other sessions,
+-- whether they are in the list or not. KEYS: user, list, ended sessions, the sessions to
+-- keep, reply. ARGV: 3 ID, 4 the new generation, 5 stored tokens to keep. Returns "OK",
+-- or "MORE" if there are ended sessions to delete, and the index entries to release.
+local reply = replayed()
+if reply then return {reply} end
+redis.call('ZREM', KEYS[2], '') -- after a first write the script may go on when memory is full
 local id, new, kept, entries = ARGV[3], ARGV[4], {}, {}
 local u, old = fetch(KEYS[1])
 for i = 5, #ARGV do
@@ -17,9 +17,9 @@ for i = 5, #ARGV do
 	end
 end
 if u then
-	if u.e and not u.x then u.x = old end -- the nonce of its address
+	if u.e and not u.x then u.x = old end -- which is the nonce of its address
 	redis.call('SET', KEYS[1], new .. cmsgpack.pack(u))
 end
-local status = retire(entries, id, KEYS[2], KEYS[3], new)
+local status = end_sessions(entries, id, KEYS[2], KEYS[3], new)
 for i = 1, #kept, 2 do redis.call('ZADD', KEYS[2], kept[i], kept[i + 1]) end
-return {status == 'OK' and status or answer(status), release(entries)}
+return {status == 'OK' and status or keep_reply(status), release(entries)}

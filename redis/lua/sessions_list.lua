@@ -1,10 +1,10 @@
 --!df flags=allow-undeclared-keys
--- Reads a piece of a user's list of sessions. KEYS: user, list, and on a cluster the
--- sessions. ARGV: 3 ID, 4 the adapter's time, 5 the last stored token of the piece before
--- or "", 6 its expiry, 7 size, 8 "1" for no other sessions than those among KEYS. It
--- answers "OK", the last stored token and its expiry, or twice "" for a last piece, and of
--- each session its stored token and itself; or "KEYS" and the stored tokens whose sessions
--- must be among KEYS.
+-- Reads a page of a user's sessions. KEYS: user, list, and on a Cluster the sessions.
+-- ARGV: 3 ID, 4 the adapter's time, 5 the last stored token of the page before or "", 6
+-- its expiry, 7 size, 8 "1" to leave out sessions that are not among KEYS. Returns "OK",
+-- the last stored token and its expiry (both "" for the last page), and of each session
+-- its stored token and value; or "KEYS" and the stored tokens of the sessions that must
+-- be among KEYS.
 local id, known = ARGV[3], {}
 local current = redis.call('GETRANGE', KEYS[1], 0, NONCE - 1)
 if current == '' then return {'OK', '', ''} end

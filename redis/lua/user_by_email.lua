@@ -1,5 +1,5 @@
 --!df flags=allow-undeclared-keys
--- KEYS[1] is the index entry, on a single server. ARGV: 3 address.
+-- Reads a user by the index entry KEYS[1], on a single server. ARGV: 3 address.
 local id = resolve('')
 local u = id and redis.call('GET', key('u', id))
 if u and cmsgpack.unpack(string.sub(u, NONCE + 1)).e == ARGV[3] then return {id, u} end

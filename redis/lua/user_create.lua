@@ -1,12 +1,13 @@
 --!df flags=allow-undeclared-keys
--- KEYS: user, its accounts or its authenticators if it comes with one, index entries or on
--- a cluster marks, answer. ARGV: 3 ID, 4 deadline, 5 nonce, 6 user, 7 field of what it comes
--- with or "", 8 that record, 9 claims. It answers "OK", or why not and of which kind.
+-- Stores a user. KEYS: user, its accounts or its authenticators if it signs up with one,
+-- index entries or on a Cluster revoked claims, reply. ARGV: 3 ID, 4 deadline, 5 nonce, 6
+-- user, 7 field of the record that it signs up with or "", 8 that record, 9 claims.
+-- Returns "OK", or the reason and the kind of the claim.
 local function give()
 	if ARGV[7] ~= '' then redis.call('HSET', KEYS[2], ARGV[7], ARGV[8]) end
 	return 'OK'
 end
-if single then -- nearly always all of it is free
+if single then -- nearly always all values are free
 	local new = {KEYS[1], ARGV[6], KEYS[#KEYS], 'OK'}
 	for i = 9, #ARGV, 6 do
 		new[#new + 1] = ARGV[i + 1]
@@ -18,11 +19,11 @@ if single then -- nearly always all of it is free
 	end
 end
 -- common.lua
-local again = answered()
-if again then return again end
+local reply = replayed()
+if reply then return reply end
 local why = grant(9, ARGV[4])
-if why then return answer(why) end
+if why then return keep_reply(why) end
 if redis.call('SETNX', KEYS[1], ARGV[6]) == 1 then return give() end
 if redis.call('GETRANGE', KEYS[1], 0, NONCE - 1) == ARGV[5] then return 'OK' end
-drop(9, #ARGV)
-return answer('ID')
+release_claims(9, #ARGV)
+return keep_reply('ID')

@@ -9,18 +9,18 @@ import (
 )
 
 func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
-	b, err := s.bringAccount(a)
+	b, err := s.ownedAccount(a)
 	if err != nil {
 		return a, err
 	}
-	return a, s.own(ctx, a.UserID, b)
+	return a, s.createOwned(ctx, a.UserID, b)
 }
 
-func (s *store) bringAccount(a adapter.Account) (brought, error) {
+func (s *store) ownedAccount(a adapter.Account) (ownedRecord, error) {
 	r := record{}
 	r.setAccount(a)
-	value, err := r.with(a.Attributes)
-	return brought{
+	value, err := r.withAttributes(a.Attributes)
+	return ownedRecord{
 		record: driver.AccountRecord, field: adapter.FieldAccount,
 		keys: s.accountKeys(a), list: s.layout.key(lastAccount, a.UserID), value: value,
 	}, err
@@ -29,14 +29,14 @@ func (s *store) bringAccount(a adapter.Account) (brought, error) {
 func (s *store) accountKeys(a adapter.Account) []string { return []string{s.layout.account(a.Key())} }
 
 func (s *store) GetAccount(ctx context.Context, key adapter.AccountKey) (adapter.Account, error) {
-	f, err := s.owned(ctx, []string{s.layout.account(key)}, "")
+	f, err := s.getOwned(ctx, []string{s.layout.account(key)}, "")
 	if err != nil {
 		return adapter.Account{}, err
 	}
 	return s.accountWithKey(key, f.value)
 }
 
-// accountWithKey reads an account: what has another key is not it.
+// accountWithKey reads an account. A record with another key in it is not the account.
 func (s *store) accountWithKey(key adapter.AccountKey, value string) (adapter.Account, error) {
 	a, err := s.layout.decodeAccount(s.layout.account(key), value)
 	if err == nil && a.Key() != key {
@@ -46,25 +46,25 @@ func (s *store) accountWithKey(key adapter.AccountKey, value string) (adapter.Ac
 }
 
 func (s *store) ListAccounts(ctx context.Context, userID string) ([]adapter.Account, error) {
-	return owns(ctx, s, accounts, userID, s.layout.decodeAccount, s.accountKeys)
+	return listOwned(ctx, s, accounts, userID, s.layout.decodeAccount, s.accountKeys)
 }
 
 func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
 	var a adapter.Account
-	err := s.update(ctx, []string{s.layout.account(key)}, "", func(value string) (after string, _ time.Time, err error) {
+	err := s.updateOwned(ctx, []string{s.layout.account(key)}, "", func(value string) (after string, _ time.Time, err error) {
 		if a, err = s.accountWithKey(key, value); err != nil {
 			return "", time.Time{}, err
 		}
-		was, is := record{}, record{}
-		was.setAccount(a)
+		oldFields, newFields := record{}, record{}
+		oldFields.setAccount(a)
 		up.Apply(&a, s.options.Now())
-		is.setAccount(a)
-		after, err = changed(value, was, is, up.Attributes, up.RemoveAttributes)
+		newFields.setAccount(a)
+		after, err = changed(value, oldFields, newFields, up.Attributes, up.RemoveAttributes)
 		return after, time.Time{}, err
 	})
 	return a, err
 }
 
 func (s *store) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error {
-	return s.disown(ctx, []string{s.layout.account(key)}, "provider", key.Provider, lastAccount)
+	return s.deleteOwned(ctx, []string{s.layout.account(key)}, "provider", key.Provider, lastAccount)
 }

@@ -9,18 +9,18 @@ import (
 )
 
 func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
-	b, err := s.bringAuthenticator(a)
+	b, err := s.ownedAuthenticator(a)
 	if err != nil {
 		return a, err
 	}
-	return a, s.own(ctx, a.UserID, b)
+	return a, s.createOwned(ctx, a.UserID, b)
 }
 
-func (s *store) bringAuthenticator(a adapter.Authenticator) (brought, error) {
+func (s *store) ownedAuthenticator(a adapter.Authenticator) (ownedRecord, error) {
 	r := record{}
 	r.setAuthenticator(a)
-	value, err := r.with(a.Attributes)
-	return brought{
+	value, err := r.withAttributes(a.Attributes)
+	return ownedRecord{
 		record: driver.AuthenticatorRecord, field: adapter.FieldCredentialID,
 		keys: s.authenticatorKeys(a), list: s.layout.key(authenticatorList, a.UserID), value: value, credential: a.CredentialID,
 	}, err
@@ -31,14 +31,15 @@ func (s *store) authenticatorKeys(a adapter.Authenticator) []string {
 }
 
 func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
-	f, err := s.owned(ctx, s.layout.authenticator(credentialID), credentialID)
+	f, err := s.getOwned(ctx, s.layout.authenticator(credentialID), credentialID)
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
 	return s.authenticatorWithID(credentialID, f.value)
 }
 
-// authenticatorWithID reads an authenticator: what has another ID is not it.
+// authenticatorWithID reads an authenticator. A record with another ID in it is not the
+// authenticator.
 func (s *store) authenticatorWithID(id, value string) (adapter.Authenticator, error) {
 	a, err := s.layout.decodeAuthenticator(s.layout.authenticator(id)[0], value)
 	if err == nil && a.CredentialID != id {
@@ -48,7 +49,7 @@ func (s *store) authenticatorWithID(id, value string) (adapter.Authenticator, er
 }
 
 func (s *store) ListAuthenticators(ctx context.Context, userID string) ([]adapter.Authenticator, error) {
-	return owns(ctx, s, authenticators, userID, s.layout.decodeAuthenticator, s.authenticatorKeys)
+	return listOwned(ctx, s, authenticators, userID, s.layout.decodeAuthenticator, s.authenticatorKeys)
 }
 
 func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
@@ -65,26 +66,26 @@ func (s *store) UpdateAuthenticator(ctx context.Context, credentialID string, up
 	return s.updateAuthenticator(ctx, credentialID, up, func(*adapter.Authenticator) error { return nil })
 }
 
-// updateAuthenticator changes an authenticator as an update says, and by a function.
+// updateAuthenticator applies change and an update to an authenticator.
 func (s *store) updateAuthenticator(ctx context.Context, credentialID string, up adapter.AuthenticatorUpdate, change func(*adapter.Authenticator) error) (adapter.Authenticator, error) {
 	var a adapter.Authenticator
-	err := s.update(ctx, s.layout.authenticator(credentialID), credentialID, func(value string) (after string, _ time.Time, err error) {
+	err := s.updateOwned(ctx, s.layout.authenticator(credentialID), credentialID, func(value string) (after string, _ time.Time, err error) {
 		if a, err = s.authenticatorWithID(credentialID, value); err != nil {
 			return "", time.Time{}, err
 		}
-		was, is := record{}, record{}
-		was.setAuthenticator(a)
+		oldFields, newFields := record{}, record{}
+		oldFields.setAuthenticator(a)
 		if err = change(&a); err != nil {
 			return "", time.Time{}, err
 		}
 		up.Apply(&a, s.options.Now())
-		is.setAuthenticator(a)
-		after, err = changed(value, was, is, up.Attributes, up.RemoveAttributes)
+		newFields.setAuthenticator(a)
+		after, err = changed(value, oldFields, newFields, up.Attributes, up.RemoveAttributes)
 		return after, time.Time{}, err
 	})
 	return a, err
 }
 
 func (s *store) DeleteAuthenticator(ctx context.Context, credentialID string) error {
-	return s.disown(ctx, s.layout.authenticator(credentialID), "credentialID", credentialID, authenticatorList)
+	return s.deleteOwned(ctx, s.layout.authenticator(credentialID), "credentialID", credentialID, authenticatorList)
 }

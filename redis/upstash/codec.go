@@ -17,11 +17,11 @@ import (
 	"github.com/authstore/authstore/internal/lenient"
 )
 
-// record is a JSON object whose members stay as they were written, unless they are set.
+// record is a JSON object. Its members stay as they were written, unless they are set.
 type record map[string]json.RawMessage
 
-// textMember is the member that has the JSON Pointers (RFC 6901) of those texts in the
-// attributes that look like a time and are none. It is there if there is such a text.
+// textMember is the member with the JSON Pointers (RFC 6901) of those texts in the
+// attributes that look like a time and are not one. It is stored only if there are any.
 const textMember = "authstoreText"
 
 func parse(value string) (record, error) {
@@ -32,8 +32,8 @@ func parse(value string) (record, error) {
 	return r, nil
 }
 
-// text returns the JSON of v without what encoding/json escapes for HTML.
-func text(v any) ([]byte, error) {
+// encodeJSON returns the JSON of v, without the escapes that encoding/json adds for HTML.
+func encodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -42,32 +42,32 @@ func text(v any) ([]byte, error) {
 }
 
 func (r record) String() (string, error) {
-	b, err := text(r)
+	b, err := encodeJSON(r)
 	return string(b), err
 }
 
-// with returns the JSON of a record with attributes.
-func (r record) with(a adapter.Attributes) (string, error) {
+// withAttributes returns the JSON of a record with attributes.
+func (r record) withAttributes(a adapter.Attributes) (string, error) {
 	if err := r.setAttributes(a, nil); err != nil {
 		return "", err
 	}
 	return r.String()
 }
 
-// set sets a member, or removes it for nil.
+// set sets a member. nil removes it.
 func (r record) set(name string, v any) {
 	if v == nil {
 		delete(r, name)
 		return
 	}
-	b, err := text(v)
+	b, err := encodeJSON(v)
 	if err != nil {
-		panic(err) // v is a string, a number, a bool or nil
+		panic(err) // v is a string, a number or a bool, or a list of strings
 	}
 	r[name] = b
 }
 
-// setText sets a member to a text. An empty one is not there.
+// setText sets a member to a text. An empty text is not stored.
 func (r record) setText(name, v string) {
 	if v == "" {
 		delete(r, name)
@@ -76,7 +76,7 @@ func (r record) setText(name, v string) {
 	r.set(name, v)
 }
 
-// timeForm is the form of times, that of JavaScript's Date.prototype.toJSON.
+// timeForm is the format of times, that of JavaScript's Date.prototype.toJSON.
 const timeForm = "2006-01-02T15:04:05.000Z"
 
 var timePattern = regexp.MustCompile(`^\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{3}Z$`)
@@ -89,15 +89,15 @@ func (r record) setTime(name string, t time.Time) {
 	r.set(name, t.Format(timeForm))
 }
 
-// reader reads the members of a record and keeps the first error. Null is a member that
-// is not there. What Auth.js writes is read as it is; what only another program can have
-// written is read as package lenient says.
+// reader reads the members of a record and keeps the first error. A null is a missing
+// member. What Auth.js writes is read as it is; what only another program can have written
+// is read as package lenient says.
 type reader struct {
 	record record
 	err    error
 }
 
-// raw returns the JSON of a member, nil if it is not there.
+// raw returns the JSON of a member, nil if it is missing.
 func (r *reader) raw(name string) json.RawMessage {
 	if raw := r.record[name]; string(raw) != "null" {
 		return raw
@@ -107,62 +107,43 @@ func (r *reader) raw(name string) json.RawMessage {
 
 // value decodes a member into the types of adapter.Attributes.
 func (r *reader) value(name string) any {
-	v, err := value(r.raw(name))
+	v, err := decodeJSON(r.raw(name))
 	if err != nil {
 		return nil
 	}
-	v, _ = decoded(v, "", nil)
+	v, _ = toAttribute(v, "", nil)
 	return v
 }
 
-// value decodes JSON with its numbers as they are written.
-func value(raw json.RawMessage) (v any, err error) {
+// decodeJSON decodes JSON, with its numbers as they are written.
+func decodeJSON(raw json.RawMessage) (v any, err error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	err = d.Decode(&v)
 	return v, err
 }
 
-// fail keeps the error of a member that the contract needs.
-func (r *reader) fail(name, want string) {
+// unreadable records that a member which the contract needs cannot be read.
+func (r *reader) unreadable(name, want string) {
 	if r.err == nil {
 		r.err = &adapter.RecordError{Field: name, Want: want, Got: kindOfJSON(r.record[name])}
 	}
 }
 
-// kindOfJSON names what a member is.
-func kindOfJSON(raw json.RawMessage) string {
-	switch {
-	case len(raw) == 0:
-		return "missing"
-	case raw[0] == '"':
-		return "text"
-	case raw[0] == '{':
-		return "an object"
-	case raw[0] == '[':
-		return "a list"
-	case raw[0] == 't', raw[0] == 'f':
-		return "a bool"
-	case raw[0] == 'n':
-		return "null"
-	}
-	return "a number"
-}
-
-// text reads text for display: what is none is not there.
+// text reads text for display. What is not text is missing.
 func (r *reader) text(name string) string {
 	raw := r.raw(name)
 	if len(raw) > 0 && raw[0] == '"' {
 		var v string
-		_ = json.Unmarshal(raw, &v) // it is in a record that could be parsed
+		_ = json.Unmarshal(raw, &v) // it was parsed with its record
 		return v
 	}
 	v, _ := lenient.Text(r.value(name))
 	return v
 }
 
-// key reads what is, or names, a key: as JavaScript has it there, whose numbers have 53
-// bits. "" is not there.
+// key reads a key, or what names one, as JavaScript has it in a key: its numbers have 53
+// bits. A missing key is "".
 func (r *reader) key(name string) string {
 	raw := r.raw(name)
 	if len(raw) == 0 || raw[0] == '"' {
@@ -174,7 +155,7 @@ func (r *reader) key(name string) string {
 	}
 	key, ok := lenient.Text(v)
 	if !ok {
-		r.fail(name, "text")
+		r.unreadable(name, "text")
 	}
 	return key
 }
@@ -197,17 +178,18 @@ func (r *reader) date(name string) (time.Time, bool) {
 	return lenient.Time(v)
 }
 
-// time reads a time for display: what is none is not there.
+// time reads a time for display. What is not a time is missing.
 func (r *reader) time(name string) time.Time {
 	t, _ := r.date(name)
 	return t
 }
 
-// expiry reads when a record expires, without which nobody can tell whether it is live.
+// expiry reads when a record expires. Without it nobody can tell whether the record is
+// live.
 func (r *reader) expiry() time.Time {
 	t, ok := r.date("expires")
 	if !ok {
-		r.fail("expires", "a date")
+		r.unreadable("expires", "a date")
 	}
 	return t
 }
@@ -218,40 +200,40 @@ func (r *reader) seconds(name string) int64 {
 	return v
 }
 
-// words reads several words.
+// words reads a list of words.
 func (r *reader) words(name, separator string) []string {
 	v, _ := lenient.Words(r.value(name), separator)
 	return v
 }
 
-// attributes reads all members but those of fields. What an attribute cannot be is left
-// alone.
-func (r *reader) attributes(of driver.Record) adapter.Attributes {
+// attributes reads all members except the fields of a kind of record. What an attribute
+// cannot be is left out.
+func (r *reader) attributes(kind driver.Record) adapter.Attributes {
 	var all adapter.Attributes
 	var texts []string
 	for stored, raw := range r.record {
 		name := attribute.Name(stored)
-		if name == stored && driver.Reserved(of, name) {
+		if name == stored && driver.Reserved(kind, name) {
 			continue
 		}
 		if _, ours := r.record[attribute.Stored(name)]; ours && stored != attribute.Stored(name) {
-			continue // another program's of the same name
+			continue // another program's, of the same name as one of ours
 		}
 		if all == nil {
 			all, texts = adapter.Attributes{}, r.texts()
 		}
-		v, err := value(raw)
+		v, err := decodeJSON(raw)
 		if err == nil {
-			v, err = decoded(v, pointer("", stored), texts)
+			v, err = toAttribute(v, pointer("", stored), texts)
 		}
 		if err == nil {
 			all[name] = v
 		}
 	}
-	return driver.Writable(all, of)
+	return driver.Writable(all, kind)
 }
 
-// texts returns where a text is that looks like a time.
+// texts returns the JSON Pointers of the texts that look like a time.
 func (r *reader) texts() (texts []string) {
 	if raw := r.raw(textMember); raw != nil && json.Unmarshal(raw, &texts) != nil {
 		return nil
@@ -263,9 +245,9 @@ var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")
 
 func pointer(parent, name string) string { return parent + "/" + pointerEscaper.Replace(name) }
 
-// decoded brings what JSON has into the types of adapter.Attributes. texts are where a
-// text stays one although it looks like a time.
-func decoded(v any, at string, texts []string) (_ any, err error) {
+// toAttribute converts decoded JSON to the types of adapter.Attributes. texts are the JSON
+// Pointers of texts that look like a time and are not one.
+func toAttribute(v any, path string, texts []string) (_ any, err error) {
 	switch v := v.(type) {
 	case json.Number:
 		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
@@ -273,7 +255,7 @@ func decoded(v any, at string, texts []string) (_ any, err error) {
 		}
 		return v.Float64()
 	case string:
-		if !timePattern.MatchString(v) || slices.Contains(texts, at) {
+		if !timePattern.MatchString(v) || slices.Contains(texts, path) {
 			return v, nil
 		}
 		if t, err := time.Parse(timeForm, v); err == nil && t.Year() > 0 {
@@ -281,20 +263,20 @@ func decoded(v any, at string, texts []string) (_ any, err error) {
 		}
 	case []any:
 		for i := range v {
-			if v[i], err = decoded(v[i], fmt.Sprintf("%s/%d", at, i), texts); err != nil {
+			if v[i], err = toAttribute(v[i], fmt.Sprintf("%s/%d", path, i), texts); err != nil {
 				return nil, err
 			}
 		}
 	case map[string]any:
-		return decodedObject(v, at, texts)
+		return toAttributeObject(v, path, texts)
 	}
 	return v, nil
 }
 
-func decodedObject(v map[string]any, at string, texts []string) (any, error) {
+func toAttributeObject(v map[string]any, path string, texts []string) (any, error) {
 	all := make(map[string]any, len(v))
 	for stored, e := range v {
-		e, err := decoded(e, pointer(at, stored), texts)
+		e, err := toAttribute(e, pointer(path, stored), texts)
 		if err != nil {
 			return nil, err
 		}
@@ -306,50 +288,51 @@ func decodedObject(v map[string]any, at string, texts []string) (any, error) {
 	return all, nil
 }
 
-// encoded brings an attribute into what JSON has, and adds to texts where a text is that
-// looks like a time.
-func encoded(v any, at string, texts *[]string) any {
+// fromAttribute converts an attribute to what JSON can hold, and adds the JSON Pointers of
+// texts that look like a time to texts.
+func fromAttribute(v any, path string, texts *[]string) any {
 	switch v := v.(type) {
 	case time.Time:
 		return v.Format(timeForm)
 	case string:
 		if timePattern.MatchString(v) {
-			*texts = append(*texts, at)
+			*texts = append(*texts, path)
 		}
 	case []any:
 		all := make([]any, len(v))
 		for i, e := range v {
-			all[i] = encoded(e, fmt.Sprintf("%s/%d", at, i), texts)
+			all[i] = fromAttribute(e, fmt.Sprintf("%s/%d", path, i), texts)
 		}
 		return all
 	case map[string]any:
 		all := make(map[string]any, len(v))
 		for name, e := range v {
 			name = attribute.Stored(name)
-			all[name] = encoded(e, pointer(at, name), texts)
+			all[name] = fromAttribute(e, pointer(path, name), texts)
 		}
 		return all
 	}
 	return v
 }
 
-// setAttributes sets attributes and removes others. The rest stay as they were written.
+// setAttributes sets some attributes and removes others. All others stay as they were
+// written.
 func (r record) setAttributes(set adapter.Attributes, removed []string) error {
 	reader := reader{record: r}
 	texts := reader.texts()
-	forget := func(name string) {
-		at := pointer("", attribute.Stored(name))
-		texts = slices.DeleteFunc(texts, func(t string) bool { return t == at || strings.HasPrefix(t, at+"/") })
-		delete(r, name) // as another program stored it
+	remove := func(name string) {
+		path := pointer("", attribute.Stored(name))
+		texts = slices.DeleteFunc(texts, func(t string) bool { return t == path || strings.HasPrefix(t, path+"/") })
+		delete(r, name) // under the name that another program gave it
 		delete(r, attribute.Stored(name))
 	}
 	for _, name := range removed {
-		forget(name)
+		remove(name)
 	}
 	for name, v := range set {
-		forget(name)
+		remove(name)
 		stored := attribute.Stored(name)
-		b, err := text(encoded(v, pointer("", stored), &texts))
+		b, err := encodeJSON(fromAttribute(v, pointer("", stored), &texts))
 		if err != nil {
 			return err
 		}
@@ -363,7 +346,7 @@ func (r record) setAttributes(set adapter.Attributes, removed []string) error {
 	return nil
 }
 
-func (r record) setStamps(created, updated time.Time) {
+func (r record) setTimestamps(created, updated time.Time) {
 	r.setTime("createdAt", created)
 	r.setTime("updatedAt", updated)
 }
@@ -378,10 +361,10 @@ func (r record) setUser(u adapter.User) {
 		r["emailVerified"] = json.RawMessage("null") // as Auth.js has it
 	}
 	r.setText("image", u.Image)
-	r.setStamps(u.CreatedAt, u.UpdatedAt)
+	r.setTimestamps(u.CreatedAt, u.UpdatedAt)
 }
 
-// decodeUser reads the user with an ID: what has another one is no such user.
+// decodeUser reads the user with an ID. A record with another ID in it is not the user.
 func (l layout) decodeUser(id, value string) (adapter.User, error) {
 	record, err := parse(value)
 	if err != nil {
@@ -411,14 +394,6 @@ func (r *reader) verified(created time.Time) time.Time {
 	return lenient.Verified(r.value("emailVerified"), created)
 }
 
-// unreadable adds to an error where a record is and whose it is.
-func (l layout) unreadable(err error, k kind, key, userID string) error {
-	if e, ok := err.(*adapter.RecordError); ok {
-		e.Place, e.UserID = l.place(k, key), userID
-	}
-	return err
-}
-
 // setAccount sets the fields of an account.
 func (r record) setAccount(a adapter.Account) {
 	r.set("id", a.Provider+":"+a.ProviderAccountID)
@@ -436,7 +411,7 @@ func (r record) setAccount(a adapter.Account) {
 	r.setText("scope", a.Scope)
 	r.setText("id_token", a.IDToken)
 	r.setText("session_state", a.SessionState)
-	r.setStamps(a.CreatedAt, a.UpdatedAt)
+	r.setTimestamps(a.CreatedAt, a.UpdatedAt)
 }
 
 func (l layout) decodeAccount(key, value string) (adapter.Account, error) {
@@ -464,7 +439,7 @@ func (r record) setSession(s adapter.Session) {
 	r.set("sessionToken", s.SessionToken)
 	r.set("userId", s.UserID)
 	r.setTime("expires", s.Expires)
-	r.setStamps(s.CreatedAt, s.UpdatedAt)
+	r.setTimestamps(s.CreatedAt, s.UpdatedAt)
 }
 
 func (l layout) decodeSession(key, value string) (adapter.Session, error) {
@@ -513,7 +488,7 @@ func (r record) setAuthenticator(a adapter.Authenticator) {
 	r.setText("credentialDeviceType", a.CredentialDeviceType)
 	r.set("credentialBackedUp", a.CredentialBackedUp)
 	r.setText("transports", strings.Join(a.Transports, ","))
-	r.setStamps(a.CreatedAt, a.UpdatedAt)
+	r.setTimestamps(a.CreatedAt, a.UpdatedAt)
 }
 
 func (l layout) decodeAuthenticator(key, value string) (adapter.Authenticator, error) {
@@ -531,16 +506,42 @@ func (l layout) decodeAuthenticator(key, value string) (adapter.Authenticator, e
 	return a, l.unreadable(r.err, authenticators, key, a.UserID)
 }
 
-// counter reads a signature counter, without which a cloned authenticator is not noticed.
-// One that is not there is 0.
+// counter reads a signature counter, without which a cloned authenticator would go
+// unnoticed. A missing counter is 0.
 func (r *reader) counter() uint32 {
 	if r.raw("counter") == nil {
 		return 0
 	}
 	n, ok := lenient.Seconds(r.value("counter"))
 	if !ok || n < 0 || n > math.MaxUint32 {
-		r.fail("counter", "a whole number from 0 to 4294967295")
+		r.unreadable("counter", "a whole number from 0 to 4294967295")
 		return 0
 	}
 	return uint32(n)
+}
+
+func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
+
+// changed returns a record with the fields that differ between oldFields and newFields, and
+// some attributes, changed. Everything else stays as it was written, including fields that
+// are written otherwise than here.
+func changed(value string, oldFields, newFields record, set adapter.Attributes, removed []string) (string, error) {
+	r, err := parse(value)
+	if err != nil {
+		return "", err
+	}
+	for name := range oldFields {
+		if _, stays := newFields[name]; !stays {
+			delete(r, name)
+		}
+	}
+	for name, v := range newFields {
+		if string(v) != string(oldFields[name]) {
+			r[name] = v
+		}
+	}
+	if err := r.setAttributes(set, removed); err != nil {
+		return "", err
+	}
+	return r.String()
 }

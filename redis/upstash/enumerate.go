@@ -12,15 +12,15 @@ import (
 	"github.com/authstore/authstore/redis/internal/client"
 )
 
-// position is where an enumeration goes on.
+// position is where an enumeration continues: the content of its cursor.
 type position struct {
-	keys string   // which ones: the database and the prefix
-	run  string   // of the server, whose SCAN has another order in the next one
-	scan string   // the cursor of SCAN; done: it has come to the end
-	rest []string // IDs of users for whom the page before had no room, of one step of SCAN
+	store string   // the number of the database and the prefix of users
+	run   string   // the run ID of the server: the order of SCAN changes with it
+	scan  string   // the cursor of SCAN; done at the end
+	rest  []string // IDs of users for whom the last page had no room
 }
 
-// done is the cursor of SCAN at the end; it begins there as well.
+// done is the cursor of SCAN at the end. It is that of the beginning as well.
 const done = "0"
 
 var (
@@ -28,36 +28,36 @@ var (
 	errRestart = adapter.Invalid("cursor", "must be one that EnumerateUsers returned since the server last restarted or failed over: begin again")
 )
 
-// EnumerateUsers implements adapter.Enumerator, in the order of SCAN. Its steps are not of
-// the size that was asked for, and cannot be repeated in part, since the server's table of
-// keys may grow or shrink: the users that are one too many are named in the cursor.
+// EnumerateUsers implements adapter.Enumerator, in the order of SCAN. A step of SCAN is not
+// of the requested size, and cannot be repeated in part, since the server's table of keys
+// may grow or shrink. The cursor therefore names the users that exceed the page.
 func (s *store) EnumerateUsers(ctx context.Context, cursor string, limit int) (adapter.UserPage, error) {
-	at, err := s.position(cursor)
+	from, err := s.position(cursor)
 	if err != nil {
 		return adapter.UserPage{}, err
 	}
-	first := min(limit, len(at.rest))
+	first := min(limit, len(from.rest))
 	room := limit - first
-	if cursor != "" && at.scan == done {
+	if cursor != "" && from.scan == done {
 		room = 0
 	}
 	var keys []string
-	for _, id := range at.rest[:first] {
+	for _, id := range from.rest[:first] {
 		keys = append(keys, s.layout.prefix[users]+id)
 	}
-	run, scan, found, rest, err := s.scanUsers(ctx, keys, at.scan, room)
+	run, next, found, rest, err := s.scanUsers(ctx, keys, from.scan, room)
 	if err != nil {
 		return adapter.UserPage{}, err
 	}
-	if cursor != "" && run != at.run {
+	if cursor != "" && run != from.run {
 		return adapter.UserPage{}, errRestart
 	}
 	page := s.page(found)
-	page.Next = position{at.keys, run, scan, append(at.rest[first:], rest...)}.cursor()
+	page.Next = position{from.store, run, next, append(from.rest[first:], rest...)}.cursor()
 	return page, nil
 }
 
-// scanUsers returns the users at some keys and others, keys and values, the run of the
+// scanUsers returns the users at some keys and others (keys and values), the run ID of the
 // server, the cursor of SCAN, and the IDs of users for whom there is no room.
 func (s *store) scanUsers(ctx context.Context, keys []string, scan string, room int) (run, next string, found, rest []string, err error) {
 	prefix, others := s.layout.prefixes(users)
@@ -71,14 +71,14 @@ func (s *store) scanUsers(ctx context.Context, keys []string, scan string, room 
 	}
 	run, _ = reply[0].(string)
 	next, _ = reply[1].(string)
-	found, rest = texts(reply[2]), texts(reply[3])
+	found, rest = stringsReply(reply[2]), stringsReply(reply[3])
 	for i, key := range rest {
 		rest[i] = strings.TrimPrefix(key, prefix[0])
 	}
 	return run, next, found, rest, nil
 }
 
-// page reads users, from keys and values. What is no user's is left out.
+// page reads users from keys and values. What is not the record of a user is left out.
 func (s *store) page(found []string) (page adapter.UserPage) {
 	for i := 0; i+1 < len(found); i += 2 {
 		u, err := s.layout.decodeUser(strings.TrimPrefix(found[i], s.layout.prefix[users]), found[i+1])
@@ -92,20 +92,20 @@ func (s *store) page(found []string) (page adapter.UserPage) {
 	return page
 }
 
-// cursor returns a position as text; "" is the end.
+// cursor returns the cursor of a position; "" at the end.
 func (p position) cursor() string {
 	if p.scan == done && len(p.rest) == 0 {
 		return ""
 	}
-	parts := slices.Concat([]string{p.keys, p.run, p.scan}, p.rest)
+	parts := slices.Concat([]string{p.store, p.run, p.scan}, p.rest)
 	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join(parts, "\x00")))
 }
 
-// position returns what a cursor holds; "" is the beginning.
+// position returns the position of a cursor; "" is the beginning.
 func (s *store) position(cursor string) (position, error) {
 	keys := strconv.Itoa(s.client.Options().DB) + " " + s.layout.prefix[users]
 	if cursor == "" {
-		return position{keys: keys, scan: done}, nil
+		return position{store: keys, scan: done}, nil
 	}
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
 	parts := strings.Split(string(b), "\x00")

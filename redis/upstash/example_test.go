@@ -17,7 +17,10 @@ func ExampleNew() {
 	ctx := context.Background()
 	client := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:6379"})
 	defer client.Close()
-	store := upstash.New(client, upstash.Options{BaseKeyPrefix: "app:"}) // as the JavaScript adapter has it
+	store, err := upstash.New(client, upstash.Options{BaseKeyPrefix: "app:"}) // as the JavaScript adapter has it
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer store.Close()
 
 	session, user, err := store.GetSessionAndUser(ctx, "the value of the cookie authjs.session-token")
@@ -32,7 +35,10 @@ func ExampleOptions() {
 	ctx := context.Background()
 	client := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:6379"})
 	defer client.Close()
-	store := upstash.New(client, upstash.Options{})
+	store, err := upstash.New(client, upstash.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer store.Close()
 	if repairer, ok := adapter.As[adapter.Repairer](store); ok {
 		for _, dryRun := range []bool{true, false} {

@@ -24,19 +24,19 @@ const (
 	links
 	authenticators
 	authenticatorList
-	replies   // of writes, for their own repetition: not known to JavaScript
-	deletions // that are not finished: not known to JavaScript
-	removals  // users that Repair removed, for a while: not known to JavaScript
-	kinds     // how many there are
+	replies   // of writes, for their repetition; unknown to JavaScript
+	deletions // that are not finished; unknown to JavaScript
+	removals  // users that Repair removed, for a while; unknown to JavaScript
+	kinds     // the number of kinds
 )
 
-// layout is what the keys of each kind begin with.
+// layout has the prefix of each kind of key.
 type layout struct {
 	base   string
 	prefix [kinds]string
 }
 
-// newLayout returns the layout that options name, which have their defaults.
+// newLayout returns the layout of options, which have their defaults.
 func newLayout(o Options) (layout, error) {
 	l := layout{base: o.BaseKeyPrefix, prefix: [kinds]string{
 		users:             o.UserKeyPrefix,
@@ -55,35 +55,35 @@ func newLayout(o Options) (layout, error) {
 	for k := range l.prefix {
 		l.prefix[k] = l.base + l.prefix[k]
 	}
-	return l, l.check()
+	return l, l.validate()
 }
 
-// check refuses prefixes by which two records could have one key.
-func (l layout) check() error {
+// validate refuses prefixes by which two records could have one key.
+func (l layout) validate() error {
 	for k, p := range l.prefix {
 		if strings.Contains(p, "%") {
-			return adapter.Invalid("Options", `must not have "%" in a prefix`)
+			return adapter.Invalid("Options", `must not contain "%" in a prefix`)
 		}
 		for other, q := range l.prefix {
 			if other != k && p == q {
 				return adapter.Invalid("Options", "must not have the same prefix twice")
 			}
 			if p != q && strings.HasPrefix(q, p) && !kind(k).escapes() {
-				return adapter.Invalid("Options", "must have no prefix that begins with that of e-mail addresses, of tokens or of a list")
+				return adapter.Invalid("Options", "must not have a prefix that begins with that of e-mail addresses, of tokens or of a list")
 			}
 		}
 	}
 	return nil
 }
 
-// escapes reports whether the prefix of a kind may be the beginning of another one, as
-// it is in the defaults. What follows it is then refused or escaped if it could be
-// taken for a key of the other kind.
+// escapes reports whether the prefix of a kind may be the beginning of another one, as in
+// the defaults. What follows the prefix is then refused or escaped if it could be taken for
+// a key of the other kind.
 func (k kind) escapes() bool {
 	return k == users || k == accounts || k == sessions || k == authenticators
 }
 
-// collides reports whether a key of a kind could be taken for one of another kind.
+// collides reports whether a key of a kind could be taken for a key of another kind.
 func (l layout) collides(k kind, rest string) bool {
 	key := l.prefix[k] + rest
 	for _, p := range l.prefix {
@@ -94,23 +94,23 @@ func (l layout) collides(k kind, rest string) bool {
 	return false
 }
 
-// prefixes returns what the keys of some kinds begin with, and those of others that begin
-// so too, but with more.
-func (l layout) prefixes(of ...kind) (ours, others []string) {
-	for _, k := range of {
+// prefixes returns the prefixes of some kinds, and the longer prefixes of other kinds that
+// begin with one of them.
+func (l layout) prefixes(kinds ...kind) (ours, others []string) {
+	for _, k := range kinds {
 		ours = append(ours, l.prefix[k])
 	}
 	for k, p := range l.prefix {
 		begins := func(q string) bool { return strings.HasPrefix(p, q) }
-		if !slices.Contains(of, kind(k)) && slices.ContainsFunc(ours, begins) {
+		if !slices.Contains(kinds, kind(k)) && slices.ContainsFunc(ours, begins) {
 			others = append(others, p)
 		}
 	}
 	return ours, others
 }
 
-// key returns a key. What no JavaScript writer makes, but could be taken for something
-// else, has its first byte escaped.
+// key returns a key. One that no JavaScript writer makes, but that could be taken for
+// something else, has its first byte after the prefix escaped.
 func (l layout) key(k kind, rest string) string {
 	if k.escapes() && rest != "" && (rest[0] == '%' || l.collides(k, rest)) {
 		return fmt.Sprintf("%s%%%02X%s", l.prefix[k], rest[0], rest[1:])
@@ -118,13 +118,13 @@ func (l layout) key(k kind, rest string) string {
 	return l.prefix[k] + rest
 }
 
-// user returns the key of a user, and false for an ID that no user of this layout has:
-// the key would be that of another record.
+// user returns the key of a user, and false for an ID that no user of this layout can have,
+// since the key would be that of another record.
 func (l layout) user(id string) (string, bool) {
 	return l.prefix[users] + id, !l.collides(users, id)
 }
 
-// token returns the session token that a key is that of.
+// token returns the session token in a key.
 func (l layout) token(key string) string {
 	rest := strings.TrimPrefix(key, l.prefix[sessions])
 	if len(rest) > 2 && rest[0] == '%' {
@@ -135,22 +135,8 @@ func (l layout) token(key string) string {
 	return rest
 }
 
-// place names a record in an error: by its key, or the digest of what no error may hold.
-func (l layout) place(k kind, key string) string {
-	switch k {
-	case sessions:
-		return "session " + adapter.SessionID(l.token(key))
-	case links:
-		return "verification token with the digest " + adapter.SessionID(strings.TrimPrefix(key, l.prefix[links]))
-	}
-	if strings.Contains(key, "@") { // maybe an e-mail address
-		return singular[k] + " with the digest " + adapter.SessionID(key)
-	}
-	return key
-}
-
-// The parts of a key are joined by ":", the last one of which, or for accounts the
-// first one, parts them.
+// escaper escapes the separator of two parts of a key. The last ":" is the separator, or in
+// the key of an account the first one.
 var escaper = strings.NewReplacer("%", "%25", ":", "%3A")
 
 func (l layout) account(k adapter.AccountKey) string {
@@ -163,15 +149,15 @@ func (l layout) link(identifier, token string) string {
 	return l.key(links, identifier+":"+escaper.Replace(token))
 }
 
-// folded are the characters that the unstorage adapter's keys do not keep.
+// folded are the characters that the keys of the unstorage adapter do not preserve.
 const folded = `/\:?%`
 
 var foldedEscaper = strings.NewReplacer("%", "%25", "/", "%2F", `\`, "%5C", ":", "%3A", "?", "%3F")
 
-// authenticator returns the keys that a credential can have. unstorage makes ":" of each
-// "/" in a key, one of several, and none of those at an end. What two IDs in base64 that
-// differ in this only would have in common is the key of the first one; the other one has
-// its own, and JavaScript does not find it.
+// authenticator returns the keys that a credential can have. unstorage replaces each "/" in
+// a key by ":", several by one, and removes those at the ends. If two base64 IDs differ
+// only in this, the first one has the key that they share, and the second one a key of its
+// own, which JavaScript does not find.
 func (l layout) authenticator(id string) []string {
 	own := l.key(authenticators, "%"+foldedEscaper.Replace(id))
 	parts := strings.FieldsFunc(id, func(r rune) bool { return r == '/' })
@@ -192,7 +178,7 @@ func (l layout) reply() string {
 	return l.prefix[replies] + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// glob returns a pattern for the keys that begin with a text.
+// glob returns a pattern for the keys that begin with a prefix.
 func glob(prefix string) string { return globEscaper.Replace(prefix) + "*" }
 
 var globEscaper = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`, "]", `\]`)

@@ -3,7 +3,6 @@ package upstash
 import (
 	"cmp"
 	"context"
-	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -17,21 +16,13 @@ import (
 // backend is the name in errors.
 const backend = "upstash"
 
-func init() {
-	for _, scheme := range []string{"redis+upstash", "rediss+upstash"} {
-		driver.Register(scheme, func(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
-			return openURL(rawURL, o)
-		})
-	}
-}
-
-// Options configures an adapter. The zero value is the default: the layout that the
-// JavaScript adapter has without options. PlainSessionTokens is always on.
+// Options configures an adapter. The zero value is the layout that the JavaScript adapter
+// has without options. PlainSessionTokens is always on.
 type Options struct {
 	adapter.Options
 
-	// The options of the JavaScript adapter of the same names, with the same defaults.
-	BaseKeyPrefix              string // begins every key: ""
+	// Prefixes of keys, with the names and defaults of the JavaScript adapters.
+	BaseKeyPrefix              string // before all others; ""
 	UserKeyPrefix              string // "user:"
 	EmailKeyPrefix             string // "user:email:"
 	AccountKeyPrefix           string // "user:account:"
@@ -42,34 +33,44 @@ type Options struct {
 	AuthenticatorKeyPrefix     string // "authenticator:", of the unstorage adapter
 	AuthenticatorUserKeyPrefix string // "authenticator:by-user-id:", of the unstorage adapter
 
-	// RequestTimeout is how long a request to the server may take if the context of the
-	// call does not end before: then it is ErrUnavailable. 0 is 10 seconds. A read whose
-	// first attempt gets no answer in a second, or in half of the time, is made once more
-	// on a fresh connection, so that one which died without a word costs a moment.
+	// RequestTimeout limits a request to the server, unless the context of the call ends
+	// before. After it the call returns adapter.ErrUnavailable. The default is 10 seconds.
+	// A read without an answer after a second, or after half of the time left if that is
+	// less, is sent once more over a new connection.
 	RequestTimeout time.Duration
 }
 
-// New returns an adapter on a client of the application's, which stays open when the
-// adapter is closed. It is of a single server or a Sentinel set: the layout's keys lie in no
-// common hash slot of a cluster. New panics on options that cannot work.
-func New(c *redis.Client, o Options) adapter.Adapter {
+// New returns an adapter on the application's client, which stays open when the adapter is
+// closed. The client is one of a single server or of a Sentinel set: the keys of the layout
+// are not in one hash slot of a Cluster.
+//
+// New connects to nothing. It returns [adapter.ErrInvalid] for a nil client, a negative
+// RequestTimeout, and prefixes by which two records could have one key: with "%", the same
+// twice, or one that begins with the prefix of e-mail addresses, of verification tokens or
+// of a list.
+func New(c *redis.Client, o Options) (adapter.Adapter, error) { return open(c, o, false) }
+
+// open returns an adapter on a client, and has Close close the client if the adapter owns
+// it.
+func open(c *redis.Client, o Options, ownsClient bool) (adapter.Adapter, error) {
 	s, err := newStore(c, o)
 	if err != nil {
-		panic(err)
+		return nil, err
 	}
-	return driver.Guard(s, backend, s.options, client.Failure)
+	s.ownsClient = ownsClient
+	return driver.Guard(s, backend, s.options, client.Failure), nil
 }
 
-// store is the contract on the layout, for valid input (see driver.Guard).
+// store implements the contract for valid input: see driver.Guard.
 type store struct {
-	client  *redis.Client
-	options adapter.Options
-	layout  layout
-	closes  bool         // the client is closed with the adapter
-	calls   client.Calls // what may go on after its context has ended
+	client     *redis.Client
+	options    adapter.Options
+	layout     layout
+	ownsClient bool         // Close closes the client
+	calls      client.Calls // requests, some of which go on after their context has ended
 }
 
-// WithDefaults returns the options with nothing empty that has a default.
+// WithDefaults returns the options with defaults in place of zero values.
 func (o Options) WithDefaults() Options {
 	o.Options = o.Options.WithDefaults()
 	o.PlainSessionTokens = true
@@ -87,6 +88,9 @@ func (o Options) WithDefaults() Options {
 }
 
 func newStore(c *redis.Client, o Options) (*store, error) {
+	if c == nil {
+		return nil, adapter.Invalid("client", "must not be nil")
+	}
 	o = o.WithDefaults()
 	l, err := newLayout(o)
 	if err != nil {
@@ -100,32 +104,18 @@ func newStore(c *redis.Client, o Options) (*store, error) {
 	return s, nil
 }
 
-// openURL opens a client by URL, and an adapter that closes it.
-func openURL(rawURL string, o adapter.Options) (adapter.Adapter, error) {
-	c, p, err := client.Open(rawURL)
-	if err != nil {
-		return nil, err
-	}
-	s, err := newStore(c.(*redis.Client), Options{Options: o, BaseKeyPrefix: p.Prefix, RequestTimeout: p.RequestTimeout})
-	if err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	s.closes = true
-	return driver.Guard(s, backend, s.options, client.Failure), nil
-}
-
-// Close closes a client that was opened by URL, and waits for calls that go on after
-// their context has ended: no longer than the client's own time limits.
+// Close closes the client if the adapter opened it by URL. It waits for calls that still
+// run after their context has ended, at most as long as the client's own time limits.
 func (s *store) Close() error {
 	var err error
-	if s.closes {
+	if s.ownsClient {
 		err = client.Failure(s.client.Close())
 	}
 	s.calls.Wait()
 	return err
 }
 
-// Ping implements adapter.Pinger.
+// Ping implements adapter.Pinger. It costs one round trip.
 func (s *store) Ping(ctx context.Context) error {
 	return s.calls.Ping(ctx)
 }

@@ -9,22 +9,22 @@ import (
 	"github.com/authstore/authstore/redis/internal/client"
 )
 
-// A walk goes through the keys of some kinds. The layout has no list of what belongs to
-// a user, other than what was made last: what a JavaScript application has made can only
-// be found by looking at all of it.
+// A walk goes through the keys of some kinds. The layout lists only the last account and
+// session of a user, so all others can be found only by scanning the whole store.
 type walk struct {
 	kinds  []kind
-	member string   // only the records in which this member
-	value  string   // has this value; "": all
-	within string   // what the keys begin with, if it is more than a kind's prefix
-	while  string   // ends when this key is gone; with remove it is taken away at the end
-	unless string   // with while: ends when this key is there
-	remove bool     // removes what it comes by
-	leave  []string // but for these keys
+	member string   // only records in which this member
+	value  string   // has this value; "" for all records
+	within string   // what the keys begin with, if that is longer than the prefix of their kind
+	while  string   // ends when this key is gone; with remove it is deleted at the end
+	unless string   // with while: ends when this key exists
+	remove bool     // deletes the records found
+	keep   []string // except at these keys
 }
 
-// scan walks. One round trip covers about ten thousand keys of the database, others'
-// included. It calls each for what it comes by, maybe twice.
+// scan makes a walk. One round trip looks at about ten thousand keys of the database,
+// including other programs'. It calls each for what it finds, possibly twice for the same
+// key.
 func (s *store) scan(ctx context.Context, w walk, each func(key, value string) error) error {
 	keys, args := w.arguments(s.layout)
 	run := s.query
@@ -38,24 +38,24 @@ func (s *store) scan(ctx context.Context, w walk, each func(key, value string) e
 			return client.Failure(err)
 		}
 		cursor, _ = reply[0].(string)
-		found, unread := texts(reply[1]), texts(reply[2])
+		found, unread := stringsReply(reply[1]), stringsReply(reply[2])
 		for i := 0; i+1 < len(found); i += 2 {
 			if err := each(found[i], found[i+1]); err != nil {
 				return err
 			}
 		}
-		if err := s.unread(ctx, w, unread, each); err != nil {
+		if err := s.handleUnread(ctx, w, unread, each); err != nil {
 			return err
 		}
 		if cursor == "0" {
-			return s.end(ctx, w, len(unread) > 0)
+			return s.clearMark(ctx, w, len(unread) > 0)
 		}
 	}
 }
 
-// unread does what Lua could not do, since it could not read the values.
-func (s *store) unread(ctx context.Context, w walk, unread []string, each func(key, value string) error) error {
-	return s.judge(unread, w.member, w.value, func(key, value string) error {
+// handleUnread handles the values that Lua could not read.
+func (s *store) handleUnread(ctx context.Context, w walk, unread []string, each func(key, value string) error) error {
+	return s.eachMatch(unread, w.member, w.value, func(key, value string) error {
 		if !w.remove {
 			return each(key, value)
 		}
@@ -64,23 +64,13 @@ func (s *store) unread(ctx context.Context, w walk, unread []string, each func(k
 	})
 }
 
-// end takes away the mark of a deletion, which the script leaves if something was left.
-func (s *store) end(ctx context.Context, w walk, left bool) error {
+// clearMark deletes the mark of a deletion, which the script leaves if it left a record.
+func (s *store) clearMark(ctx context.Context, w walk, left bool) error {
 	if !left || !w.remove || w.while == "" {
 		return nil
 	}
-	cmd := client.Prompt(ctx, &s.calls, func() *redis.IntCmd { return s.client.Del(ctx, w.while) }, redis.NewIntCmd)
+	cmd := client.Do(ctx, &s.calls, func() *redis.IntCmd { return s.client.Del(ctx, w.while) }, redis.NewIntCmd)
 	return client.Failure(cmd.Err())
-}
-
-// texts returns a list in a reply.
-func texts(reply any) []string {
-	all, _ := reply.([]any)
-	texts := make([]string, len(all))
-	for i, v := range all {
-		texts[i], _ = v.(string)
-	}
-	return texts
 }
 
 // arguments returns the keys and arguments of the script, without the cursor.
@@ -98,7 +88,7 @@ func (w walk) arguments(l layout) (keys []string, args []any) {
 	}
 	ours, others := l.prefixes(w.kinds...)
 	args = []any{"", glob(pattern), w.member, w.value, remove, len(ours), len(others)}
-	for _, text := range slices.Concat(ours, others, w.leave) {
+	for _, text := range slices.Concat(ours, others, w.keep) {
 		args = append(args, text)
 	}
 	if w.while != "" {

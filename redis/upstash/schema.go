@@ -7,8 +7,8 @@ import (
 	"github.com/authstore/authstore/internal/repair"
 )
 
-// CheckSchema looks for records that break a rule, in a walk through the store: the
-// layout needs no set-up. It implements adapter.Schema.
+// CheckSchema lists records that break a rule, in a scan of the whole store: the layout
+// itself needs no set-up. It implements adapter.Schema.
 func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
 	found, err := s.survey(ctx)
 	if err != nil {
@@ -20,7 +20,7 @@ func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error
 // ApplySchema does nothing: the layout needs no set-up.
 func (s *store) ApplySchema(context.Context) error { return nil }
 
-// Repair puts right what CheckSchema lists. It implements adapter.Repairer.
+// Repair fixes what CheckSchema lists. It implements adapter.Repairer.
 func (s *store) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, error) {
 	found, err := s.survey(ctx)
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.Session, error) {
 	r := record{}
 	r.setSession(se)
-	value, err := r.with(se.Attributes)
+	value, err := r.withAttributes(se.Attributes)
 	if err != nil {
 		return se, err
 	}
-	return se, s.own(ctx, se.UserID, brought{
+	return se, s.createOwned(ctx, se.UserID, ownedRecord{
 		record: driver.SessionRecord, field: adapter.FieldSessionToken,
 		keys: s.sessionKeys(se), list: s.layout.key(lastSession, se.UserID), value: value, expires: se.Expires,
 	})
@@ -26,7 +26,7 @@ func (s *store) sessionKeys(se adapter.Session) []string {
 }
 
 func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
-	f, err := s.owned(ctx, []string{s.layout.session(token)}, "")
+	f, err := s.getOwned(ctx, []string{s.layout.session(token)}, "")
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
 	}
@@ -52,27 +52,27 @@ func (s *store) liveSession(token, value string) (adapter.Session, error) {
 
 func (s *store) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
 	var se adapter.Session
-	err := s.update(ctx, []string{s.layout.session(token)}, "", func(value string) (after string, expires time.Time, err error) {
+	err := s.updateOwned(ctx, []string{s.layout.session(token)}, "", func(value string) (after string, expires time.Time, err error) {
 		if se, err = s.liveSession(token, value); err != nil {
 			return "", time.Time{}, err
 		}
-		was, is := record{}, record{}
-		was.setSession(se)
+		oldFields, newFields := record{}, record{}
+		oldFields.setSession(se)
 		up.Apply(&se, s.options.Now())
-		is.setSession(se)
-		after, err = changed(value, was, is, up.Attributes, up.RemoveAttributes)
+		newFields.setSession(se)
+		after, err = changed(value, oldFields, newFields, up.Attributes, up.RemoveAttributes)
 		return after, se.Expires, err
 	})
 	return se, err
 }
 
-// DeleteSession removes what the token leads to, whatever else its record says.
+// DeleteSession deletes the session of a token, whatever else its record says.
 func (s *store) DeleteSession(ctx context.Context, token string) error {
-	return s.disown(ctx, []string{s.layout.session(token)}, "", "", lastSession)
+	return s.deleteOwned(ctx, []string{s.layout.session(token)}, "", "", lastSession)
 }
 
 func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
-	all, err := owns(ctx, s, sessions, userID, s.layout.decodeSession, s.sessionKeys)
+	all, err := listOwned(ctx, s, sessions, userID, s.layout.decodeSession, s.sessionKeys)
 	now, live := s.options.Now(), all[:0]
 	for _, se := range all {
 		if now.Before(se.Expires) {
@@ -83,9 +83,9 @@ func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Sess
 	return live, err
 }
 
-// DeleteSessionByID costs two round trips: the session is found, and then deleted. Its
-// key says which it is, so that it may be one that cannot be read. One that is another
-// user's by then stays.
+// DeleteSessionByID costs two round trips: one finds the session, and one deletes it. The
+// session is known by its key, so it may be one that cannot be read. If it is another
+// user's by then, it stays.
 func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
 	var found string
 	err := s.scan(ctx, walk{member: "userId", value: userID, kinds: []kind{sessions}}, func(key, _ string) error {
@@ -97,13 +97,13 @@ func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string)
 	if err != nil || found == "" {
 		return err
 	}
-	return s.disown(ctx, []string{found}, "userId", userID, lastSession)
+	return s.deleteOwned(ctx, []string{found}, "userId", userID, lastSession)
 }
 
 func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
 	w := walk{member: "userId", value: userID, kinds: []kind{sessions}, remove: true}
 	for _, token := range keep {
-		w.leave = append(w.leave, s.layout.session(token))
+		w.keep = append(w.keep, s.layout.session(token))
 	}
 	return s.scan(ctx, w, nil)
 }

@@ -116,7 +116,7 @@ func (s *store) survey(ctx context.Context) (*survey, error) {
 func (v *survey) seeOthers(ctx context.Context, ids []string) error {
 	for batch := range slices.Chunk(ids, 1000) {
 		there := make([]*redis.IntCmd, len(batch))
-		cmd := client.Prompt(ctx, &v.calls, func() *redis.IntCmd {
+		cmd := client.Do(ctx, &v.calls, func() *redis.IntCmd {
 			pipe := v.client.Pipeline()
 			for i, id := range batch {
 				there[i] = pipe.Exists(ctx, v.layout.key(users, id))

@@ -13,7 +13,7 @@ func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, e
 	if err != nil {
 		return u, err
 	}
-	return u, s.createUser(ctx, u, brought{})
+	return u, s.createUser(ctx, u, ownedRecord{})
 }
 
 func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
@@ -22,7 +22,7 @@ func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a ada
 		return u, a, err
 	}
 	a.UserID = u.ID
-	b, err := s.bringAccount(a)
+	b, err := s.ownedAccount(a)
 	if err != nil {
 		return u, a, err
 	}
@@ -35,7 +35,7 @@ func (s *store) CreateUserWithAuthenticator(ctx context.Context, u adapter.User,
 		return u, a, err
 	}
 	a.UserID = u.ID
-	b, err := s.bringAuthenticator(a)
+	b, err := s.ownedAuthenticator(a)
 	if err != nil {
 		return u, a, err
 	}
@@ -44,15 +44,15 @@ func (s *store) CreateUserWithAuthenticator(ctx context.Context, u adapter.User,
 
 func (s *store) NewID() string { return s.options.NewID() }
 
-// createUser stores a user and what it brings, if that has keys.
-func (s *store) createUser(ctx context.Context, u adapter.User, b brought) error {
+// createUser stores a user, and the record that it signs up with, if that has keys.
+func (s *store) createUser(ctx context.Context, u adapter.User, b ownedRecord) error {
 	key, possible := s.layout.user(u.ID)
 	if !possible {
-		return adapter.Invalid(adapter.FieldUserID, "must not begin like the rest of another key of the layout, such as email:")
+		return adapter.Invalid(adapter.FieldUserID, `must not begin like the rest of another key, such as "email:"`)
 	}
 	r := record{}
 	r.setUser(u)
-	user, err := r.with(u.Attributes)
+	user, err := r.withAttributes(u.Attributes)
 	if err != nil {
 		return err
 	}
@@ -63,8 +63,8 @@ func (s *store) createUser(ctx context.Context, u adapter.User, b brought) error
 	if b.keys != nil {
 		keys = append(append(keys, b.list), b.keys...)
 	}
-	return persist(ctx, func() (again bool, err error) {
-		result, err := s.run(ctx, userCreate, keys, user, u.Email, s.layout.prefix[users], u.ID, b.value, b.credential, b.inList()).Text()
+	return retry(ctx, func() (again bool, err error) {
+		result, err := s.run(ctx, userCreate, keys, user, u.Email, s.layout.prefix[users], u.ID, b.value, b.credential, b.listMember()).Text()
 		switch result {
 		case "DELETED":
 			err = s.finishDeletion(ctx, u.ID)
@@ -99,22 +99,22 @@ func (s *store) readUser(ctx context.Context, id string) (adapter.User, string, 
 	return u, value, err
 }
 
-// GetUserByEmail finds a user by the index of addresses, which leads to nobody who has
-// given the address up: the JavaScript adapter leaves old entries there.
+// GetUserByEmail finds a user by the index of addresses. An entry of an address that its
+// user has given up is ignored: the JavaScript adapter leaves such entries.
 func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
 	value, err := s.query(ctx, userByEmail, []string{s.layout.key(emails, email)}, s.layout.prefix[users]).Text()
 	if err != nil {
 		return adapter.User{}, err
 	}
-	u, err := s.anyUser(value)
+	u, err := s.userByRecord(value)
 	if err == nil && u.Email != email {
 		return adapter.User{}, adapter.ErrNotFound
 	}
 	return u, err
 }
 
-// anyUser reads a user by its record alone.
-func (s *store) anyUser(value string) (adapter.User, error) {
+// userByRecord reads a user by its record alone.
+func (s *store) userByRecord(value string) (adapter.User, error) {
 	record, err := parse(value)
 	if err != nil {
 		return adapter.User{}, s.layout.unreadable(err, users, "user", "")
@@ -128,7 +128,7 @@ func (s *store) anyUser(value string) (adapter.User, error) {
 }
 
 func (s *store) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (adapter.User, error) {
-	f, err := s.owned(ctx, []string{s.layout.account(key)}, "")
+	f, err := s.getOwned(ctx, []string{s.layout.account(key)}, "")
 	if err != nil {
 		return adapter.User{}, err
 	}
@@ -139,21 +139,21 @@ func (s *store) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (a
 	return s.layout.decodeUser(a.UserID, f.user)
 }
 
-// UpdateUser costs two round trips: the record is read, and put back changed if it is
-// still the same.
+// UpdateUser costs two round trips: the record is read, and replaced if it has not changed
+// meanwhile.
 func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
 	var u adapter.User
 	reply := s.layout.reply()
-	err := persist(ctx, func() (again bool, err error) {
+	err := retry(ctx, func() (again bool, err error) {
 		var before string
 		if u, before, err = s.readUser(ctx, id); err != nil {
 			return false, err
 		}
-		old, was, is := u.Email, record{}, record{}
-		was.setUser(u)
+		old, oldFields, newFields := u.Email, record{}, record{}
+		oldFields.setUser(u)
 		up.Apply(&u, s.options.Now())
-		is.setUser(u)
-		after, err := changed(before, was, is, up.Attributes, up.RemoveAttributes)
+		newFields.setUser(u)
+		after, err := changed(before, oldFields, newFields, up.Attributes, up.RemoveAttributes)
 		if err != nil {
 			return false, err
 		}
@@ -171,50 +171,8 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 	return u, err
 }
 
-// replaceUser puts a user in the place of what was read, and moves its address.
-func (s *store) replaceUser(ctx context.Context, reply, id, before, after, old, email string) (string, error) {
-	key, _ := s.layout.user(id)
-	gives := "0"
-	if old == email {
-		email = ""
-	} else if old != "" {
-		gives = "1"
-	}
-	keys := []string{reply, key}
-	if gives == "1" {
-		keys = append(keys, s.layout.key(emails, old))
-	}
-	if email != "" {
-		keys = append(keys, s.layout.key(emails, email))
-	}
-	return s.run(ctx, userUpdate, keys, before, after, email, gives, id, s.layout.prefix[users]).Text()
-}
-
-// changed returns a record with the fields that differ and some attributes changed, and
-// all else as it was written: also a field that is written otherwise than here.
-func changed(value string, was, is record, set adapter.Attributes, removed []string) (string, error) {
-	r, err := parse(value)
-	if err != nil {
-		return "", err
-	}
-	for name := range was {
-		if _, stays := is[name]; !stays {
-			delete(r, name)
-		}
-	}
-	for name, v := range is {
-		if string(v) != string(was[name]) {
-			r[name] = v
-		}
-	}
-	if err := r.setAttributes(set, removed); err != nil {
-		return "", err
-	}
-	return r.String()
-}
-
 // DeleteUser costs one round trip, after which nothing of the user can be reached, and
-// those of a walk through the store (see scan).
+// those of a scan of the whole store.
 func (s *store) DeleteUser(ctx context.Context, id string) error {
 	key, possible := s.layout.user(id)
 	if !possible {
@@ -230,12 +188,12 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 	return s.finishDeletion(ctx, id)
 }
 
-// finishDeletion removes what belonged to a deleted user, and the mark of its deletion.
+// finishDeletion deletes what belonged to a deleted user, and the mark of its deletion.
 func (s *store) finishDeletion(ctx context.Context, id string) error {
 	return s.scan(ctx, s.deletion(id), nil)
 }
 
-// deletion is the walk that removes them.
+// deletion is the walk that deletes them.
 func (s *store) deletion(id string) walk {
 	return walk{member: "userId", value: id, kinds: []kind{accounts, sessions, authenticators}, while: s.layout.key(deletions, id), remove: true}
 }

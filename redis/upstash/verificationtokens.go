@@ -16,11 +16,11 @@ func (s *store) CreateVerificationToken(ctx context.Context, t adapter.Verificat
 	return t, cmd.Err()
 }
 
-// UseVerificationToken takes a token in one step. Only one that another program has
-// written in a form of its own is read first, and then taken if it is still the same.
+// UseVerificationToken takes a token in one step. Only a token that another program has
+// written in a form of its own is read first, and then taken if it has not changed.
 func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
 	key := s.layout.link(identifier, token)
-	reply, err := s.runOnce(ctx, linkTake, []string{key}, identifier, token).StringSlice()
+	reply, err := s.runOnce(ctx, linkUse, []string{key}, identifier, token).StringSlice()
 	if err != nil {
 		return adapter.VerificationToken{}, err
 	}
@@ -38,7 +38,7 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 	return t, err
 }
 
-// takeLink removes a token if it is as it was: whoever removes it has used it.
+// takeLink deletes a token if it has not changed. The caller that deletes it has used it.
 func (s *store) takeLink(ctx context.Context, key, value string) error {
 	n, err := s.runOnce(ctx, remove, []string{key}, value).Int()
 	if err == nil && n == 0 {

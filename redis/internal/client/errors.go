@@ -16,13 +16,12 @@ import (
 	"github.com/authstore/authstore/internal/cause"
 )
 
-// Failure returns an error of the client as one of the contract's kinds: what a person has
-// to mend is adapter.ErrSetup, and says what it is; what a retry may mend is
-// adapter.ErrUnavailable.
+// Failure classifies an error of the client: adapter.ErrSetup with problem and remedy for
+// what a person has to fix, adapter.ErrUnavailable for what a retry may fix.
 func Failure(err error) error {
 	var reply redis.Error
 	switch {
-	case err == nil, known(err):
+	case err == nil, hasKind(err):
 		return err
 	case errors.Is(err, redis.ErrClosed):
 		return driver.Caused(adapter.ErrClosed, err)
@@ -31,18 +30,18 @@ func Failure(err error) error {
 	case strings.Contains(err.Error(), "all sentinels"):
 		return sentinels(err)
 	case !errors.As(err, &reply):
-		return network(err)
+		return unreachable(err)
 	}
 	return refusal(reply.Error(), err)
 }
 
-// kinds are those of the contract.
+// kinds are the kinds of errors of the contract.
 var kinds = []error{
 	adapter.ErrNotFound, adapter.ErrConflict, adapter.ErrInvalid, adapter.ErrUnavailable, adapter.ErrSetup, adapter.ErrUnreadable, adapter.ErrUnsupported, adapter.ErrClosed,
 }
 
-// known reports whether an error has a kind already.
-func known(err error) bool {
+// hasKind reports whether an error has been classified.
+func hasKind(err error) bool {
 	for _, kind := range kinds {
 		if errors.Is(err, kind) {
 			return true
@@ -51,43 +50,43 @@ func known(err error) bool {
 	return false
 }
 
-// setup returns a driver's error as one that a person has to mend.
+// setup classifies a driver's error as one that a person has to fix.
 func setup(cause error, problem, remedy string) error {
 	return driver.Caused(adapter.Setup(problem, remedy), cause)
 }
 
-// unavailable returns a driver's error as one that a retry may mend.
+// unavailable classifies a driver's error as one that a retry may fix.
 func unavailable(cause error, why string) error {
 	return driver.Caused(fmt.Errorf("%w: %s", adapter.ErrUnavailable, why), cause)
 }
 
-// rule is what an answer of the server means. remedy is empty for what passes.
+// rule says what an answer of the server means. Without a remedy it passes by itself.
 type rule struct{ begins, problem, remedy string }
 
-// rules are for the beginnings of answers, the first that fits. No other word of an answer
+// rules match the beginnings of answers; the first match counts. No other word of an answer
 // is printed, since it may quote a key.
 var rules = []rule{
 	{"WRONGPASS", "authentication failed", "check the user name and the password"},
-	{"NOAUTH", "the server asks for a password", "give one, and the user's name if it has one"},
+	{"NOAUTH", "the server asks for a password", "set one, and the user name if there is one"},
 	{"ERR AUTH", "the server has no password for this user", "check the user name, or leave the password out"},
 	{"ERR invalid password", "authentication failed", "check the password"},
-	{"ERR Client sent AUTH", "the server has no password", "leave the password out, or set one there"},
-	{"DENIED", "the server takes no connections from elsewhere: it is in protected mode", "give it a password and an address to listen on"},
-	{"OOM", "the server's memory is full", "raise its maxmemory, or make room: until then only what takes something away works"},
-	{"MISCONF", "the server cannot save its data, and so takes no writes", "see its log: its disk may be full"},
+	{"ERR Client sent AUTH", "the server has no password", "leave the password out, or set one on the server"},
+	{"DENIED", "the server is in protected mode and accepts only local connections", "set a password and the address to listen on"},
+	{"OOM", "the server's memory is full", "raise maxmemory, or free some: until then only deletions work"},
+	{"MISCONF", "the server cannot save its data and refuses writes", "see its log: its disk may be full"},
 	{"ERR DB index", "the server has no database with this number", "check the number in the URL or in the client's options"},
 	{"ERR invalid DB index", "the server has no database with this number", "check the number in the URL or in the client's options"},
-	{"ERR SELECT is not allowed", "a Cluster has no databases with a number", "leave the number out"},
-	{"ERR This instance has cluster support disabled", "the server is no node of a Cluster", "open it as one server: redis://, or redis.NewClient"},
-	{"ERR syntax error", "the server does not know an option of a command", "it must be Redis 6.2 or later, or Valkey"},
-	{"ERR unknown subcommand", "the server does not know a command", "it must be Redis 6.2 or later, or Valkey, with no command renamed"},
-	{"ERR Unknown Redis command called from", "the server does not know a command that a script uses", "it must be Redis 6.2 or later, or Valkey, with no command renamed"},
-	{"ERR Unknown Redis command", "the server does not know a command that a script uses", "it must be Redis 6.2 or later, or Valkey, with no command renamed"},
+	{"ERR SELECT is not allowed", "a Cluster has no numbered databases", "leave the number out"},
+	{"ERR This instance has cluster support disabled", "the server is not a node of a Cluster", "open it as one server: redis://, or redis.NewClient"},
+	{"ERR syntax error", "the server does not know an option of a command", "use Redis 6.2 or later, or Valkey"},
+	{"ERR unknown subcommand", "the server does not know a command", "use Redis 6.2 or later, or Valkey, without renamed commands"},
+	{"ERR Unknown Redis command called from", "the server does not know a command that a script uses", "use Redis 6.2 or later, or Valkey, without renamed commands"},
+	{"ERR Unknown Redis command", "the server does not know a command that a script uses", "use Redis 6.2 or later, or Valkey, without renamed commands"},
 	{"ERR This Redis command is not allowed from script", "the server does not let scripts use a command", "use Redis or Valkey itself"},
-	{"WRONGTYPE", "a key that begins with this store's prefix holds something else", "another program uses the prefix: give each one its own"},
+	{"WRONGTYPE", "a key with this store's prefix holds another type", "another program uses the prefix: give each its own"},
 
 	{"LOADING", "the server is loading its data", ""},
-	{"READONLY", "the server is a replica, which takes no writes", ""},
+	{"READONLY", "the server is a replica, which refuses writes", ""},
 	{"CLUSTERDOWN", "the Cluster is down", ""},
 	{"TRYAGAIN", "a slot of the Cluster is moving", ""},
 	{"MOVED", "a slot of the Cluster has moved", ""},
@@ -101,9 +100,9 @@ var rules = []rule{
 	{"ERR Script attempted to access a non local key", "a slot of the Cluster is moving", ""},
 }
 
-// refusal returns an answer of the server as one of the contract's kinds.
+// refusal classifies an answer of the server.
 func refusal(answer string, err error) error {
-	if e, ok := forbidden(answer, err); ok {
+	if e, ok := missingRight(answer, err); ok {
 		return e
 	}
 	for _, r := range rules {
@@ -125,37 +124,41 @@ func refusal(answer string, err error) error {
 	return driver.Caused(fmt.Errorf("the server refuses with %s", code), err)
 }
 
-// plainCode is a code as servers have it.
+// plainCode matches the codes that begin answers.
 var plainCode = regexp.MustCompile(`^[A-Z]+$`)
 
-// The names of commands in answers, which quote keys after them.
+// These match answers that name a command. After it they quote keys.
 var (
 	forbiddenCommand = regexp.MustCompile(`^(?:NOPERM|ERR)\b.* run the '([A-Za-z|_.-]+)' command`)
 	unknownCommand   = regexp.MustCompile("(?i)^ERR unknown command ['`\"]([A-Za-z|_.-]+)['`\"]")
 )
 
-// forbidden returns what an ACL does not let this user do, or a command that is not there.
-func forbidden(answer string, err error) (error, bool) {
-	const remedy = "give the user what the package comment lists under Access (ACL SETUSER)"
+// missingRight returns the error for what an ACL denies the user, or for a command that the
+// server does not have.
+func missingRight(answer string, err error) (error, bool) {
+	const (
+		listed = "docs/redis.md or docs/upstash.md lists under Access (ACL SETUSER)"
+		remedy = "grant the user the commands that " + listed
+	)
 	if m := forbiddenCommand.FindStringSubmatch(answer); m != nil {
 		return setup(err, "the user may not run the command "+strings.ToUpper(m[1]), remedy), true
 	}
 	if m := unknownCommand.FindStringSubmatch(answer); m != nil {
-		return setup(err, "the server does not know the command "+strings.ToUpper(m[1]), "it must be Redis 6.2 or later, or Valkey, with no command renamed"), true
+		return setup(err, "the server does not know the command "+strings.ToUpper(m[1]), "use Redis 6.2 or later, or Valkey, without renamed commands"), true
 	}
 	scripts := strings.Contains(answer, "user executing the script")
 	switch {
 	case !scripts && !strings.HasPrefix(answer, "NOPERM"):
 		return nil, false
 	case strings.Contains(answer, "key"):
-		return setup(err, "the user may not use a key of this store", "give the user the pattern of its keys: "+remedy), true
+		return setup(err, "the user may not use a key of this store", "grant the user the keys that "+listed), true
 	case scripts:
 		return setup(err, "the user may not run a command that a script uses", remedy), true
 	}
-	return setup(err, "the user may not do what is needed", remedy), true
+	return setup(err, "the user lacks a right", "grant the user what "+listed), true
 }
 
-// sentinels returns why no Sentinel names a primary. Each of them is asked.
+// sentinels returns why no Sentinel names a primary. The client has asked each of them.
 func sentinels(err error) error {
 	var reply redis.Error
 	switch {
@@ -164,13 +167,13 @@ func sentinels(err error) error {
 	case errors.Is(err, redis.Nil):
 		return setup(err, "no Sentinel knows a primary of this name", "check master_name (MasterName): SENTINEL MASTERS lists those that it knows")
 	}
-	return network(err)
+	return unreachable(err)
 }
 
-// useTLS is what to do about a server that speaks TLS.
+// useTLS is the remedy for a server that speaks TLS.
 const useTLS = "use rediss://, tls=true, or Options.TLSConfig"
 
-// remedies are for what keeps commands from a server.
+// remedies are for errors of the network.
 var remedies = cause.Remedies{
 	cause.NoHost:    "check the host in the URL or in the client's options",
 	cause.NotTLS:    "use redis:// in place of rediss://, no tls=true, or the server's port for TLS",
@@ -179,8 +182,8 @@ var remedies = cause.Remedies{
 	cause.Handshake: "it may want a client certificate (Options.TLSConfig)",
 }
 
-// network returns why there was no answer.
-func network(err error) error {
+// unreachable returns why there was no answer.
+func unreachable(err error) error {
 	kind := cause.Of(err)
 	if (kind == cause.Unknown || kind == cause.Late) && strings.Contains(err.Error(), "redis: ") {
 		return protocol(err)
@@ -188,8 +191,8 @@ func network(err error) error {
 	return driver.Caused(cause.Explain(err, remedies), err)
 }
 
-// protocol returns what the client itself says: of an answer that is not Redis's, or of its
-// pool.
+// protocol classifies an error of the client itself: an answer that is not Redis's, or a
+// full pool.
 func protocol(err error) error {
 	text := err.Error()
 	switch {
@@ -201,12 +204,12 @@ func protocol(err error) error {
 	return driver.Caused(cause.Unavailable(err), err)
 }
 
-// explain returns the error of a command with what is known of the client: a single server
-// that is a node of a Cluster, or a replica, stays so.
+// explain adds to the error of a command what is known of the client. A single server that
+// is a node of a Cluster, or a replica, stays one.
 func (c *Calls) explain(ctx context.Context, err error) error {
 	var reply redis.Error
 	if !errors.As(err, &reply) {
-		if !c.answered.Load() && cause.Of(err) == cause.Closed && c.wantsTLS(ctx) {
+		if !c.answered.Load() && cause.Of(err) == cause.Closed && c.speaksTLS(ctx) {
 			return setup(err, "the server speaks TLS", useTLS)
 		}
 		return err
@@ -219,15 +222,15 @@ func (c *Calls) explain(ctx context.Context, err error) error {
 		return setup(err, "the server is a node of a Cluster, and was opened as one server", "open it by redis+cluster://, or redis.NewClusterClient; the Upstash layout needs one server")
 	case "READONLY":
 		if !c.failover {
-			return setup(err, "the server is a replica, which takes no writes", "open the primary, or the Sentinels that know it; while a managed service fails over, it passes")
+			return setup(err, "the server is a replica, which refuses writes", "open the primary, or its Sentinels; during the failover of a managed service it passes by itself")
 		}
 	}
 	return err
 }
 
-// wantsTLS reports whether a server speaks TLS that closes the connections of a client
-// without: most say nothing before they do.
-func (c *Calls) wantsTLS(ctx context.Context) bool {
+// speaksTLS reports whether a server speaks TLS. Most close the connection of a client
+// without TLS before saying anything.
+func (c *Calls) speaksTLS(ctx context.Context) bool {
 	var address string
 	switch client := c.client.(type) {
 	case *redis.Client:

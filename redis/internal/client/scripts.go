@@ -10,8 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Script is a script of a folder lua. It is linked at its first use, so that a program
-// which only imports a layout does not pay for it.
+// Script is a script in a folder lua. It is linked at its first use, so that a program that
+// only imports a layout does not pay for it.
 type Script struct {
 	Lua  *embed.FS
 	Name string // without .lua
@@ -20,8 +20,8 @@ type Script struct {
 	linked *redis.Script
 }
 
-// Run runs the script. EVALSHA comes first; the text is sent only to a server that does not
-// have it.
+// Run runs the script by EVALSHA, and sends its text only to a server that does not have
+// it.
 func (s *Script) Run(ctx context.Context, c redis.Scripter, keys []string, args ...any) *redis.Cmd {
 	return s.script().Run(ctx, c, keys, args...)
 }
@@ -32,15 +32,15 @@ func (s *Script) EvalSha(ctx context.Context, c redis.Scripter, keys []string, a
 }
 
 func (s *Script) script() *redis.Script {
-	s.once.Do(func() { s.linked = link(s.Lua, s.Name) })
+	s.once.Do(func() { s.linked = linkScript(s.Lua, s.Name) })
 	return s.linked
 }
 
-// link returns a script with those parts of common.lua that it needs: a server makes every
-// function anew on every call. They come first, or, if they are needed only after the line
-// that stands for them, in its place: a call that ends before does without. A first line
-// with flags for Dragonfly stays the first. It reads no file: the scripts are in the program.
-func link(lua *embed.FS, name string) *redis.Script {
+// linkScript returns a script with those functions of common.lua that it needs, since a
+// server creates every function on every call. They come first. Functions that are needed
+// only after the line "-- common.lua" come in its place, so that a call which ends before
+// does without them. A first line with flags for Dragonfly stays the first.
+func linkScript(lua *embed.FS, name string) *redis.Script {
 	flags, text := "", source(lua, name)
 	if strings.HasPrefix(text, "--!df ") {
 		flags, text, _ = strings.Cut(text, "\n")
@@ -53,12 +53,12 @@ func link(lua *embed.FS, name string) *redis.Script {
 	return redis.NewScript(flags + head + tail)
 }
 
-// include returns a piece of a script after those parts of common.lua that it needs, and
-// the other parts. A part needs only those before it.
+// include returns a piece of a script, preceded by those parts of common.lua that it needs,
+// and the other parts. A part needs only parts before it.
 func include(parts []string, text string) (string, []string) {
 	var others []string
 	for _, part := range slices.Backward(parts) {
-		if name, ok := defines(part); !ok || uses(text, name) {
+		if name, ok := functionName(part); !ok || uses(text, name) {
 			text = part + "\n" + text
 		} else {
 			others = append(others, part)
@@ -68,8 +68,9 @@ func include(parts []string, text string) (string, []string) {
 	return text, others
 }
 
-// defines returns the name of the function that a part of common.lua defines, if it does.
-func defines(part string) (string, bool) {
+// functionName returns the name of the function that a part of common.lua defines, if it
+// defines one.
+func functionName(part string) (string, bool) {
 	_, function, ok := strings.Cut("\n"+part, "\nlocal function ")
 	name, _, _ := strings.Cut(function, "(")
 	return name, ok

@@ -18,26 +18,26 @@ import (
 	"github.com/authstore/authstore/adapter"
 )
 
-// Parameters are what a URL says to a store: the parameters that are its own.
+// Parameters are the parameters of a URL that are the store's own.
 type Parameters struct {
 	Prefix         string
 	RequestTimeout time.Duration
 }
 
-// Open opens a client by URL, as its scheme says, and returns what the URL says beside. No
-// error holds a part of the URL but the names of options.
+// Open opens the client that a URL describes, and returns the store's own parameters. An
+// error contains no part of the URL except names of options.
 func Open(rawURL string) (_ redis.UniversalClient, _ Parameters, err error) {
 	a, err := parse(rawURL)
 	if err != nil {
 		return nil, Parameters{}, err
 	}
-	p, err := a.parameters()
+	p, err := a.ownParameters()
 	if err != nil {
 		return nil, p, err
 	}
 	defer func() {
-		if r := recover(); r != nil { // go-redis panics on options that it cannot work with
-			err = invalid("has options that go-redis does not take together")
+		if r := recover(); r != nil { // go-redis panics on options that do not go together
+			err = invalid("has options that do not go together")
 		}
 	}()
 	c, err := a.client()
@@ -46,8 +46,8 @@ func Open(rawURL string) (_ redis.UniversalClient, _ Parameters, err error) {
 
 func invalid(reason string) error { return adapter.Invalid("URL", reason) }
 
-// address is a URL in its parts. Package net/url is not asked about the hosts: what it
-// takes of several, or of those that are paths, differs by its version.
+// address is a URL in its parts. net/url does not parse the hosts: what it accepts of
+// several hosts, or of paths as hosts, depends on its version.
 type address struct {
 	topology string // "", "cluster", "sentinel"
 	tls      bool
@@ -57,8 +57,8 @@ type address struct {
 	query    url.Values
 }
 
-// topologies are what a scheme may name after "redis+" or "rediss+". The Upstash layout is
-// on one server.
+// topologies maps what follows "redis+" or "rediss+" in a scheme. The Upstash layout is on
+// one server.
 var topologies = map[string]string{"": "", "upstash": "", "cluster": "cluster", "sentinel": "sentinel"}
 
 const defaultPort = "6379"
@@ -68,7 +68,7 @@ func parse(rawURL string) (a address, err error) {
 	base, kind, _ := strings.Cut(scheme, "+")
 	topology, known := topologies[kind]
 	if !ok || !known || base != "redis" && base != "rediss" {
-		return a, invalid("must be of a form that the package comment has")
+		return a, invalid("must be of a form that docs/redis.md or docs/upstash.md lists")
 	}
 	a.topology, a.tls = topology, base == "rediss"
 	rest, query, _ := strings.Cut(rest, "?")
@@ -77,12 +77,12 @@ func parse(rawURL string) (a address, err error) {
 		return a, errSpecial
 	}
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
-		if a.user, err = userinfo(authority[:at]); err != nil {
+		if a.user, err = parseUser(authority[:at]); err != nil {
 			return a, err
 		}
 		authority = authority[at+1:]
 	}
-	if a.query, err = parameters(query); err != nil {
+	if a.query, err = parseQuery(query); err != nil {
 		return a, err
 	}
 	a.path = strings.Trim(path, "/")
@@ -92,10 +92,11 @@ func parse(rawURL string) (a address, err error) {
 
 var errSpecial = invalid(`has a special character in the user name or the password: percent-encode it ("@" is %40, "/" is %2F, "#" is %23, "?" is %3F, "%" is %25)`)
 
-// plainUser is what a user name and a password may have as it is (RFC 3986, section 3.2.1).
+// plainUser matches user names and passwords that need no further encoding (RFC 3986,
+// section 3.2.1).
 var plainUser = regexp.MustCompile(`^(?:[A-Za-z0-9\-._~!$&'()*+,;=:]|%[0-9A-Fa-f]{2})*$`)
 
-func userinfo(text string) (*url.Userinfo, error) {
+func parseUser(text string) (*url.Userinfo, error) {
 	if !plainUser.MatchString(text) {
 		return nil, errSpecial
 	}
@@ -111,14 +112,14 @@ func userinfo(text string) (*url.Userinfo, error) {
 	return url.UserPassword(user, secret), nil
 }
 
-// parameters parses a query. No parameter is dropped, nor is the last of two taken.
-func parameters(query string) (url.Values, error) {
+// parseQuery parses a query. It drops no parameter, and refuses one that is there twice.
+func parseQuery(query string) (url.Values, error) {
 	all := url.Values{}
 	if query == "" {
 		return all, nil
 	}
 	if strings.Contains(query, ";") {
-		return nil, invalid(`must part its parameters by "&": a ";" in a value is %3B`)
+		return nil, invalid(`must separate parameters by "&": a ";" in a value is %3B`)
 	}
 	for _, p := range strings.Split(query, "&") {
 		name, value, _ := strings.Cut(p, "=")
@@ -128,19 +129,19 @@ func parameters(query string) (url.Values, error) {
 		case errors.Join(errN, errV) != nil:
 			return nil, invalid(`has a parameter with a "%" that is not percent-encoded as %25`)
 		case name == "" && value == "":
-			continue // as after the last "&"
+			continue // an empty parameter, as after a final "&"
 		case all.Has(name) && name != "addr":
-			return nil, invalid("has the option " + option(name) + " twice")
+			return nil, invalid("has the option " + quotable(name) + " twice")
 		}
 		all.Add(name, value)
 	}
 	return all, nil
 }
 
-// option returns the name of an option as an error may have it.
-func option(name string) string {
+// quotable returns the name of an option in the form in which an error may contain it.
+func quotable(name string) string {
 	if !optionName.MatchString(name) {
-		return "(with a name that is none)"
+		return "(not a valid name)"
 	}
 	return name
 }
@@ -161,22 +162,22 @@ func (a *address) parseHosts(authority string) ([]string, error) {
 	}
 	for i, host := range list {
 		var err error
-		if list[i], err = a.host(host); err != nil {
+		if list[i], err = a.parseHost(host); err != nil {
 			return nil, err
 		}
 	}
 	return list, nil
 }
 
-// hostName is a name or an IPv4 address.
+// hostName matches names and IPv4 addresses.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
 
-// host returns a host with its port, or the path of a socket.
-func (a *address) host(text string) (string, error) {
+// parseHost returns a host with its port, or the path of a socket.
+func (a *address) parseHost(text string) (string, error) {
 	if len(text) > 3 && strings.EqualFold(text[:3], "%2F") {
 		path, err := url.PathUnescape(text)
 		if err != nil || a.topology != "" || a.tls {
-			return "", invalid("has the path of a socket that cannot be used: one server without TLS can be opened by it, percent-encoded")
+			return "", invalid("has a socket that cannot be used: sockets are for one server without TLS, with a percent-encoded path")
 		}
 		return path, nil
 	}
@@ -185,26 +186,26 @@ func (a *address) host(text string) (string, error) {
 	switch {
 	case strings.HasPrefix(text, "["):
 		inner, after, closed := strings.Cut(text[1:], "]")
-		inner = strings.Replace(inner, "%25", "%", 1) // before a zone
+		inner = strings.Replace(inner, "%25", "%", 1) // the "%" before a zone
 		if ip, err := netip.ParseAddr(inner); !closed || err != nil || !ip.Is6() || after != "" && after[0] != ':' {
-			return "", invalid("has an IPv6 address in brackets that is none")
+			return "", invalid("has something in brackets that is not an IPv6 address")
 		}
 		name = inner
 		if len(after) > 1 {
 			port = after[1:]
 		}
 	case strings.Count(text, ":") > 1:
-		return "", invalid("has a host with several colons: put an IPv6 address in brackets, part hosts by commas, and percent-encode a password")
+		return "", invalid("has a host with several colons: put an IPv6 address in brackets, separate hosts by commas, and percent-encode a password")
 	default:
 		var p string
 		if name, p, _ = strings.Cut(text, ":"); p != "" {
 			port = p
 		}
 		if name == "" {
-			return "", invalid("has an empty host: look for a comma too many")
+			return "", invalid("has an empty host: check for an extra comma")
 		}
 		if !hostName.MatchString(name) {
-			return "", invalid("has a host that is no name and no address")
+			return "", invalid("has a host that is neither a name nor an address")
 		}
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
@@ -213,23 +214,23 @@ func (a *address) host(text string) (string, error) {
 	return net.JoinHostPort(name, port), nil
 }
 
-// parameters takes those out that are the store's own.
-func (a *address) parameters() (p Parameters, err error) {
+// ownParameters removes the store's own parameters and returns them.
+func (a *address) ownParameters() (p Parameters, err error) {
 	p.Prefix = a.query.Get("prefix")
 	a.query.Del("prefix")
 	if text := a.query.Get("request_timeout"); a.query.Has("request_timeout") {
 		a.query.Del("request_timeout")
 		if p.RequestTimeout, err = time.ParseDuration(text); err != nil {
-			n, e := strconv.Atoi(text) // seconds, as the driver's options have them
+			n, e := strconv.Atoi(text) // seconds, as in the driver's options
 			p.RequestTimeout, err = time.Duration(n)*time.Second, e
 		}
 		if err != nil || p.RequestTimeout <= 0 {
-			return p, invalid("must have a duration of more than nothing as request_timeout, such as 2s")
+			return p, invalid("must have a positive duration as request_timeout, such as 2s")
 		}
 	}
 	for _, name := range []string{"read_only", "route_by_latency", "route_randomly", "replica_only", "use_disconnected_replicas"} {
 		if v := a.query.Get(name); v != "" && v != "false" && v != "0" {
-			return p, invalid("has the option " + name + ", by which reads would go to replicas: they would not see every write")
+			return p, invalid("has the option " + name + ", which sends reads to replicas: they would miss writes")
 		}
 	}
 	if a.topology != "" && a.query.Has("tls") {
@@ -241,7 +242,7 @@ func (a *address) parameters() (p Parameters, err error) {
 	return p, nil
 }
 
-// client opens a client by a URL in the form that go-redis takes.
+// client opens a client by a URL in the form that go-redis parses.
 func (a *address) client() (redis.UniversalClient, error) {
 	if err := a.checkDatabase(); err != nil {
 		return nil, err
@@ -254,7 +255,7 @@ func (a *address) client() (redis.UniversalClient, error) {
 	}
 	o, err := redis.ParseURL(a.String())
 	if err != nil {
-		return nil, a.explain(err)
+		return nil, a.explainError(err)
 	}
 	return redis.NewClient(o), nil
 }
@@ -263,7 +264,7 @@ func (a *address) checkDatabase() error {
 	db := a.path
 	if a.query.Has("db") {
 		if db != "" {
-			return invalid("has two numbers of a database: leave the path or db out")
+			return invalid("has two database numbers: leave out the path or db")
 		}
 		db = a.query.Get("db")
 	}
@@ -272,11 +273,11 @@ func (a *address) checkDatabase() error {
 	}
 	n, err := strconv.ParseUint(db, 10, 16)
 	if err != nil {
-		return invalid("must have a number as its path, which is that of the database, or none")
+		return invalid("must have the number of a database as its path, or no path")
 	}
 	if a.topology == "cluster" {
 		if n != 0 {
-			return invalid("has the number of a database: a Cluster has only 0")
+			return invalid("has a database number: a Cluster has only 0")
 		}
 		a.path = ""
 		a.query.Del("db")
@@ -288,7 +289,7 @@ func (a *address) cluster() (redis.UniversalClient, error) {
 	insecure := a.skipsVerify()
 	o, err := redis.ParseClusterURL(a.String())
 	if err != nil {
-		return nil, a.explain(err)
+		return nil, a.explainError(err)
 	}
 	o.Addrs = a.hosts
 	o.TLSConfig = a.tlsConfig(insecure)
@@ -302,7 +303,7 @@ func (a *address) sentinel() (redis.UniversalClient, error) {
 	insecure := a.skipsVerify()
 	o, err := redis.ParseFailoverURL(a.String())
 	if err != nil {
-		return nil, a.explain(err)
+		return nil, a.explainError(err)
 	}
 	o.SentinelAddrs = a.hosts
 	if o.DialerRetries == 0 {
@@ -312,7 +313,8 @@ func (a *address) sentinel() (redis.UniversalClient, error) {
 	return redis.NewFailoverClient(o), nil
 }
 
-// skipsVerify takes the option out by which certificates are not checked.
+// skipsVerify removes the option that turns the verification of certificates off, and
+// returns it.
 func (a *address) skipsVerify() bool {
 	if !a.tls {
 		return false
@@ -322,8 +324,8 @@ func (a *address) skipsVerify() bool {
 	return v == "true" || v == "1"
 }
 
-// tlsConfig returns what is right for several servers: each has the certificate of its own
-// name.
+// tlsConfig returns a configuration for several servers, each with the certificate of its
+// own name.
 func (a *address) tlsConfig(insecure bool) *tls.Config {
 	if !a.tls {
 		return nil
@@ -355,31 +357,31 @@ var (
 	badOption        = regexp.MustCompile(`invalid (\w+) (number|duration|boolean)`)
 )
 
-// explain returns go-redis's error about a URL without the values that it quotes.
-func (a *address) explain(err error) error {
+// explainError returns go-redis's error about a URL without the values that it quotes.
+func (a *address) explainError(err error) error {
 	text := err.Error()
 	if m := unexpectedOption.FindStringSubmatch(text); m != nil {
 		var names []string
 		for _, name := range slices.Sorted(slices.Values(strings.Split(m[1], ", "))) {
-			names = append(names, option(name)+hint(name))
+			names = append(names, quotable(name)+optionHint(name))
 		}
-		return invalid(fmt.Sprintf("has an option that nobody knows: %s", strings.Join(names, ", ")))
+		return invalid(fmt.Sprintf("has an unknown option: %s", strings.Join(names, ", ")))
 	}
 	if m := badOption.FindStringSubmatch(text); m != nil {
 		return invalid(fmt.Sprintf("must have a %s as the option %s", m[2], m[1]))
 	}
-	return invalid("is not one that go-redis takes: see the package comment")
+	return invalid("is not one that go-redis accepts: see docs/redis.md or docs/upstash.md")
 }
 
-// hint says what was meant by some options.
-func hint(name string) string {
+// optionHint says what to do instead of a misplaced option.
+func optionHint(name string) string {
 	switch name {
 	case "tls", "ssl":
-		return " (rediss:// is with TLS)"
+		return " (use rediss:// for TLS)"
 	case "skip_verify":
-		return " (it is for TLS)"
+		return " (only with TLS)"
 	case "username", "password":
-		return " (they stand before the host)"
+		return " (credentials go before the host)"
 	}
 	return ""
 }

@@ -110,11 +110,11 @@ func TestURLsThatAreRefused(t *testing.T) {
 		"redis+cluster://a,,b":                                 "empty host",
 		"redis+cluster://":                                     "empty host",
 		"redis+sentinel://a,:26379?master_name=m":              "empty host",
-		"redis://ho st":                                        "no name and no address",
+		"redis://ho st":                                        "neither a name nor an address",
 		"redis://host/x":                                       "number",
 		"redis://host/-1":                                      "number",
 		"redis://host/1/2":                                     "number",
-		"redis://host/1?db=2":                                  "two numbers",
+		"redis://host/1?db=2":                                  "two database numbers",
 		"redis+cluster://host/1":                               "only 0",
 		"redis+cluster://host?db=1":                            "only 0",
 		"redis://host?pool_siez=3":                             "pool_siez",
@@ -128,7 +128,7 @@ func TestURLsThatAreRefused(t *testing.T) {
 		"redis://host?pool_size=1&pool_size=2":                 "pool_size twice",
 		"redis://host?prefix=a&prefix=b":                       "prefix twice",
 		"redis://host?x=%zz":                                   "%25",
-		"redis://host?secret%20word=1":                         "a name that is none",
+		"redis://host?secret%20word=1":                         "not a valid name",
 		"redis+cluster://host?tls=maybe":                       "true or false",
 		"redis+cluster://host?read_only=true":                  "replicas",
 		"redis+sentinel://host?master_name=m&route_randomly=1": "replicas",
@@ -136,8 +136,8 @@ func TestURLsThatAreRefused(t *testing.T) {
 		"redis+cluster://%2Ftmp%2Fsock":                        "socket",
 		"redis://host?request_timeout=0":                       "request_timeout",
 		"redis://host?request_timeout=secret":                  "request_timeout",
-		"http://host":                                          "package comment",
-		"redis:host":                                           "package comment",
+		"http://host":                                          "docs/redis.md",
+		"redis:host":                                           "docs/redis.md",
 	} {
 		c, _, err := Open(rawURL)
 		if c != nil {

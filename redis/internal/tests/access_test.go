@@ -26,19 +26,19 @@ func as(t *testing.T, admin goredis.UniversalClient, user, password string) gore
 	return nil
 }
 
-// The suite passes with the rights that the package comment lists.
+// The suite passes with the rights that docs/redis.md lists.
 func TestAccess(t *testing.T) {
 	for _, top := range []topology{single, cluster} {
 		t.Run(top.name, func(t *testing.T) {
 			admin := top.open(t, top.server(t).URL)
 			t.Cleanup(func() { check(t, admin.Close()) })
-			password := redistest.Restricted(t, admin, "least", fmt.Sprintf("t%d-*", os.Getpid()))
+			password := redistest.Restricted(t, admin, "redis.md", "least", fmt.Sprintf("t%d-*", os.Getpid()))
 			h := top.harness(t)
 			h.Namespace = func(context.Context) (conformance.Namespace, error) {
 				client, prefix := as(t, admin, "least", password), newPrefix()+"authstore"
 				return conformance.Namespace{
 					Open: func(o adapter.Options) (adapter.Adapter, error) {
-						return redis.New(client, redis.Options{Options: o, Prefix: prefix}), nil
+						return redis.New(client, redis.Options{Options: o, Prefix: prefix})
 					},
 					Close: client.Close,
 				}, nil

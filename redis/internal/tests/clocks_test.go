@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -12,14 +13,14 @@ import (
 )
 
 // skewed returns an adapter whose clock is ahead, on a client and a prefix.
-func skewed(client goredis.UniversalClient, prefix string, ahead time.Duration) adapter.Adapter {
-	return redis.New(client, redis.Options{Prefix: prefix, Options: adapter.Options{
+func skewed(t *testing.T, client goredis.UniversalClient, prefix string, ahead time.Duration) adapter.Adapter {
+	return open(t, client, redis.Options{Prefix: prefix, Options: adapter.Options{
 		Clock: func() time.Time { return time.Now().Add(ahead) },
 	}})
 }
 
-// An adapter whose clock differs from the server's sees what it made for exactly as long as
-// it said, by its own clock.
+// An adapter whose clock differs from the server's sees its records for exactly as long as it
+// said, by its own clock.
 func TestExpiryIsByTheAdaptersClock(t *testing.T) {
 	for _, top := range []topology{single, cluster} {
 		for _, ahead := range []time.Duration{-45 * time.Minute, -20 * time.Minute, -5 * time.Second, 5 * time.Second, 20 * time.Minute, 45 * time.Minute} {
@@ -28,7 +29,7 @@ func TestExpiryIsByTheAdaptersClock(t *testing.T) {
 				defer client.Close()
 				now := time.Now().Add(ahead)
 				prefix := newPrefix()
-				w := world{T: t, token: adapter.NewSessionToken("u", [32]byte{1}), Adapter: redis.New(client, redis.Options{
+				w := world{T: t, token: adapter.NewSessionToken("u", [32]byte{1}), Adapter: open(t, client, redis.Options{
 					Prefix: prefix, Options: adapter.Options{Clock: func() time.Time { return now }},
 				})}
 				w.must(w.create())
@@ -70,8 +71,8 @@ func TestExpiryIsByTheAdaptersClock(t *testing.T) {
 	}
 }
 
-// A session that was made by a clock ahead of others is listed and ended by those, and the
-// reverse, up to an hour.
+// A session of an adapter whose clock is ahead of others, by up to an hour, is listed and ended
+// by those, and the reverse.
 func TestClocksOfTwoAdaptersMayDiffer(t *testing.T) {
 	for _, ahead := range []time.Duration{5 * time.Second, 20 * time.Minute, 45 * time.Minute} {
 		for _, lasts := range []time.Duration{31 * time.Second, 10 * time.Minute, 3 * time.Hour} {
@@ -79,14 +80,14 @@ func TestClocksOfTwoAdaptersMayDiffer(t *testing.T) {
 				client := single.open(t, single.server(t).URL)
 				defer client.Close()
 				prefix := newPrefix()
-				early, late := skewed(client, prefix, 0), skewed(client, prefix, ahead)
+				early, late := skewed(t, client, prefix, 0), skewed(t, client, prefix, ahead)
 				w := world{T: t, Adapter: early}
 				w.must(w.create())
 				s, err := late.CreateSession(t.Context(), adapter.Session{UserID: "u", Expires: time.Now().Add(ahead + lasts)})
 				w.must(err)
 				w.must(w.open(s.SessionToken))
 				if left := client.PTTL(t.Context(), prefix+":l:{u}").Val(); left != -1 {
-					t.Errorf("the list ends in %v, before a session may", left)
+					t.Errorf("the list expires in %v, before a session may", left)
 				}
 				list, err := w.ListSessions(t.Context(), "u")
 				w.must(err)
@@ -101,4 +102,30 @@ func TestClocksOfTwoAdaptersMayDiffer(t *testing.T) {
 			})
 		}
 	}
+}
+
+// An adapter whose clock is ahead deletes nothing that is valid by another's clock.
+func TestAClockAheadDeletesNothingThatIsValid(t *testing.T) {
+	client := single.open(t, single.server(t).URL)
+	defer client.Close()
+	const ahead, lasts, many = 45 * time.Minute, 10 * time.Minute, 100
+	prefix := newPrefix()
+	late := skewed(t, client, prefix, ahead)
+	w := world{T: t, Adapter: skewed(t, client, prefix, 0)}
+	w.must(w.create())
+	w.must(w.signIn(""))
+	_, err := w.CreateVerificationToken(t.Context(), adapter.VerificationToken{Identifier: "ada", Token: "t", Expires: time.Now().Add(lasts)})
+	w.must(err)
+	_, err = w.CreateSession(t.Context(), adapter.Session{UserID: "u", Expires: time.Now().Add(lasts)})
+	w.must(err)
+	for i := range many {
+		_, err := late.CreateSession(t.Context(), adapter.Session{UserID: "u", Expires: time.Now().Add(ahead + lasts)})
+		w.must(err)
+		_, err = late.CreateVerificationToken(t.Context(), adapter.VerificationToken{Identifier: "ada", Token: fmt.Sprint(i), Expires: time.Now().Add(ahead + lasts)})
+		w.must(err)
+	}
+	list, err := w.ListSessions(t.Context(), "u")
+	w.must(err)
+	w.want("sessions listed", len(list), many+2)
+	w.must(w.use())
 }

@@ -16,18 +16,18 @@ import (
 	"github.com/authstore/authstore/redis"
 )
 
-// enumerator returns what enumerates the users of a store.
+// enumerator returns the adapter.Enumerator of a store.
 func enumerator(t testing.TB, a adapter.Adapter) adapter.Enumerator {
 	t.Helper()
 	e, ok := adapter.As[adapter.Enumerator](a)
 	if !ok {
-		t.Fatal("the store is no adapter.Enumerator")
+		t.Fatal("the store is not an adapter.Enumerator")
 	}
 	return e
 }
 
-// populate makes users without an address, whose keys are all that there is of them, and
-// returns their IDs in order.
+// populate creates users who have no other keys than their own, and returns their IDs in
+// order.
 func populate(t testing.TB, a adapter.Adapter, n int, id func(i int) string) []string {
 	t.Helper()
 	ids := make([]string, n)
@@ -67,8 +67,8 @@ func rest(t testing.TB, e adapter.Enumerator, cursor string, limit int) (ids []s
 	}
 }
 
-// Users whom SCAN comes by at once and a page has no room for wait in the cursor, and where
-// they are too many or their IDs too long for that, SCAN looks at fewer keys.
+// Users that exceed a page wait in the cursor. If they are too many for it, or their IDs too
+// long, SCAN looks at fewer keys.
 func TestMoreUsersThanAPageHolds(t *testing.T) {
 	for _, top := range topologies {
 		for _, length := range []int{8, 255} {
@@ -87,13 +87,13 @@ func TestMoreUsersThanAPageHolds(t *testing.T) {
 	}
 }
 
-// A prefix is no pattern, and IDs may have every character.
+// A prefix is not taken for a pattern, and IDs may have every character.
 func TestUsersAreEnumeratedWhateverTheirNames(t *testing.T) {
 	for _, top := range []topology{single, cluster} {
 		client, base := top.open(t, top.server(t).URL), newPrefix()
 		defer client.Close()
 		for i, prefix := range []string{base + "*", base + "?x", base + `[a-z]\`, base + "x", base + "x:u", base + ":u:x"} {
-			store := redis.New(client, redis.Options{Prefix: prefix})
+			store := open(t, client, redis.Options{Prefix: prefix})
 			want := []string{"%", "*", ":", "a:b", "u", "{a}", "}{", "ü", fmt.Sprint("of store ", i)}
 			for _, id := range want {
 				_, err := store.CreateUser(t.Context(), adapter.User{ID: id, Email: fmt.Sprintf("u%x@example.com", id)})
@@ -107,8 +107,8 @@ func TestUsersAreEnumeratedWhateverTheirNames(t *testing.T) {
 	}
 }
 
-// A page costs one round trip for SCAN and one for its users, and one alone where all of its
-// users were in the cursor.
+// A page costs one round trip for SCAN and one for its users, and only one if all of its users
+// were in the cursor.
 func TestPagesCostTwoRoundTrips(t *testing.T) {
 	for _, top := range topologies {
 		t.Run(top.name, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestPagesCostTwoRoundTrips(t *testing.T) {
 	}
 }
 
-// A user who cannot be read is said to be so, and hides no other.
+// A user who cannot be read is listed as unreadable, and hides no other.
 func TestAUserWhoCannotBeReadIsEnumerated(t *testing.T) {
 	for _, top := range []topology{single, cluster} {
 		t.Run(top.name, func(t *testing.T) {
@@ -190,7 +190,7 @@ func refuses(t *testing.T, what string, e adapter.Enumerator, cursor string) {
 	}
 }
 
-// halfWay returns a cursor of an enumeration that has begun at a server and is not done there.
+// halfWay returns a cursor of an enumeration that is in the middle of a server.
 func halfWay(t *testing.T, e adapter.Enumerator, limit int) string {
 	t.Helper()
 	page, err := e.EnumerateUsers(t.Context(), "", limit)
@@ -206,7 +206,7 @@ func TestACursorOfAnotherStoreIsRefused(t *testing.T) {
 		store, client, _ := top.newStore(t, redis.Options{})
 		populate(t, store, 10, func(i int) string { return fmt.Sprint(i) })
 		cursor := halfWay(t, enumerator(t, store), 1)
-		refuses(t, "another prefix", enumerator(t, redis.New(client, redis.Options{Prefix: newPrefix()})), cursor)
+		refuses(t, "another prefix", enumerator(t, open(t, client, redis.Options{Prefix: newPrefix()})), cursor)
 		for _, text := range []string{"x", "0", cursor[1:], cursor[:len(cursor)/2], cursor + "AAAA", "e30", "bnVsbA", "W10"} {
 			refuses(t, text, enumerator(t, store), text)
 		}
@@ -222,18 +222,18 @@ func TestACursorOfAnotherStoreIsRefused(t *testing.T) {
 	for i := range stores {
 		client := single.open(t, fmt.Sprintf("%s/%d", strings.TrimSuffix(url, "/"), i))
 		defer client.Close()
-		stores[i] = redis.New(client, redis.Options{Prefix: prefix})
+		stores[i] = open(t, client, redis.Options{Prefix: prefix})
 	}
 	populate(t, stores[1], 10, func(i int) string { return fmt.Sprint(i) })
 	refuses(t, "another database", enumerator(t, stores[0]), halfWay(t, enumerator(t, stores[1]), 1))
 }
 
-// A server that has restarted has another order: a cursor from before is refused.
+// A restarted server has another order: a cursor from before is refused.
 func TestACursorEndsWithItsServer(t *testing.T) {
 	server := engine.RedisDurable(t)
 	client := openSingle(t, server.URL)
 	defer client.Close()
-	store := redis.New(client, redis.Options{Prefix: newPrefix()})
+	store := open(t, client, redis.Options{Prefix: newPrefix()})
 	want := populate(t, store, 3000, func(i int) string { return fmt.Sprint(i) })
 	e := enumerator(t, store)
 	cursor := halfWay(t, e, 1000)
@@ -250,14 +250,14 @@ func TestACursorEndsWithItsServer(t *testing.T) {
 	}
 }
 
-// kill ends a server at once, which runs again with what it has stored.
+// kill kills a server, which starts again with what it has stored.
 func kill(t *testing.T, server engine.Server) error {
 	t.Helper()
 	_, err := server.Exec(t, "sh", "-c", `for p in /proc/[0-9]*; do if tr '\0' ' ' <$p/cmdline 2>/dev/null | grep -q '^redis-server'; then kill -9 ${p#/proc/}; fi; done`)
 	return err
 }
 
-// A server that does not say which process it is cannot tell a cursor from before a restart.
+// A server that has no run ID cannot recognize a cursor from before a restart.
 func TestAServerWithoutARunID(t *testing.T) {
 	store, err := adapter.Open(t.Context(), "redis://"+answering(t, "*4\r\n$0\r\n\r\n$0\r\n\r\n$1\r\n0\r\n*0"))
 	check(t, err)
@@ -268,8 +268,8 @@ func TestAServerWithoutARunID(t *testing.T) {
 	}
 }
 
-// While a slot moves the users in it are on two servers, and after that on another one, which
-// may have been looked at before: neither goes unnoticed.
+// While a slot moves, its users are on two servers, and after that on another one, which may
+// have been scanned before: neither goes unnoticed.
 func TestSlotsThatMoveEndAnEnumeration(t *testing.T) {
 	for _, slot := range []int{0, 16001} { // the one by which the first server is found, and one of the last
 		t.Run(fmt.Sprint(slot), func(t *testing.T) {

@@ -29,13 +29,13 @@ type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}
 
-// topology is one way to run Redis.
+// topology is a way to run Redis.
 type topology struct {
 	name   string
 	server func(testing.TB) engine.Server
 	open   func(t testing.TB, rawURL string) goredis.UniversalClient
 	budget map[string]int
-	// durable is a server of this kind that can be killed. Nil: there is none.
+	// durable is a server of this kind that can be killed, nil if there is none.
 	durable func(testing.TB) engine.Server
 }
 
@@ -47,9 +47,8 @@ var (
 	topologies = []topology{single, sentinel, cluster}
 )
 
-// clusterBudget has the operations that cost more on a Cluster than the contract's
-// table says, because what is found or claimed by an index entry lies in two slots:
-// docs/adr/0006.
+// clusterBudget has the operations that cost more on a Cluster than the contract's table says,
+// because an index entry and its record are in two slots: docs/adr/0006.
 var clusterBudget = map[string]int{
 	"GetUserByEmail": 2, "GetUserByAccount": 2, "CreateSession": 2, "ListSessions": 2,
 	"CreateUser": 3, "CreateUserWithAccount": 3, "CreateUserWithAuthenticator": 3,
@@ -86,12 +85,20 @@ func check(t testing.TB, err error) {
 	}
 }
 
+// open returns an adapter on a client.
+func open(t testing.TB, client goredis.UniversalClient, o redis.Options) adapter.Adapter {
+	t.Helper()
+	store, err := redis.New(client, o)
+	check(t, err)
+	return store
+}
+
 var namespaces atomic.Int64
 
 // newPrefix returns a prefix that no other test uses.
 func newPrefix() string { return fmt.Sprintf("t%d-%d", os.Getpid(), namespaces.Add(1)) }
 
-// noOther is why there is nothing to mend.
+// noOther is why there is nothing to repair.
 const noOther = "no program without the contract writes to this layout"
 
 // harness runs the suite on a topology. One client serves all namespaces, as it does
@@ -123,7 +130,7 @@ func (top topology) harness(t testing.TB) conformance.Harness {
 			client.AddHook(redistest.Steps{Injector: faults})
 			return conformance.Namespace{
 				Open: func(o adapter.Options) (adapter.Adapter, error) {
-					return redis.New(client, redis.Options{Options: o, Prefix: prefix}), nil
+					return redis.New(client, redis.Options{Options: o, Prefix: prefix})
 				},
 				Dump:       func(ctx context.Context) ([]string, error) { return redistest.Dump(ctx, client, prefix+":") },
 				Faults:     faults,

@@ -11,8 +11,8 @@ import (
 	"github.com/authstore/authstore/redis"
 )
 
-// A passkey that was stored when passkeys had no times is read without them, and can be
-// changed like any other.
+// A passkey from before passkeys had times is read without them, and can be changed like any
+// other.
 func TestPasskeysWithoutTimes(t *testing.T) {
 	for _, top := range []topology{single, cluster} {
 		t.Run(top.name, func(t *testing.T) {
@@ -66,8 +66,8 @@ func same(t *testing.T, what string, got, want any) {
 	}
 }
 
-// No attribute is taken for a field, by whatever name it goes: not one that a script looks at
-// either, to sign out, to delete, to expire or to release what was unique.
+// No attribute is taken for a field, whatever its name: not even for a field that a script
+// reads to sign out, delete, expire or release.
 func TestAttributesNamedAsFields(t *testing.T) {
 	attributes := adapter.Attributes{".": "x", "..e": "x", "%2Ee": "x"}
 	for letter := 'a'; letter <= 'z'; letter++ {

@@ -3,7 +3,6 @@ package redis_test
 import (
 	"context"
 	"errors"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +19,7 @@ func (top topology) newStore(t *testing.T, o redis.Options) (adapter.Adapter, go
 	t.Helper()
 	client := top.open(t, top.server(t).URL)
 	o.Prefix = newPrefix()
-	store := redis.New(client, o)
+	store := open(t, client, o)
 	t.Cleanup(func() {
 		check(t, store.Close())
 		check(t, client.Close())
@@ -28,8 +27,8 @@ func (top topology) newStore(t *testing.T, o redis.Options) (adapter.Adapter, go
 	return store, client, o.Prefix
 }
 
-// Every session and verification token carries an expiry of the server's, an hour after
-// its own, and so do the entries of tokens made elsewhere. What signs out has none.
+// Every session and verification token expires at the server an hour after its own expiry, and
+// so do the index entries of tokens made elsewhere. Keys that a sign-out needs do not expire.
 func TestTheServerExpires(t *testing.T) {
 	for _, top := range topologies {
 		t.Run(top.name, func(t *testing.T) {
@@ -79,37 +78,6 @@ func expires(t *testing.T, client goredis.UniversalClient, prefix string, at tim
 	}
 }
 
-// A user who signs in for ever, and whose sessions expire by themselves, has a list of
-// the live ones and a few more, although one session lives long and the list for ever.
-// So it is with an identifier's tokens.
-func TestTheListOfSessionsDoesNotGrow(t *testing.T) {
-	store, client, prefix := single.newStore(t, redis.Options{})
-	ctx := t.Context()
-	_, err := store.CreateUser(ctx, adapter.User{ID: "u"})
-	check(t, err)
-	_, err = store.CreateSession(ctx, adapter.Session{UserID: "u", Expires: time.Now().Add(time.Hour)})
-	check(t, err)
-	_, err = store.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada", Token: "long", Expires: time.Now().Add(time.Hour)})
-	check(t, err)
-	const each = 1000
-	for i := range each {
-		past := time.Now().Add(-2 * time.Hour)
-		_, err := store.CreateSession(ctx, adapter.Session{UserID: "u", Expires: past})
-		check(t, err)
-		_, err = store.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada", Token: strconv.Itoa(i), Expires: past})
-		check(t, err)
-	}
-	if n := client.ZCard(ctx, prefix+":l:{u}").Val(); n < 1 || n > 220 { // one in a million lists is longer
-		t.Errorf("the list of sessions has %d members after %d that have expired, want a few", n, each)
-	}
-	if n := client.HLen(ctx, prefix+":v:{ada}").Val(); n < 1 || n > 50 {
-		t.Errorf("there are %d tokens after %d that have expired, want a few", n, each)
-	}
-	if list, err := store.ListSessions(ctx, "u"); err != nil || len(list) != 1 {
-		t.Errorf("ListSessions: got %d sessions, %v, want one", len(list), err)
-	}
-}
-
 func TestOpenByURL(t *testing.T) {
 	for _, top := range topologies {
 		t.Run(top.name, func(t *testing.T) {
@@ -152,7 +120,7 @@ func TestOpenRefusesWhatItCannotServe(t *testing.T) {
 	}
 }
 
-// Opening connects to nothing: a serverless start pays for what it uses.
+// Opening connects to nothing.
 func TestOpenIsLazy(t *testing.T) {
 	a, err := adapter.Open(t.Context(), "redis://127.0.0.1:1?max_retries=-1")
 	check(t, err)
@@ -162,7 +130,7 @@ func TestOpenIsLazy(t *testing.T) {
 	check(t, a.Close())
 }
 
-// No goroutine outlives Close, not even that of a call which was left by its caller.
+// No goroutine outlives Close, not even that of a call whose context has ended.
 func TestCloseLeavesNothingBehind(t *testing.T) {
 	for _, top := range topologies {
 		t.Run(top.name, func(t *testing.T) {
@@ -186,33 +154,38 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 func TestACallersClientStaysOpen(t *testing.T) {
 	client := single.open(t, single.server(t).URL)
 	defer client.Close()
-	check(t, redis.New(client, redis.Options{}).Close())
+	check(t, open(t, client, redis.Options{}).Close())
 	check(t, client.Ping(t.Context()).Err())
 }
 
-func TestNewPanicsOnWhatCannotWork(t *testing.T) {
+// New refuses what cannot work, and says which option it is.
+func TestNewRefusesWhatCannotWork(t *testing.T) {
 	client := goredis.NewClient(&goredis.Options{})
 	defer client.Close()
 	ring := goredis.NewRing(&goredis.RingOptions{})
 	defer ring.Close()
-	for name, f := range map[string]func(){
-		"braces":   func() { redis.New(client, redis.Options{Prefix: "{app}"}) },
-		"negative": func() { redis.New(client, redis.Options{WaitReplicas: -1}) },
-		"a ring":   func() { redis.New(ring, redis.Options{}) },
+	for _, test := range []struct {
+		field   string
+		client  goredis.UniversalClient
+		options redis.Options
+	}{
+		{"client", nil, redis.Options{}},
+		{"client", (*goredis.Client)(nil), redis.Options{}},
+		{"client", ring, redis.Options{}},
+		{"Options.Prefix", client, redis.Options{Prefix: "{app}"}},
+		{"Options.WaitReplicas", client, redis.Options{WaitReplicas: -1}},
+		{"Options.WaitReplicas", client, redis.Options{WaitTimeout: -1}},
+		{"Options.RequestTimeout", client, redis.Options{RequestTimeout: -1}},
 	} {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%s: got no panic", name)
-				}
-			}()
-			f()
-		}()
+		store, err := redis.New(test.client, test.options)
+		var invalid *adapter.InvalidError
+		if store != nil || !errors.As(err, &invalid) || invalid.Field != test.field {
+			t.Errorf("%T, %+v: got %v, %v, want that %s is invalid", test.client, test.options, store, err, test.field)
+		}
 	}
 }
 
-// Writes wait for a replica where there is one, at no more round trips, and say so
-// where there are too few.
+// Writes wait for a replica without additional round trips, and say so if there are too few.
 func TestWaitReplicas(t *testing.T) {
 	for _, top := range []topology{sentinel, cluster} {
 		t.Run(top.name, func(t *testing.T) {
@@ -245,7 +218,7 @@ func writes(t *testing.T, a adapter.Adapter, want error) {
 	}
 }
 
-// A server that has lost its scripts is sent them again.
+// The scripts are sent again to a server that has lost them.
 func TestScriptsAreSentAgain(t *testing.T) {
 	for _, top := range topologies {
 		store, client, _ := top.newStore(t, redis.Options{})

@@ -15,19 +15,20 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/measure"
 	"github.com/authstore/authstore/redis"
 )
 
-// rig is a client one of whose writes goes wrong on the wire, below its own retries: the
-// reply is lost after something else has been done, or the request arrives last of all.
+// rig makes one write of a client go wrong on the wire, below the client's retries: the reply is
+// lost, after something else was done, or the request arrives last of all.
 type rig struct {
 	mu      sync.Mutex
-	mark    []byte // in a request that is to go wrong; nil if none is
+	mark    []byte // in the request to go wrong; nil if none is
 	late    bool
-	between func() // before a lost reply is missed
+	between func() // runs before the client notices that the reply is lost
 
 	held    []byte // the late request
-	address string // where it was going
+	address string // its server
 }
 
 type rigged struct {
@@ -65,7 +66,7 @@ func (c *rigged) Read(b []byte) (int, error) {
 	}
 	c.missed.Do(func() {
 		if !c.late {
-			_, _ = c.Conn.Read(b) // the server has done it
+			_, _ = c.Conn.Read(b) // the server has applied it
 			c.between()
 		}
 		_ = c.Close()
@@ -101,15 +102,15 @@ func (r *rig) client(t *testing.T, top topology) goredis.UniversalClient {
 	return goredis.NewClient(o)
 }
 
-// repeated is a call that the client makes twice, and what another does in between. What
-// the other did is what must be there in the end.
+// repeated is a call that the client makes twice, and what another one does in between. The
+// effect of the other one must remain.
 type repeated struct {
 	name           string
 	setUp          func(w world)
 	call           func(w world) error
 	between, check func(w world)
 
-	unknown bool // a lost reply cannot be made up for: what it would tell is gone
+	unknown bool // the lost reply cannot be given again
 }
 
 // world is a store with a user, and the test.
@@ -323,20 +324,19 @@ var repetitions = []repeated{
 		func(w world) { w.must(w.send()) }, func(w world) { w.must(w.use()) }, false},
 }
 
-// A reply is lost, another call is made and answered, and the client repeats the first: it
-// is answered as it was then, or not if that is not known any more, and nothing is done
-// twice. And: an attempt that the client
-// gave up arrives after all else.
+// A reply is lost, another call is made, and the client repeats the first one. The repetition
+// gets the first reply, or adapter.ErrUnavailable if that is not known any more, and nothing is
+// done twice. The same holds if an attempt that the client gave up arrives last.
 func TestARepetitionIsNoSecondWrite(t *testing.T) {
 	for _, top := range []topology{single, cluster} {
-		for _, foreign := range []bool{false, true} {
+		for _, elsewhere := range []bool{false, true} {
 			for _, late := range []bool{false, true} {
 				for _, r := range repetitions {
-					if foreign && !strings.Contains(r.name, "Session") {
+					if elsewhere && !strings.Contains(r.name, "Session") {
 						continue
 					}
-					t.Run(fmt.Sprintf("%s/%s/foreign=%v/late=%v", top.name, r.name, foreign, late), func(t *testing.T) {
-						r.run(t, top, foreign, late)
+					t.Run(fmt.Sprintf("%s/%s/elsewhere=%v/late=%v", top.name, r.name, elsewhere, late), func(t *testing.T) {
+						r.run(t, top, elsewhere, late)
 					})
 				}
 			}
@@ -344,21 +344,21 @@ func TestARepetitionIsNoSecondWrite(t *testing.T) {
 	}
 }
 
-func (r repeated) run(t *testing.T, top topology, foreign, late bool) {
+func (r repeated) run(t *testing.T, top topology, elsewhere, late bool) {
 	wire := &rig{late: late}
 	client, other := wire.client(t, top), top.open(t, top.server(t).URL)
 	defer client.Close()
 	defer other.Close()
-	for _, fault := range []bool{false, true} { // the first time, to have the scripts at the server
+	for _, fault := range []bool{false, true} { // the first time to load the scripts
 		prefix := newPrefix()
-		w := world{T: t, Adapter: redis.New(other, redis.Options{Prefix: prefix}), token: adapter.NewSessionToken("u", [32]byte{1})}
-		if foreign {
+		w := world{T: t, Adapter: open(t, other, redis.Options{Prefix: prefix}), token: adapter.NewSessionToken("u", [32]byte{1})}
+		if elsewhere {
 			w.token = "made-elsewhere-" + prefix
 		}
 		w.must(w.create())
 		r.setUp(w)
 		first := w
-		first.Adapter = redis.New(client, redis.Options{Prefix: prefix})
+		first.Adapter = open(t, client, redis.Options{Prefix: prefix})
 		if fault {
 			wire.between, wire.mark = func() { r.between(w) }, []byte(prefix+":r:")
 		}
@@ -379,5 +379,114 @@ func (r repeated) run(t *testing.T, top topology, foreign, late bool) {
 			wire.arrive(t)
 		}
 		r.check(w)
+	}
+}
+
+// A deletion whose reply is lost deletes the index entries when the client repeats it.
+func TestADeletionWhoseReplyIsLostLeavesNothing(t *testing.T) {
+	wire := &rig{between: func() {}}
+	client, other := wire.client(t, cluster), cluster.open(t, cluster.server(t).URL)
+	defer client.Close()
+	defer other.Close()
+	for _, lost := range []bool{false, true} { // the first time to load the scripts
+		prefix := newPrefix()
+		w := world{T: t, Adapter: open(t, client, redis.Options{Prefix: prefix})}
+		w.must(w.create())
+		w.must(w.link())
+		w.must(w.passkey())
+		if lost {
+			wire.mark = []byte(prefix + ":r:")
+		}
+		w.must(w.DeleteUser(t.Context(), "u"))
+		if wire.mark != nil {
+			t.Fatal("no reply was lost")
+		}
+		all, _ := keysOf(t, other, prefix)
+		for _, key := range all {
+			if !strings.HasPrefix(key, prefix+":r:") {
+				t.Errorf("%s is left", key)
+			}
+		}
+	}
+}
+
+// Replies, also refusals, are kept for a minute.
+func TestRepliesExpire(t *testing.T) {
+	for _, top := range []topology{single, cluster} {
+		t.Run(top.name, func(t *testing.T) {
+			store, client, prefix := top.newStore(t, redis.Options{})
+			w := world{T: t, Adapter: store}
+			for _, op := range measure.Operations(t, store, "n") {
+				check(t, op.Call(t.Context()))
+			}
+			w.must(w.create())
+			if err := w.create(); !errors.Is(err, adapter.ErrConflict) {
+				t.Errorf("CreateUser: got %v, want ErrConflict", err)
+			}
+			w.gone("UpdateSession", w.extend(time.Hour))
+			all, _ := keysOf(t, client, prefix)
+			replies := 0
+			for _, key := range all {
+				if !strings.HasPrefix(key, prefix+":r:") {
+					continue
+				}
+				replies++
+				if left := client.PTTL(t.Context(), key).Val(); left <= 0 || left > time.Minute {
+					t.Errorf("a reply expires in %v, want within a minute", left)
+				}
+			}
+			if replies < 20 {
+				t.Errorf("got %d replies, want one for each write", replies)
+			}
+		})
+	}
+}
+
+// A write whose reply the server has evicted recognizes its repetition by what it wrote.
+func TestARepetitionWhoseReplyWasEvicted(t *testing.T) {
+	for _, top := range []topology{single, cluster} {
+		for name, call := range map[string]func(w world) error{
+			"CreateUser": func(w world) error {
+				_, err := w.CreateUser(w.Context(), adapter.User{ID: "v", Email: "grace@example.com"})
+				return err
+			},
+			"CreateUserWithAccount": func(w world) error {
+				_, _, err := w.CreateUserWithAccount(w.Context(), adapter.User{ID: "v"}, adapter.Account{Type: adapter.AccountOAuth, Provider: "gitlab", ProviderAccountID: "1"})
+				return err
+			},
+			"CreateUserWithAuthenticator": func(w world) error {
+				_, _, err := w.CreateUserWithAuthenticator(w.Context(), adapter.User{ID: "v"}, adapter.Authenticator{CredentialID: "v", CredentialPublicKey: "k"})
+				return err
+			},
+			"LinkAccount":                    world.link,
+			"CreateAuthenticator":            world.passkey,
+			"CreateSession":                  func(w world) error { return w.signIn(w.token) },
+			"CreateSession (made elsewhere)": func(w world) error { return w.signIn("elsewhere") },
+		} {
+			t.Run(top.name+"/"+name, func(t *testing.T) {
+				wire := &rig{}
+				client, other := wire.client(t, top), top.open(t, top.server(t).URL)
+				defer client.Close()
+				defer other.Close()
+				for _, lost := range []bool{false, true} { // the first time to load the scripts
+					prefix := newPrefix()
+					w := world{T: t, Adapter: open(t, client, redis.Options{Prefix: prefix}), token: adapter.NewSessionToken("u", [32]byte{1})}
+					w.must(w.create())
+					evicted := 0
+					if lost {
+						wire.mark, wire.between = []byte(prefix+":r:"), func() {
+							all, _ := keysOf(t, other, prefix+":r")
+							for _, key := range all {
+								evicted += int(other.Del(t.Context(), key).Val())
+							}
+						}
+					}
+					w.must(call(w))
+					if lost && evicted == 0 {
+						t.Error("no reply was evicted")
+					}
+				}
+			})
+		}
 	}
 }

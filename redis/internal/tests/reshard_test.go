@@ -21,7 +21,7 @@ import (
 	"github.com/authstore/authstore/redis/internal/hashslot"
 )
 
-// move is a slot that is on its way from one server to another.
+// move is a slot that is moving from one server to another.
 type move struct {
 	*testing.T
 	slot     int
@@ -29,7 +29,7 @@ type move struct {
 	all      []*goredis.Client
 }
 
-// begin lets a slot begin to move.
+// begin begins to move a slot.
 func begin(t *testing.T, client goredis.UniversalClient, slot int) *move {
 	t.Helper()
 	m := &move{T: t, slot: slot, all: nodes(t, client)}
@@ -53,7 +53,7 @@ func id(t *testing.T, node *goredis.Client) string {
 	return id
 }
 
-// has reports whether a server has a slot, by its own words.
+// has reports whether a server says that it has a slot.
 func has(t *testing.T, node *goredis.Client, slot int) bool {
 	t.Helper()
 	list, err := node.ClusterNodes(context.Background()).Result()
@@ -130,11 +130,11 @@ func inSlot(slot, n int) []string {
 type held struct {
 	name string
 	call func(m member) error
-	done func(m member) // fails the test unless all of it is done
+	done func(m member) // fails the test unless everything is done
 	read bool           // an answer must be right
 }
 
-// member is a user of its own, with an account, a passkey and three sessions.
+// member is a user with an account, a passkey and three sessions.
 type member struct {
 	*testing.T
 	adapter.Adapter
@@ -331,9 +331,9 @@ var holds = []held{
 	}, false},
 }
 
-// A slot is held half way, with any one of a user's keys moved or left, or all or none: each
-// call is right or ErrUnavailable, no key comes to be on both servers, and afterwards
-// each call does all of its work.
+// A slot has moved half way, with any one of a user's keys moved or left, or all or none. Each
+// call is right or ErrUnavailable, no key ends up on both servers, and afterwards each call does
+// all of its work.
 func TestAHalfMovedUserIsWholeOrUnavailable(t *testing.T) {
 	store, client, prefix := cluster.newStore(t, redis.Options{})
 	const slot = 4242
@@ -443,7 +443,7 @@ func TestReshardUnderLoad(t *testing.T) {
 	}
 }
 
-// company writes other keys into the slot of a hash tag, so that it takes a while to move.
+// company writes other keys into the slot of a hash tag, so that moving it takes a while.
 func company(t *testing.T, client goredis.UniversalClient, prefix, tag string) {
 	t.Helper()
 	_, err := client.Pipelined(t.Context(), func(p goredis.Pipeliner) error {
@@ -477,9 +477,8 @@ type lifetime struct {
 	calls, unavailable *atomic.Int64
 }
 
-// do makes a call until it is answered, and fails the test unless the answer is the one
-// that is wanted, or, if an earlier attempt may have been applied, the one that follows
-// from that.
+// do repeats a call until it is answered, and fails the test unless the answer is want, or
+// after if an earlier attempt may have been applied.
 func (l lifetime) do(name string, want, after error, call func() error) {
 	for applied := false; ; applied = true {
 		l.calls.Add(1)
@@ -498,7 +497,7 @@ func (l lifetime) do(name string, want, after error, call func() error) {
 
 func (l lifetime) ok(name string, call func() error) { l.do(name, nil, nil, call) }
 
-// made makes something unique, whose repetition may find it.
+// made creates something unique, which a repetition may find.
 func (l lifetime) made(name string, call func() error) { l.do(name, nil, adapter.ErrConflict, call) }
 
 func (l lifetime) gone(name string, call func() error) { l.do(name, adapter.ErrNotFound, nil, call) }
@@ -592,7 +591,7 @@ func TestWritesThatWaitFollowASlot(t *testing.T) {
 	}
 }
 
-// A connection that was lost is replaced for writes that wait as well.
+// A lost connection is replaced for writes that wait as well.
 func TestWritesThatWaitSurviveALostConnection(t *testing.T) {
 	store, client, _ := cluster.newStore(t, redis.Options{WaitReplicas: 1, WaitTimeout: 10 * time.Second})
 	w := world{T: t, Adapter: store}

@@ -9,8 +9,7 @@ import (
 	"github.com/authstore/authstore/redis"
 )
 
-// A session that cannot be read is said to be so, and does not keep the others from being
-// ended, nor itself.
+// A session that cannot be read is an adapter.RecordError, and can be ended like the others.
 func TestASessionThatCannotBeRead(t *testing.T) {
 	for _, top := range []topology{single, cluster} {
 		t.Run(top.name, func(t *testing.T) {
@@ -37,8 +36,8 @@ func TestASessionThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// saysUnreadable fails the test unless an error is that of a record of a user which cannot be
-// read, and has nothing in it that nobody may read.
+// saysUnreadable fails the test unless an error names a user's record that cannot be read, and
+// contains no secret.
 func saysUnreadable(t *testing.T, call string, err error, userID, secret string) {
 	t.Helper()
 	var record *adapter.RecordError
@@ -47,7 +46,7 @@ func saysUnreadable(t *testing.T, call string, err error, userID, secret string)
 	}
 }
 
-// Scripts say so too of what they cannot read, in every kind of record.
+// A record of any kind that a script cannot read is an adapter.RecordError too.
 func TestRecordsThatScriptsCannotRead(t *testing.T) {
 	for _, top := range []topology{single, cluster} {
 		t.Run(top.name, func(t *testing.T) {

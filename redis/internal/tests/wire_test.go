@@ -22,7 +22,7 @@ func (top topology) onWire(t *testing.T, open func(url string, faults *fault.Inj
 		client := open(url, faults)
 		return conformance.Namespace{
 			Open: func(o adapter.Options) (adapter.Adapter, error) {
-				return redis.New(client, redis.Options{Options: o, Prefix: prefix}), nil
+				return redis.New(client, redis.Options{Options: o, Prefix: prefix})
 			},
 			Dump: func(ctx context.Context) ([]string, error) {
 				client := top.open(t, url)

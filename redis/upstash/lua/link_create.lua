@@ -1,4 +1,4 @@
 -- Stores a verification token. KEYS: 1 reply, 2 token. ARGV: 1 record, 2 expiry.
-if said() then return 'OK' end
+if replayed() then return 'OK' end
 put(KEYS[2], ARGV[1], ARGV[2])
-return say('OK')
+return keep_reply('OK')

@@ -1,14 +1,14 @@
 --!df flags=allow-undeclared-keys
--- Removes a record, and what leads to it. It returns what Lua cannot read, keys and
--- values, which is left. KEYS: 1 reply, then the keys that it can have. ARGV: 1 the member
--- that names it, "" for whatever JSON object is there, 2 its value there, 3 what the key of
--- the user's last record of the kind, or its list of authenticators, begins with, 4 "1" for
--- the list.
-if said() then return {} end
-shrink()
+-- Deletes a record, and what leads to it. KEYS: 1 reply, then the keys that the record
+-- can have. ARGV: 1 the member that names the record, "" for any JSON object, 2 its value
+-- there, 3 the prefix of the user's last record of the kind, or of its list of
+-- authenticators, 4 "1" for the list. Returns what Lua cannot read, keys and values,
+-- which stays.
+if replayed() then return {} end
+start_deletion()
 
--- without returns a list of texts less one of them: nil if it is not there, or the list
--- has something else in it.
+-- without returns a list of texts without one of them; nil if that is not in it, or if the
+-- list has something else in it.
 local function without(list, id)
 	local left, found = {}, false
 	for _, e in ipairs(list) do
@@ -39,4 +39,4 @@ for i = 2, #KEYS do
 		unread[#unread + 1] = v
 	end
 end
-return #unread > 0 and unread or say(unread)
+return #unread > 0 and unread or keep_reply(unread)

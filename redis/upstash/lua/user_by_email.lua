@@ -1,5 +1,4 @@
 --!df flags=allow-undeclared-keys
--- Returns the user that an index entry leads to. KEYS: 1 index. ARGV: 1 what the keys of
--- users begin with.
-local id = lead(KEYS[1])
+-- Reads the user that an index entry leads to. KEYS: 1 entry. ARGV: 1 prefix of users.
+local id = entry_id(KEYS[1])
 return id and fetch(ARGV[1] .. id)

@@ -1,5 +1,5 @@
--- Puts a user back as it was when it was removed, unless it is there. KEYS: 1 user, 2
--- where it is kept.
+-- Restores a user that was removed, unless it exists again. KEYS: 1 user, 2 where it is
+-- kept.
 local v = fetch(KEYS[2])
 if not v or redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 redis.call('DEL', KEYS[2])

@@ -18,8 +18,8 @@ import (
 	"github.com/authstore/authstore/redis/upstash"
 )
 
-// restricted returns the options of a client of a user who has the rights that the package
-// comment lists, and no other.
+// restricted returns the options of a client of a user who has the rights that
+// docs/upstash.md lists, and no other.
 func restricted(t *testing.T, user string) *goredis.Options {
 	admin := newClient(t)
 	t.Cleanup(func() {
@@ -28,18 +28,18 @@ func restricted(t *testing.T, user string) *goredis.Options {
 	})
 	o, err := goredis.ParseURL(engine.Redis(t).URL)
 	check(t, err)
-	o.Username, o.Password = user, redistest.Restricted(t, admin, user, fmt.Sprintf("t%d-*:", os.Getpid()))
+	o.Username, o.Password = user, redistest.Restricted(t, admin, "upstash.md", user, fmt.Sprintf("t%d-*:", os.Getpid()))
 	return o
 }
 
-// The suite passes with the rights that the package comment lists.
+// The suite passes with the rights that docs/upstash.md lists.
 func TestAccess(t *testing.T) {
 	h, o := harness(t), restricted(t, "least")
 	h.Namespace = func(context.Context) (conformance.Namespace, error) {
 		client, prefix := goredis.NewClient(o), newPrefix()
 		return conformance.Namespace{
 			Open: func(o adapter.Options) (adapter.Adapter, error) {
-				return upstash.New(client, upstash.Options{Options: o, BaseKeyPrefix: prefix}), nil
+				return upstash.New(client, upstash.Options{Options: o, BaseKeyPrefix: prefix})
 			},
 			PlainTokens: true,
 			Close: func() error {
@@ -51,7 +51,7 @@ func TestAccess(t *testing.T) {
 	redistest.CheckAll(t, h)
 }
 
-// What is missing is said, without a key.
+// An error names the missing right, and no key.
 func TestMissingAccess(t *testing.T) {
 	admin := newClient(t)
 	t.Cleanup(func() { check(t, admin.Close()) })
@@ -61,7 +61,7 @@ func TestMissingAccess(t *testing.T) {
 			check(t, admin.Do(t.Context(), "ACL", "SETUSER", "less", rule).Err())
 			client := goredis.NewClient(o)
 			t.Cleanup(func() { check(t, client.Close()) })
-			store := upstash.New(client, upstash.Options{BaseKeyPrefix: newPrefix()})
+			store := open(t, client, upstash.Options{BaseKeyPrefix: newPrefix()})
 			_, errG := store.GetUser(t.Context(), "u")
 			_, errC := store.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
 			_, errS := store.CreateSession(t.Context(), adapter.Session{UserID: "u", Expires: time.Now().Add(time.Hour)})

@@ -25,8 +25,8 @@ func enumerator(t *testing.T, store adapter.Adapter) adapter.Enumerator {
 	return e
 }
 
-// Whoever is there all the time is enumerated while the server's table of keys grows and
-// shrinks, in pages that keep to their limit.
+// Users who exist all the time are enumerated while the server's table of keys grows and
+// shrinks, in pages within their limit.
 func TestEnumerationWhileTheTableChanges(t *testing.T) {
 	for _, limit := range []int{1, 3, 100, 1000} {
 		store, client, prefix := newStore(t)
@@ -75,7 +75,7 @@ func TestEnumerationWhileTheTableChanges(t *testing.T) {
 	}
 }
 
-// A cursor is never longer than one may be, however long the IDs are in it.
+// A cursor is never too long, however long the IDs in it.
 func TestCursorsOfLongIDs(t *testing.T) {
 	store, client, prefix := newStore(t)
 	e, all := enumerator(t, store), keys{}
@@ -99,7 +99,7 @@ func TestCursorsOfLongIDs(t *testing.T) {
 	}
 }
 
-// Only users are enumerated, and what is at the key of one and cannot be read is named.
+// Only users are enumerated. A value at the key of a user that cannot be read is named.
 func TestEnumerationAmongOthers(t *testing.T) {
 	store, client, prefix := newStore(t)
 	others.with(whole("a")).with(broken("b")).with(keys{
@@ -133,9 +133,9 @@ func TestEnumerationAmongOthers(t *testing.T) {
 	}
 }
 
-// A cursor that is of no use says so: that of another store, of a server that has another
-// order of keys, and what is none.
-func TestCursorsThatAreOfNoUse(t *testing.T) {
+// A cursor of another store, or of a server with another order of keys, is refused, and so is
+// what is not a cursor.
+func TestCursorsThatAreRefused(t *testing.T) {
 	store, client, prefix := newStore(t)
 	for range 3 {
 		_, err := store.CreateUser(t.Context(), adapter.User{})
@@ -161,14 +161,14 @@ func TestCursorsThatAreOfNoUse(t *testing.T) {
 	} {
 		refused(name, store, cursor, false)
 	}
-	refused("another prefix", upstash.New(client, upstash.Options{BaseKeyPrefix: prefix + "x"}), page.Next, false)
+	refused("another prefix", open(t, client, upstash.Options{BaseKeyPrefix: prefix + "x"}), page.Next, false)
 	database := func(url string, n int) adapter.Adapter {
 		o, err := goredis.ParseURL(url)
 		check(t, err)
 		o.DB = n
 		c := goredis.NewClient(o)
 		t.Cleanup(func() { check(t, c.Close()) })
-		return upstash.New(c, upstash.Options{BaseKeyPrefix: prefix})
+		return open(t, c, upstash.Options{BaseKeyPrefix: prefix})
 	}
 	refused("another database", database(engine.Redis(t).URL, client.Options().DB+1), page.Next, false)
 	refused("another server", database(engine.RedisDurable(t).URL, client.Options().DB), page.Next, true)

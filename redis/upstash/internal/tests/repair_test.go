@@ -16,6 +16,9 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/conformance/fault"
+	"github.com/authstore/authstore/internal/redistest"
+	"github.com/authstore/authstore/redis/upstash"
 )
 
 // repair runs Repair, and returns what it lists.
@@ -415,5 +418,34 @@ func TestRepairFinishesADeletion(t *testing.T) {
 				t.Errorf("got %d keys of the deleted user, want none", left)
 			}
 		})
+	}
+}
+
+// A user who is there again is not put back as it was.
+func TestAUserWhoIsThereIsNotPutBack(t *testing.T) {
+	client, prefix, faults := newClient(t), newPrefix(), &fault.Injector{}
+	other := newClient(t)
+	client.AddHook(redistest.Steps{Injector: faults})
+	t.Cleanup(func() {
+		check(t, client.Close())
+		check(t, redistest.Remove(other, prefix))
+	})
+	store := open(t, client, upstash.Options{BaseKeyPrefix: prefix})
+	kept := keys{"authstore:removed:b": jsUser("b", mail), "user:b": "", "user:account:p:1": jsAccount("1", "b")}
+	kept.put(t, other, prefix)
+	repair(t, store, false) // the server has the scripts
+	again := keys{"user:b": jsUser("b", "new@example.com")}
+	for step, hit := 1, true; hit; step++ {
+		kept.put(t, other, prefix)
+		made := false
+		faults.Arm(fault.Plan{Step: step, Mode: fault.HoldUp, Meanwhile: func() {
+			if made = other.Exists(t.Context(), prefix+"user:b").Val() == 0; made {
+				again.put(t, other, prefix)
+			}
+		}})
+		repair(t, store, false)
+		if hit = faults.Disarm(); made {
+			again.are(t, other, prefix)
+		}
 	}
 }

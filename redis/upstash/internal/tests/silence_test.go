@@ -18,20 +18,20 @@ import (
 	"github.com/authstore/authstore/redis/upstash"
 )
 
-// Connections that died without a word cost a read a moment, however many of them the
-// client has; a write is ErrUnavailable in bounded time.
+// Dead connections cost a read no more than a second, however many the client has; a write is
+// ErrUnavailable in bounded time.
 func TestSilentConnections(t *testing.T) {
 	redistest.CheckSilence(t, engine.Redis(t).URL, "redis+upstash", newPrefix())
 }
 
-// A deadline is kept while nobody answers who the host is, and its error is that alone.
+// A deadline holds while no name server answers, and its error is that of the context.
 func TestDeadlineWhileDNSIsSilent(t *testing.T) {
 	c := goredis.NewClient(&goredis.Options{Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}})
 	t.Cleanup(func() { check(t, c.Close()) })
-	store := upstash.New(c, upstash.Options{})
+	store := open(t, c, upstash.Options{})
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	begun := time.Now()
@@ -41,7 +41,7 @@ func TestDeadlineWhileDNSIsSilent(t *testing.T) {
 	}
 }
 
-// Calls that end by their deadline throw away no connection of a server that is only slow.
+// Calls that end by their deadline do not cost the connections of a server that is only slow.
 func TestDeadlinesKeepConnections(t *testing.T) {
 	o, err := goredis.ParseURL(engine.Redis(t).URL)
 	check(t, err)
@@ -49,7 +49,7 @@ func TestDeadlinesKeepConnections(t *testing.T) {
 	o.Addr = proxy.Addr
 	c := goredis.NewClient(o)
 	t.Cleanup(func() { check(t, c.Close()) })
-	store := upstash.New(c, upstash.Options{BaseKeyPrefix: newPrefix()})
+	store := open(t, c, upstash.Options{BaseKeyPrefix: newPrefix()})
 	_, _ = store.GetUser(t.Context(), "u")
 	for range 30 {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Microsecond)
@@ -62,7 +62,7 @@ func TestDeadlinesKeepConnections(t *testing.T) {
 	}
 }
 
-// Nothing runs after Close, not even for a moment.
+// No goroutine runs after Close, not even for a moment.
 func TestNoGoroutineOutlivesClose(t *testing.T) {
 	server := engine.Redis(t).URL
 	before := goleak.IgnoreCurrent()

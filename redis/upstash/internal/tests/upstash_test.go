@@ -14,20 +14,20 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/conformance/fault"
 	"github.com/authstore/authstore/internal/engine"
 	"github.com/authstore/authstore/internal/redistest"
 	"github.com/authstore/authstore/redis/upstash"
 )
 
-// newStore returns an adapter on a part of the server of its own, the client, and what
-// its keys begin with.
+// newStore returns an adapter with a prefix of its own, its client and the prefix.
 func newStore(t *testing.T) (adapter.Adapter, *goredis.Client, string) {
 	client, prefix := newClient(t), newPrefix()
 	t.Cleanup(func() { check(t, redistest.Remove(client, prefix)) })
-	return upstash.New(client, upstash.Options{BaseKeyPrefix: prefix}), client, prefix
+	return open(t, client, upstash.Options{BaseKeyPrefix: prefix}), client, prefix
 }
 
-// A walk finds what there is among many keys, in several round trips.
+// A walk finds all records among many keys, in several round trips.
 func TestWalkAmongManyKeys(t *testing.T) {
 	store, client, prefix := newStore(t)
 	pipe := client.Pipeline()
@@ -56,7 +56,8 @@ func TestWalkAmongManyKeys(t *testing.T) {
 	}
 }
 
-// What expires has an expiry at the server, to the millisecond, and nothing else has.
+// Records that expire have that expiry at the server, to the millisecond, and no other key has
+// one.
 func TestExpiryAtRest(t *testing.T) {
 	store, client, prefix := newStore(t)
 	u, err := store.CreateUser(t.Context(), adapter.User{Email: "ada@example.com"})
@@ -84,7 +85,7 @@ func TestExpiryAtRest(t *testing.T) {
 	at("user:email:ada@example.com", -1)
 }
 
-// An update leaves alone what it does not know.
+// An update leaves unknown members alone.
 func TestUpdateKeepsWhatItDoesNotKnow(t *testing.T) {
 	store, client, prefix := newStore(t)
 	const record = `{"id":"u","name":"Ada","email":"ada@example.com","n":12345678901234567890.5,"deep":{"b":[],"a":{},"z":1e2},"s":"\ud800","u":null}`
@@ -100,7 +101,7 @@ func TestUpdateKeepsWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
-// Attributes lie in the record under their own names, where Auth.js has them as properties.
+// Attributes are members of the record under their own names, which are properties to Auth.js.
 func TestAttributesHaveTheirNames(t *testing.T) {
 	store, client, prefix := newStore(t)
 	at := adapter.Attributes{"type": "x", "userId": "x", "expires": "x", "_id": "x", "a.b": "x", "$set": "x", "@ref": "x", "https://app.example.com/roles": "x"}
@@ -121,8 +122,8 @@ func TestAttributesHaveTheirNames(t *testing.T) {
 	}
 }
 
-// A passkey that was stored without times and attributes has none, until it is changed; and
-// what an update does not name stays as it was written.
+// A passkey that was stored without times and attributes has none until it is changed, and an
+// update leaves the other members as they were written.
 func TestAPasskeyWithoutTimes(t *testing.T) {
 	store, client, prefix := newStore(t)
 	const before = `{"credentialID":"c","userId":"a","credentialPublicKey":"k","counter":"7","transports":["usb"]}`
@@ -147,7 +148,7 @@ func TestAPasskeyWithoutTimes(t *testing.T) {
 	}
 }
 
-// A user who signs up with a passkey has it in its list of authenticators, as JavaScript
+// A user who signs up with a passkey has it in the list of authenticators, where JavaScript
 // looks for it.
 func TestAPasskeyOfASignUpIsInTheList(t *testing.T) {
 	store, client, prefix := newStore(t)
@@ -160,14 +161,14 @@ func TestAPasskeyOfASignUpIsInTheList(t *testing.T) {
 	if found := repair(t, store, true); len(found) != 0 {
 		t.Errorf("got %v, want nothing to repair", found)
 	}
-	// Two IDs whose keys JavaScript takes for one.
+	// Two IDs that JavaScript gives the same key.
 	_, _, err = store.CreateUserWithAuthenticator(t.Context(), adapter.User{}, adapter.Authenticator{CredentialID: "a//b", CredentialPublicKey: "k"})
 	check(t, err)
 	_, _, err = store.CreateUserWithAuthenticator(t.Context(), adapter.User{}, adapter.Authenticator{CredentialID: "a//b", CredentialPublicKey: "k"})
 	wantConflict(t, err)
 }
 
-// Only a record with a text that looks like a time says so.
+// Only a record with a text that looks like a time has the member authstoreText.
 func TestTextsThatLookLikeTimes(t *testing.T) {
 	store, client, prefix := newStore(t)
 	const text = "2041-05-06T12:00:00.678Z"
@@ -220,23 +221,129 @@ func TestOpenByURL(t *testing.T) {
 	}
 }
 
-func TestNewPanicsOnWhatCannotWork(t *testing.T) {
+// New refuses what cannot work, and takes prefixes that lie within each other if no two
+// records can have one key.
+func TestNewRefusesWhatCannotWork(t *testing.T) {
 	client := goredis.NewClient(&goredis.Options{})
 	defer client.Close()
-	for name, f := range map[string]func(){
-		"percent":                 func() { upstash.New(client, upstash.Options{BaseKeyPrefix: "%"}) },
-		"one prefix twice":        func() { upstash.New(client, upstash.Options{UserKeyPrefix: "x:", SessionKeyPrefix: "x:"}) },
-		"users within addresses":  func() { upstash.New(client, upstash.Options{UserKeyPrefix: "x:y:", EmailKeyPrefix: "x:"}) },
-		"sessions within pointer": func() { upstash.New(client, upstash.Options{SessionKeyPrefix: "user:session:by-user-id:x"}) },
+	for name, o := range map[string]upstash.Options{
+		"percent":                 {BaseKeyPrefix: "%"},
+		"one prefix twice":        {UserKeyPrefix: "x:", SessionKeyPrefix: "x:"},
+		"users within addresses":  {UserKeyPrefix: "x:y:", EmailKeyPrefix: "x:"},
+		"sessions within pointer": {SessionKeyPrefix: "user:session:by-user-id:x"},
+		"negative":                {RequestTimeout: -1},
 	} {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%s: got no panic", name)
-				}
-			}()
-			f()
-		}()
+		if store, err := upstash.New(client, o); store != nil || !errors.Is(err, adapter.ErrInvalid) {
+			t.Errorf("%s: got %v, %v, want ErrInvalid", name, store, err)
+		}
 	}
-	upstash.New(client, upstash.Options{UserKeyPrefix: "u:", EmailKeyPrefix: "u:e:", SessionKeyPrefix: "u:s:"})
+	if store, err := upstash.New(nil, upstash.Options{}); store != nil || !errors.Is(err, adapter.ErrInvalid) {
+		t.Errorf("no client: got %v, %v, want ErrInvalid", store, err)
+	}
+	open(t, client, upstash.Options{UserKeyPrefix: "u:", EmailKeyPrefix: "u:e:", SessionKeyPrefix: "u:s:"})
+}
+
+// A deletion that another one has finished deletes nothing of the next user with the ID.
+func TestADeletionEndsWithItsMark(t *testing.T) {
+	client, prefix, faults := newClient(t), newPrefix(), &fault.Injector{}
+	other := newClient(t)
+	client.AddHook(redistest.Steps{Injector: faults})
+	t.Cleanup(func() {
+		check(t, client.Close())
+		check(t, redistest.Remove(other, prefix))
+	})
+	store, beside := open(t, client, upstash.Options{BaseKeyPrefix: prefix}), open(t, other, upstash.Options{BaseKeyPrefix: prefix})
+	check(t, store.DeleteUser(t.Context(), "nobody")) // loads the scripts
+	met := 0
+	for step, hit := 2, true; hit; step++ { // after the first step the user is gone
+		id := fmt.Sprint("u", step)
+		signIn := func(token string) {
+			t.Helper()
+			_, err := beside.CreateUser(t.Context(), adapter.User{ID: id})
+			check(t, err)
+			_, err = beside.CreateSession(t.Context(), adapter.Session{UserID: id, SessionToken: token, Expires: time.Now().Add(time.Hour)})
+			check(t, err)
+		}
+		signIn("before-" + id)
+		faults.Arm(fault.Plan{Step: step, Mode: fault.HoldUp, Meanwhile: func() {
+			met++
+			check(t, beside.DeleteUser(t.Context(), id))
+			signIn("after-" + id)
+		}})
+		check(t, store.DeleteUser(t.Context(), id))
+		if hit = faults.Disarm(); hit {
+			_, _, err := beside.GetSessionAndUser(t.Context(), "after-"+id)
+			check(t, err)
+		}
+	}
+	if met == 0 {
+		t.Error("no step was held up")
+	}
+}
+
+// A session that another program extends during PurgeExpired stays.
+func TestWhatIsExtendedIsNotPurged(t *testing.T) {
+	client, prefix, faults := newClient(t), newPrefix(), &fault.Injector{}
+	other := newClient(t)
+	client.AddHook(redistest.Steps{Injector: faults})
+	t.Cleanup(func() {
+		check(t, client.Close())
+		check(t, redistest.Remove(other, prefix))
+	})
+	past := keys{"user:session:s": `{"sessionToken":"s","userId":"a","expires":"2001-05-06T12:00:00.000Z"}`}
+	extended := keys{"user:session:s": jsSession("s", "a")}
+	p, _ := adapter.As[adapter.Purger](open(t, client, upstash.Options{BaseKeyPrefix: prefix}))
+	for _, held := range []bool{false, true} { // the first time to load the scripts
+		past.put(t, other, prefix)
+		if held {
+			faults.Arm(fault.Plan{Step: 2, Mode: fault.HoldUp, Meanwhile: func() { extended.put(t, other, prefix) }})
+		}
+		n, err := p.PurgeExpired(t.Context())
+		check(t, err)
+		if want := map[bool]int{false: 1, true: 0}[held]; n != want {
+			t.Errorf("purged %d, want %d", n, want)
+		}
+	}
+	if !faults.Disarm() {
+		t.Error("nothing was held up")
+	}
+	extended.are(t, other, prefix)
+}
+
+// The kind of a record is that of the longest prefix of its key: users, whose attributes may have
+// the names of the fields of a session, are never taken for records of a user.
+func TestWalksKeepToTheirKinds(t *testing.T) {
+	client, prefix := newClient(t), newPrefix()
+	t.Cleanup(func() { check(t, redistest.Remove(client, prefix)) })
+	store := open(t, client, upstash.Options{BaseKeyPrefix: prefix, SessionKeyPrefix: "auth:", UserKeyPrefix: "auth:user:"})
+	u, err := store.CreateUser(t.Context(), adapter.User{})
+	check(t, err)
+	of := func(u adapter.User) adapter.Attributes {
+		return adapter.Attributes{"userId": u.ID, "sessionToken": "user:x", "expires": "2001-05-06T12:00:00.000Z", "provider": "p", "credentialID": "c"}
+	}
+	v, err := store.CreateUser(t.Context(), adapter.User{ID: "x", Attributes: of(u)})
+	check(t, err)
+	expires := time.Now().Add(time.Hour)
+	_, err = store.CreateSession(t.Context(), adapter.Session{UserID: u.ID, SessionToken: "s", Expires: expires})
+	check(t, err)
+	all, err := store.ListSessions(t.Context(), u.ID)
+	check(t, err)
+	if len(all) != 1 || all[0].ID != adapter.SessionID("s") {
+		t.Errorf("got the sessions %v, want the one", all)
+	}
+	check(t, store.DeleteSessionByID(t.Context(), u.ID, adapter.SessionID("user:x")))
+	check(t, store.DeleteSessions(t.Context(), u.ID))
+	check(t, store.DeleteUser(t.Context(), u.ID))
+	p, _ := adapter.As[adapter.Purger](store)
+	if n, err := p.PurgeExpired(t.Context()); n != 0 || err != nil {
+		t.Errorf("PurgeExpired: got %d, %v, want nothing", n, err)
+	}
+	if found := repair(t, store, false); len(found) != 0 {
+		t.Errorf("got %v, want nothing to repair", found)
+	}
+	got, err := store.GetUser(t.Context(), v.ID)
+	check(t, err)
+	if diff := cmp.Diff(v, got); diff != "" {
+		t.Errorf("the other user (-want +got)\n%s", diff)
+	}
 }

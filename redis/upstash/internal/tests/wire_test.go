@@ -27,7 +27,7 @@ func TestCutsOnTheWire(t *testing.T) {
 		client := goredis.NewClient(o)
 		return conformance.Namespace{
 			Open: func(o adapter.Options) (adapter.Adapter, error) {
-				return upstash.New(client, upstash.Options{Options: o, BaseKeyPrefix: prefix}), nil
+				return upstash.New(client, upstash.Options{Options: o, BaseKeyPrefix: prefix})
 			},
 			Dump: func(ctx context.Context) ([]string, error) {
 				client := newClient(t)

@@ -23,7 +23,7 @@ import (
 	"github.com/authstore/authstore/redis"
 )
 
-// answering returns the address of a server that answers every command so.
+// answering returns the address of a server that answers every command with answer.
 func answering(t *testing.T, answer string) string {
 	return silent.Serve(t, func(conn net.Conn) { answerAll(conn, answer) })
 }
@@ -44,7 +44,7 @@ func answerAll(conn net.Conn, answer string) {
 	}
 }
 
-// operator is a mistake of an operator, or a failure, and what the error says.
+// operator is a mistake of an operator, or a failure, and a part of its error.
 type operator struct {
 	name, url, says string
 	kind            error
@@ -78,7 +78,7 @@ func operators(t *testing.T) []operator {
 		{name: "an unknown authority", url: "rediss://" + secured.Listener.Addr().String(), says: "unknown authority", kind: setup},
 		{name: "a web server", url: "redis://" + plain.Listener.Addr().String(), says: "not Redis", kind: setup},
 		{name: "a Cluster opened as one server", url: "redis://" + node, says: "node of a Cluster", kind: setup, needsWrite: true},
-		{name: "one server opened as a Cluster", url: "redis+cluster://" + host, says: "no node of a Cluster", kind: setup},
+		{name: "one server opened as a Cluster", url: "redis+cluster://" + host, says: "not a node of a Cluster", kind: setup},
 		{name: "a primary that no Sentinel knows", url: "redis+sentinel://" + sentinel.Host + "?master_name=secret", says: "no Sentinel knows", kind: setup},
 	}
 	for answer, o := range map[string]operator{
@@ -120,7 +120,7 @@ func withTLS(t *testing.T) *httptest.Server {
 	return s
 }
 
-// fast keeps the client from repeating for long what cannot be mended.
+// fast limits the client's retries, which would change nothing here.
 func fast(rawURL string) string {
 	join := "?"
 	if strings.Contains(rawURL, "?") {
@@ -156,15 +156,14 @@ func TestErrorsSayTheCause(t *testing.T) {
 					t.Errorf("%s: got %v, of two kinds", call, err)
 				}
 				if err != nil && (strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "@")) {
-					t.Errorf("%s: got %v, which has what nobody may read", call, err)
+					t.Errorf("%s: got %v, which contains a secret", call, err)
 				}
 			}
 		})
 	}
 }
 
-// A replica is a mistake where one server was opened, and a moment where Sentinels name
-// the primary.
+// A replica opened as one server is ErrSetup.
 func TestAReplicaTakesNoWrites(t *testing.T) {
 	hosts, _ := split(t, engine.RedisSentinel(t).URL)
 	s := goredis.NewSentinelClient(&goredis.Options{Addr: hosts[0]})
@@ -180,13 +179,13 @@ func TestAReplicaTakesNoWrites(t *testing.T) {
 	}
 }
 
-// Certificates that are not right, each said by its name.
+// A certificate for another host is named as such.
 func TestCertificates(t *testing.T) {
 	secured := withTLS(t)
 	roots := secured.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	c := goredis.NewClient(&goredis.Options{Addr: secured.Listener.Addr().String(), MaxRetries: -1, TLSConfig: &tls.Config{RootCAs: roots, ServerName: "elsewhere.invalid"}})
 	t.Cleanup(func() { check(t, c.Close()) })
-	store := redis.New(c, redis.Options{})
+	store := open(t, c, redis.Options{})
 	_, err := store.GetUser(t.Context(), "u")
 	if !errors.Is(err, adapter.ErrSetup) || !strings.Contains(err.Error(), "another host") {
 		t.Errorf("got %v, want ErrSetup that says so", err)

@@ -1,6 +1,6 @@
--- Returns a verification token, and removes it if its record is surely one that can be
--- read: its time of expiry is a date of the form that Auth.js writes. KEYS: 1 token. ARGV:
--- 1 identifier, 2 token. It returns the record, and "1" if it was removed.
+-- Takes a verification token if its record can surely be read: its time of expiry is a
+-- date in the form that Auth.js writes. KEYS: 1 token. ARGV: 1 identifier, 2 token.
+-- Returns the record, and "1" if it was deleted.
 local v = fetch(KEYS[1])
 if not v then return false end
 local r = decode(v)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,10 +16,10 @@ import (
 	"github.com/authstore/authstore/redis"
 )
 
-// manySessions is more than what a script can do at once, or a reply hold in comfort.
+// manySessions is more than a script should work on at once.
 const manySessions = 200_000
 
-// multiply gives a user many sessions, all with one expiry, as copies of one.
+// multiply copies a user's session n times, with the same expiry.
 func multiply(t *testing.T, client goredis.UniversalClient, prefix string, n int) {
 	t.Helper()
 	ctx, list := t.Context(), prefix+":l:{u}"
@@ -38,8 +39,8 @@ func multiply(t *testing.T, client goredis.UniversalClient, prefix string, n int
 	}
 }
 
-// Any number of a user's sessions is listed, ended and deleted, and nothing is left of
-// them, while the server goes on to serve others.
+// Any number of a user's sessions can be listed, ended and deleted, with nothing left behind,
+// while the server goes on serving others.
 func TestAUserWithVeryManySessions(t *testing.T) {
 	for _, top := range []topology{single, cluster} {
 		t.Run(top.name, func(t *testing.T) {
@@ -99,7 +100,7 @@ func served(t *testing.T, client goredis.UniversalClient, do func()) (longest ti
 	return <-done
 }
 
-// A deletion of many sessions that was cut ended all of them, and its repetition tidies up.
+// An interrupted sign-out of many sessions has ended all of them, and its repetition cleans up.
 func TestASignOutOfManyThatIsCut(t *testing.T) {
 	for _, name := range []string{"DeleteSessions", "DeleteUser"} {
 		t.Run(name, func(t *testing.T) {
@@ -126,7 +127,7 @@ func TestASignOutOfManyThatIsCut(t *testing.T) {
 			w.must(w.DeleteSessions(t.Context(), "nobody"))
 			namespace.Faults.Arm(fault.Plan{Step: 2, Mode: fault.LoseCommand})
 			if err := end(); !errors.Is(err, adapter.ErrUnavailable) {
-				t.Errorf("the call that is cut: got %v, want ErrUnavailable", err)
+				t.Errorf("the interrupted call: got %v, want ErrUnavailable", err)
 			}
 			namespace.Faults.Disarm()
 			if list, err := w.ListSessions(t.Context(), "u"); err != nil || len(list) > 0 {
@@ -139,5 +140,97 @@ func TestASignOutOfManyThatIsCut(t *testing.T) {
 				t.Error("the repetition has left sessions behind")
 			}
 		})
+	}
+}
+
+// An adapter with digests lists and ends the sessions of one with plain tokens by their
+// digests, and the reverse. Neither finds the other's sessions by a token, so that an ID from a
+// list gives access to nothing.
+func TestAListShowsNoTokenWhateverTheOptions(t *testing.T) {
+	for _, top := range []topology{single, cluster} {
+		t.Run(top.name, func(t *testing.T) {
+			client, prefix := top.open(t, top.server(t).URL), newPrefix()
+			defer client.Close()
+			stores := []world{
+				{T: t, Adapter: open(t, client, redis.Options{Prefix: prefix, Options: adapter.Options{PlainSessionTokens: true}})},
+				{T: t, Adapter: open(t, client, redis.Options{Prefix: prefix})},
+			}
+			stores[0].must(stores[0].create())
+			tokens := [][]string{
+				{adapter.NewSessionToken("u", [32]byte{1}), "plain-" + prefix, adapter.SessionID("looks like a digest")},
+				{adapter.NewSessionToken("u", [32]byte{2}), "digest-" + prefix, adapter.SessionID("looks like another")},
+			}
+			var want []string
+			for i, w := range stores {
+				for _, token := range tokens[i] {
+					w.must(w.signIn(token))
+					want = append(want, adapter.SessionID(token))
+				}
+			}
+			slices.Sort(want)
+			for i, w := range stores {
+				list, err := w.ListSessions(t.Context(), "u")
+				w.must(err)
+				var got []string
+				for _, s := range list {
+					got = append(got, s.ID)
+					w.gone("GetSessionAndUser by an ID", w.open(s.ID))
+				}
+				slices.Sort(got)
+				if !slices.Equal(got, want) {
+					t.Errorf("got the IDs %q, want %q", got, want)
+				}
+				for _, token := range tokens[1-i] {
+					w.gone("GetSessionAndUser", w.open(token))
+				}
+			}
+			for i, w := range stores {
+				for _, token := range tokens[1-i][:2] {
+					w.must(w.DeleteSessionByID(t.Context(), "u", adapter.SessionID(token)))
+					w.gone("GetSessionAndUser", stores[1-i].open(token))
+				}
+			}
+			stores[1].must(stores[1].DeleteSessions(t.Context(), "u"))
+			for i, w := range stores {
+				w.gone("GetSessionAndUser", w.open(tokens[i][2]))
+			}
+			all, _ := keysOf(t, client, prefix)
+			for _, key := range all {
+				if strings.Contains(key, ":s:") {
+					t.Error("a session is left")
+				}
+			}
+		})
+	}
+}
+
+// The list of a user who signs in again and again, and whose sessions expire, has the live ones
+// and a few more, although one session lives long and the list for ever. The same holds for an
+// identifier's tokens.
+func TestTheListOfSessionsDoesNotGrow(t *testing.T) {
+	store, client, prefix := single.newStore(t, redis.Options{})
+	ctx := t.Context()
+	_, err := store.CreateUser(ctx, adapter.User{ID: "u"})
+	check(t, err)
+	_, err = store.CreateSession(ctx, adapter.Session{UserID: "u", Expires: time.Now().Add(time.Hour)})
+	check(t, err)
+	_, err = store.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada", Token: "long", Expires: time.Now().Add(time.Hour)})
+	check(t, err)
+	const each = 1000
+	for i := range each {
+		past := time.Now().Add(-2 * time.Hour)
+		_, err := store.CreateSession(ctx, adapter.Session{UserID: "u", Expires: past})
+		check(t, err)
+		_, err = store.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada", Token: strconv.Itoa(i), Expires: past})
+		check(t, err)
+	}
+	if n := client.ZCard(ctx, prefix+":l:{u}").Val(); n < 1 || n > 220 { // one in a million lists is longer
+		t.Errorf("the list of sessions has %d members after %d that have expired, want a few", n, each)
+	}
+	if n := client.HLen(ctx, prefix+":v:{ada}").Val(); n < 1 || n > 50 {
+		t.Errorf("there are %d tokens after %d that have expired, want a few", n, each)
+	}
+	if list, err := store.ListSessions(ctx, "u"); err != nil || len(list) != 1 {
+		t.Errorf("ListSessions: got %d sessions, %v, want one", len(list), err)
 	}
 }

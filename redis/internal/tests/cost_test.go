@@ -9,10 +9,10 @@ import (
 	"github.com/authstore/authstore/internal/measure"
 )
 
-// TestRoundTrips measures every row of the package comment's table, on one server and
+// TestRoundTrips measures every row of the table in docs/redis.md, on one server and
 // on a Cluster, through the client's hook.
 func TestRoundTrips(t *testing.T) {
-	table := measure.Documented(t, "Round trips")
+	table := measure.PageTable(t, "redis.md", "Round trips")
 	got := map[string][]float64{}
 	for _, top := range []topology{single, cluster} {
 		for name, n := range top.roundTrips(t) {
@@ -21,12 +21,12 @@ func TestRoundTrips(t *testing.T) {
 	}
 	for name, row := range got {
 		if !slices.Equal(table[name], row) {
-			t.Errorf("%s: measured %v round trips, doc.go says %v", name, row, table[name])
+			t.Errorf("%s: measured %v round trips, docs/redis.md says %v", name, row, table[name])
 		}
 		delete(table, name)
 	}
 	for name := range table {
-		t.Errorf("%s: doc.go has it, and nothing measures it", name)
+		t.Errorf("%s: docs/redis.md has it, and nothing measures it", name)
 	}
 }
 
