@@ -12,12 +12,12 @@ func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Acc
 	if err != nil {
 		return adapter.Account{}, err
 	}
-	return a, s.own(ctx, record, accounts)
+	return a, s.transact(ctx, s.claimRecord(record).write)
 }
 
-// GetAccount takes two calls: the account's guard, and then the account with its user. For
-// an account that the Auth.js adapter has made it takes three, and one more in its layout
-// before version 4.
+// GetAccount takes two requests: the account's guard, then the account with its user. An
+// account that the Auth.js adapter wrote takes three, and one more in the layout of that
+// adapter before version 4.
 func (s *store) GetAccount(ctx context.Context, k adapter.AccountKey) (adapter.Account, error) {
 	found, err := s.findAccount(ctx, k)
 	if err != nil {
@@ -30,70 +30,77 @@ func (s *store) ListAccounts(ctx context.Context, userID string) ([]adapter.Acco
 	return listOwned(ctx, s, userID, prefixAccount, s.decodeAccount)
 }
 
-// UpdateAccount takes two calls: the user, in whose partition the account is, is not known
-// before the first.
+// UpdateAccount takes two requests, since the guard says in which user's partition the account
+// is. While the account is being unlinked and linked again, its guard may lead nowhere, and the
+// account that the index returns may have another guard: then it starts over.
 func (s *store) UpdateAccount(ctx context.Context, k adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
-	it, err := s.updateAccount(ctx, k, s.encodeAccountUpdate(up, newStamp()))
-	switch {
-	case isTooLarge(err):
-		return adapter.Account{}, tooLarge("Account")
-	case err != nil:
-		return adapter.Account{}, err
-	}
-	return s.decodeAccount(it)
-}
-
-// updateAccount changes an account. While it is unlinked and linked again, its guard may
-// lead nowhere, and what the index finds then have another guard: that one is followed.
-func (s *store) updateAccount(ctx context.Context, k adapter.AccountKey, c *changes) (item, error) {
+	c := s.encodeAccountUpdate(up, newStamp())
 	for r := newRetrier(); ; {
 		it, err := s.updateGuarded(ctx, k, c)
 		if errors.Is(err, adapter.ErrNotFound) {
 			it, err = s.updateIndexed(ctx, k, c)
 		}
+		if err == nil {
+			return s.decodeAccount(it)
+		}
 		if !errors.Is(err, adapter.ErrConflict) {
-			return it, err
+			return adapter.Account{}, err
 		}
 		if err := r.again(ctx, errChanged); err != nil {
-			return nil, err
+			return adapter.Account{}, err
 		}
 	}
 }
 
+// updateGuarded changes an account that has a guard.
 func (s *store) updateGuarded(ctx context.Context, k adapter.AccountKey, c *changes) (item, error) {
-	at, err := s.behind(ctx, accountSort(k))
+	found, err := s.followGuard(ctx, accountSort(k))
 	if err != nil {
 		return nil, err
 	}
-	return s.updateOwned(ctx, at, accounts, c)
+	w := &accountUpdate{update: update{s: s, key: found, record: "Account", changes: c}}
+	if !c.many() {
+		return w.sendAny(ctx)
+	}
+	return w.commit(ctx, w.steps)
 }
 
-// updateIndexed changes an account that had no guard. ErrConflict if it has one by now.
+// updateIndexed changes an account that the index returns, and makes its guard. ErrConflict if
+// it has a guard by now.
 func (s *store) updateIndexed(ctx context.Context, k adapter.AccountKey, c *changes) (item, error) {
 	found, err := s.findIndexed(ctx, k)
 	if err != nil {
 		return nil, err
 	}
-	return s.adopt(ctx, found, accounts, c)
+	w := &accountUpdate{
+		update: update{s: s, key: found.key, record: "Account", changes: c, current: found.record},
+		claim:  s.claimKey(found.key, c.stamp()),
+	}
+	return w.commit(ctx, w.steps)
 }
 
-// updateOwned changes a record where a guard says that it is.
-func (s *store) updateOwned(ctx context.Context, at key, kind kind, c *changes) (item, error) {
-	if c.many() {
-		return s.rewrite(ctx, at, kind, c)
-	}
-	it, ok, err := s.updateItem(ctx, at, c, nil)
-	if err == nil && !ok {
-		err = adapter.ErrNotFound
-	}
-	return it, err
+// accountUpdate is a write that changes an account.
+type accountUpdate struct {
+	update
+	claim *claim // of an account without a guard
 }
 
-// UnlinkAccount takes two calls, as UpdateAccount does.
+func (w *accountUpdate) steps() ([]step, error) {
+	if _, err := w.s.decodeAccount(w.current); err != nil {
+		return nil, err
+	}
+	steps, err := w.update.steps()
+	if err != nil || w.claim == nil {
+		return steps, err
+	}
+	return append(w.claim.steps(), steps...), nil
+}
+
+// UnlinkAccount takes two requests, as UpdateAccount does.
 func (s *store) UnlinkAccount(ctx context.Context, k adapter.AccountKey) error {
-	at, err := s.behind(ctx, accountSort(k))
+	guarded, err := s.followGuard(ctx, accountSort(k))
 	if err == nil {
-		if err = s.disown(ctx, at); err == nil {
+		if err = s.deleteGuarded(ctx, guarded); err == nil {
 			return nil
 		}
 	}
@@ -102,7 +109,7 @@ func (s *store) UnlinkAccount(ctx context.Context, k adapter.AccountKey) error {
 	}
 	found, err := s.findIndexed(ctx, k)
 	if err == nil {
-		err = s.disown(ctx, found.at)
+		err = s.deleteGuarded(ctx, found.key)
 	}
 	return absence(err)
 }

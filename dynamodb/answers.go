@@ -19,26 +19,26 @@ import (
 	"github.com/authstore/authstore/adapter"
 )
 
-// checkAnswers adds what looks at the answer of a request before the SDK reads it.
+// checkAnswers adds the checks of an answer to the SDK's middleware.
 func checkAnswers(stack *middleware.Stack) error {
 	const checksum = "DynamoDB:ResponseChecksumValidation"
 	if m, ok := stack.Deserialize.Get(checksum); ok {
-		if _, err := stack.Deserialize.Swap(checksum, whereSummed{m}); err != nil {
+		if _, err := stack.Deserialize.Swap(checksum, checksumIfPresent{m}); err != nil {
 			return err
 		}
 	}
-	return stack.Deserialize.Insert(byDynamoDB{}, "OperationDeserializer", middleware.After)
+	return stack.Deserialize.Insert(onlyDynamoDB{}, "OperationDeserializer", middleware.After)
 }
 
-// whereSummed is the SDK's check of checksums for the answers that have one. The SDK
-// takes none for one of 0, and so logs a warning at each error of the service, such as
-// at each condition that is meant to fail sometimes:
+// checksumIfPresent applies the SDK's checksum validation to answers that have a checksum only.
+// The SDK takes a missing one for 0, and so logs a warning at each error of the service,
+// including conditions that are meant to fail sometimes:
 // https://github.com/aws/aws-sdk-go-v2/issues/3545.
-type whereSummed struct {
+type checksumIfPresent struct {
 	middleware.DeserializeMiddleware
 }
 
-func (m whereSummed) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+func (m checksumIfPresent) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 	var body io.ReadCloser
 	out, metadata, err := m.DeserializeMiddleware.HandleDeserialize(ctx, in, middleware.DeserializeHandlerFunc(
 		func(ctx context.Context, in middleware.DeserializeInput) (middleware.DeserializeOutput, middleware.Metadata, error) {
@@ -54,13 +54,13 @@ func (m whereSummed) HandleDeserialize(ctx context.Context, in middleware.Deseri
 	return out, metadata, err
 }
 
-// byDynamoDB lets through what DynamoDB can have answered. Anything else that says 200
-// would be an item that is not there, or a write that was done.
-type byDynamoDB struct{}
+// onlyDynamoDB rejects answers that cannot be DynamoDB's. With status 200 they would be taken
+// for a missing item or a successful write.
+type onlyDynamoDB struct{}
 
-func (byDynamoDB) ID() string { return "authstore:ByDynamoDB" }
+func (onlyDynamoDB) ID() string { return "authstore:ByDynamoDB" }
 
-func (byDynamoDB) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+func (onlyDynamoDB) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 	out, metadata, err := next.HandleDeserialize(ctx, in)
 	if resp, ok := out.RawResponse.(*smithyhttp.Response); ok && err == nil {
 		err = foreign(resp)
@@ -68,12 +68,12 @@ func (byDynamoDB) HandleDeserialize(ctx context.Context, in middleware.Deseriali
 	return out, metadata, err
 }
 
-// foreign returns an error for what DynamoDB does not answer: neither what it says to be
-// of the service's type nor an object in JSON. Errors of proxies in between pass.
+// foreign returns an error for an answer that DynamoDB does not give: neither of the service's
+// content type nor a JSON object. Transient errors of proxies pass.
 func foreign(resp *smithyhttp.Response) error {
 	const enough = 512
 	kind := resp.Header.Get("Content-Type")
-	if strings.HasPrefix(kind, "application/x-amz-json") || passes(resp.StatusCode) {
+	if strings.HasPrefix(kind, "application/x-amz-json") || isTransientStatus(resp.StatusCode) {
 		return nil
 	}
 	ahead := bufio.NewReaderSize(resp.Body, enough)
@@ -85,8 +85,8 @@ func foreign(resp *smithyhttp.Response) error {
 	return &foreignAnswer{resp.StatusCode, tlsMessage.Match(begin) || resp.StatusCode == http.StatusBadRequest && kind == "" && resp.ProtoMinor == 0}
 }
 
-// tlsMessage is what servers that speak TLS tell who does not. Some cut the connection
-// too, so that the text does not arrive.
+// tlsMessage is what servers that speak TLS answer to plain text. Some also cut the connection,
+// so that the text does not arrive.
 var tlsMessage = regexp.MustCompile(`(?i)HTTP request (was sent )?to (an )?HTTPS`)
 
 type readCloser struct {
@@ -94,8 +94,8 @@ type readCloser struct {
 	io.Closer
 }
 
-// passes reports whether a status is one that another time will be different.
-func passes(status int) bool {
+// isTransientStatus reports whether a request with this status may succeed later.
+func isTransientStatus(status int) bool {
 	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
 }
 
@@ -106,17 +106,17 @@ type foreignAnswer struct {
 }
 
 func (e *foreignAnswer) Error() string {
-	return fmt.Sprintf("the answer with the status %d is not one of DynamoDB", e.status)
+	return fmt.Sprintf("the answer, with status %d, is not one of DynamoDB", e.status)
 }
 
-// condition is a condition of a write.
+// condition is the condition of a write.
 type condition struct {
 	key    item // with the key attributes
 	text   *string
 	wanted types.ReturnValuesOnConditionCheckFailure
 }
 
-// conditions returns the conditions of a transaction, one for each step.
+// conditions returns the condition of each step of a transaction.
 func conditions(steps []types.TransactWriteItem) []condition {
 	all := make([]condition, len(steps))
 	for i, st := range steps {
@@ -134,20 +134,20 @@ func conditions(steps []types.TransactWriteItem) []condition {
 	return all
 }
 
-// withOld returns the error of a write, and instead of it that the engine returns no
-// old items if a condition failed without one and that is why. An answer without the
-// item would be taken for one that there is none: for a value that is free.
-func (r *requests) withOld(ctx context.Context, err error, all ...condition) error {
+// requireOldItem returns the error of a write. If a condition failed and the engine returned no
+// item with it because it never does, the error says that instead: the missing item would be
+// taken for a value that is free.
+func (r *requests) requireOldItem(ctx context.Context, err error, all ...condition) error {
 	if err == nil {
 		return nil
 	}
-	for i, old := range failedOn(err) {
+	for i, old := range failedConditions(err) {
 		switch {
 		case i >= len(all) || all[i].wanted != oldOnFailure:
 		case len(old.item) > 0:
 			r.returnsOld.Store(true)
 		case old.failed:
-			if lacking := r.lacksOld(ctx, all[i]); lacking != nil {
+			if lacking := r.checkReturnsOld(ctx, all[i]); lacking != nil {
 				return lacking
 			}
 		}
@@ -155,31 +155,31 @@ func (r *requests) withOld(ctx context.Context, err error, all ...condition) err
 	return err
 }
 
-// refused is a step whose condition failed, with the item that it failed for.
-type refused struct {
+// failedCondition is whether the condition of a step failed, with the item that is there.
+type failedCondition struct {
 	failed bool
 	item   item
 }
 
-// failedOn returns which conditions of a write failed.
-func failedOn(err error) []refused {
+// failedConditions returns which conditions of a write failed.
+func failedConditions(err error) []failedCondition {
 	var single *types.ConditionalCheckFailedException
 	if errors.As(err, &single) {
-		return []refused{{true, single.Item}}
+		return []failedCondition{{true, single.Item}}
 	}
 	var canceled *types.TransactionCanceledException
 	if !errors.As(err, &canceled) {
 		return nil
 	}
-	all := make([]refused, len(canceled.CancellationReasons))
+	all := make([]failedCondition, len(canceled.CancellationReasons))
 	for i, reason := range canceled.CancellationReasons {
-		all[i] = refused{aws.ToString(reason.Code) == "ConditionalCheckFailed", reason.Item}
+		all[i] = failedCondition{aws.ToString(reason.Code) == "ConditionalCheckFailed", reason.Item}
 	}
 	return all
 }
 
-// errNoOld is what is wrong with an engine that leaves out the item.
-var errNoOld = adapter.Setup("the engine does not return items as asked to (ReturnValues, ReturnValuesOnConditionCheckFailure)",
+// errNoOld is the error of an engine that does not return the item.
+var errNoOld = adapter.Setup("the engine does not return items as requested (ReturnValues, ReturnValuesOnConditionCheckFailure)",
 	"call the service itself and not DAX, or a DynamoDB Local of 2023 or later")
 
 // requires reports whether a condition begins with another one.
@@ -187,10 +187,10 @@ func requires(condition, other *string) bool {
 	return strings.HasPrefix(aws.ToString(condition), *other)
 }
 
-// lacksOld returns errNoOld if there must have been an item for which a condition
-// failed. Where there may have been none, an engine that never returned one is asked: to
-// delete what is there if it is not there, which does nothing.
-func (r *requests) lacksOld(ctx context.Context, c condition) error {
+// checkReturnsOld returns errNoOld if there must have been an item for which a condition
+// failed. If there may have been none, and the engine has never returned one, it is tested with
+// a delete that does nothing: of an existing item, on the condition that it does not exist.
+func (r *requests) checkReturnsOld(ctx context.Context, c condition) error {
 	if requires(c.text, isAbsent) {
 		return errNoOld
 	}

@@ -13,12 +13,12 @@ func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
-	return a, s.own(ctx, record, authenticators)
+	return a, s.transact(ctx, s.claimRecord(record).write)
 }
 
-// GetAuthenticator takes two calls, as GetAccount does.
+// GetAuthenticator takes two requests, as GetAccount does.
 func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
-	found, err := s.find(ctx, authenticatorSort(credentialID))
+	found, err := s.findGuarded(ctx, authenticatorSort(credentialID))
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
@@ -29,103 +29,92 @@ func (s *store) ListAuthenticators(ctx context.Context, userID string) ([]adapte
 	return listOwned(ctx, s, userID, prefixAuthenticator, s.decodeAuthenticator)
 }
 
-// UpdateAuthenticatorCounter takes two calls: the user, in whose partition the record
-// is, is not known before the first.
+// UpdateAuthenticatorCounter takes two requests, since the guard says in which user's partition
+// the record is.
 func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (adapter.Authenticator, error) {
-	at, err := s.behind(ctx, authenticatorSort(credentialID))
+	c := newChanges(newStamp(), s.options.Now())
+	c.set[credentialCounter] = number(int64(counter))
+	return s.updateAuthenticator(ctx, credentialID, c, &counter)
+}
+
+// UpdateAuthenticator takes two requests, as UpdateAuthenticatorCounter does.
+func (s *store) UpdateAuthenticator(ctx context.Context, credentialID string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
+	return s.updateAuthenticator(ctx, credentialID, s.encodeAuthenticatorUpdate(up, newStamp()), nil)
+}
+
+func (s *store) updateAuthenticator(ctx context.Context, credentialID string, c *changes, counter *uint32) (adapter.Authenticator, error) {
+	found, err := s.followGuard(ctx, authenticatorSort(credentialID))
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
-	it, err := s.count(ctx, at, counter)
+	w := &authenticatorUpdate{update{s: s, key: found, record: "Authenticator", changes: c}, counter}
+	it, err := w.run(ctx)
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
 	return s.decodeAuthenticator(it)
 }
 
-// count stores a counter that is newer than the stored one.
-func (s *store) count(ctx context.Context, at key, counter uint32) (item, error) {
-	c := newChanges(newStamp(), s.options.Now())
-	c.set[credentialCounter] = number(int64(counter))
-	return s.updateReadable(ctx, at, c, isNewer(counter), func(a adapter.Authenticator) error {
-		if !driver.CounterGrows(a.Counter, counter) {
-			return adapter.Conflict(adapter.FieldCounter)
-		}
-		return nil
-	})
+// authenticatorUpdate is a write that changes a readable authenticator.
+type authenticatorUpdate struct {
+	update
+	counter *uint32 // which must be greater than the stored one; nil: that one stays
 }
 
-// updateReadable changes an authenticator that can be read, if a condition holds. If it does
-// not, which may be for the form in which another program wrote the counter, allowed says
-// whether it is changed.
-func (s *store) updateReadable(ctx context.Context, at key, c *changes, condition func(*expression) string, allowed func(adapter.Authenticator) error) (item, error) {
-	it, ok, err := s.updateItem(ctx, at, c, condition)
+func (w *authenticatorUpdate) run(ctx context.Context) (item, error) {
+	if w.changes.many() {
+		return w.commit(ctx, w.steps)
+	}
+	it, ok, err := w.send(ctx, w.usual)
 	for r := newRetrier(); err == nil && !ok; {
 		if len(it) == 0 {
 			return nil, adapter.ErrNotFound
 		}
-		a, err := s.decodeAuthenticator(it)
-		if err == nil {
-			err = allowed(a)
-		}
-		if err != nil {
+		if err := w.check(it); err != nil {
 			return nil, err
 		}
-		read := it
-		if it, ok, err = s.updateItem(ctx, at, c, is(credentialCounter, read)); err != nil || ok {
-			return it, err
-		}
-		if err := r.again(ctx, errChanged); err != nil {
-			return nil, err
+		// It may be changed: its counter is of another form.
+		if it, ok, err = w.send(ctx, is(credentialCounter, it)); err == nil && !ok {
+			err = r.again(ctx, errChanged)
 		}
 	}
 	return it, err
 }
 
-// isNewer is the condition that a stored counter is smaller than another one, or that both
-// are 0 (WebAuthn Level 3, sections 6.1.1 and 7.2), in a record that can be read.
-func isNewer(counter uint32) func(*expression) string {
-	return counts(max(int64(counter)-1, 0))
+func (w *authenticatorUpdate) steps() ([]step, error) {
+	if err := w.check(w.current); err != nil {
+		return nil, err
+	}
+	return w.update.steps()
 }
 
-// counts is the condition that a counter is a number from 0 to most, in a record that can be
-// read.
-func counts(most int64) func(*expression) string {
-	return func(e *expression) string {
-		return "attribute_type(" + e.name(credentialPublicKey) + "," + e.value(str("S")) + ") AND " +
-			e.name(credentialCounter) + " BETWEEN " + e.value(number(0)) + " AND " + e.value(number(most))
+// check returns why an authenticator cannot be changed: it is unreadable, or the counter does
+// not grow. It accepts every form in which another program may have written the counter.
+func (w *authenticatorUpdate) check(it item) error {
+	a, err := w.s.decodeAuthenticator(it)
+	if err == nil && w.counter != nil && !driver.CounterGrows(a.Counter, *w.counter) {
+		err = adapter.Conflict(adapter.FieldCounter)
 	}
+	return err
 }
 
-// UpdateAuthenticator takes two calls, as UpdateAuthenticatorCounter does.
-func (s *store) UpdateAuthenticator(ctx context.Context, credentialID string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
-	at, err := s.behind(ctx, authenticatorSort(credentialID))
-	if err != nil {
-		return adapter.Authenticator{}, err
+// usual is the condition that check would accept an authenticator in the form that this package
+// writes: its counter is smaller than the new one, or both are 0 (WebAuthn Level 3, sections
+// 6.1.1 and 7.2).
+func (w *authenticatorUpdate) usual(e *expression) string {
+	most := int64(math.MaxUint32)
+	if w.counter != nil {
+		most = max(int64(*w.counter)-1, 0)
 	}
-	it, err := s.updateAuthenticator(ctx, at, s.encodeAuthenticatorUpdate(up, newStamp()))
-	switch {
-	case isTooLarge(err):
-		return adapter.Authenticator{}, tooLarge("Authenticator")
-	case err != nil:
-		return adapter.Authenticator{}, err
-	}
-	return s.decodeAuthenticator(it)
+	return "attribute_type(" + e.name(credentialPublicKey) + "," + e.value(str("S")) + ") AND " +
+		e.name(credentialCounter) + " BETWEEN " + e.value(number(0)) + " AND " + e.value(number(most))
 }
 
-// updateAuthenticator changes an authenticator where a guard says that it is.
-func (s *store) updateAuthenticator(ctx context.Context, at key, c *changes) (item, error) {
-	if c.many() {
-		return s.rewrite(ctx, at, authenticators, c)
-	}
-	return s.updateReadable(ctx, at, c, counts(math.MaxUint32), func(adapter.Authenticator) error { return nil })
-}
-
-// DeleteAuthenticator takes two calls, as UpdateAuthenticatorCounter does.
+// DeleteAuthenticator takes two requests, as UpdateAuthenticatorCounter does.
 func (s *store) DeleteAuthenticator(ctx context.Context, credentialID string) error {
-	at, err := s.behind(ctx, authenticatorSort(credentialID))
+	found, err := s.followGuard(ctx, authenticatorSort(credentialID))
 	if err == nil {
-		err = s.disown(ctx, at)
+		err = s.deleteGuarded(ctx, found)
 	}
 	return absence(err)
 }

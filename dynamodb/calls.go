@@ -3,236 +3,239 @@ package dynamodb
 import (
 	"context"
 	"errors"
+	"math"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
+	"github.com/authstore/authstore/internal/attempt"
 )
 
-// The conditions of single writes. #pk is the partition key.
-var (
-	isAbsent = aws.String("attribute_not_exists(#pk)")
-	isThere  = aws.String("attribute_exists(#pk)")
-)
+// requests is the client that a store uses. It passes requests to the application's client,
+// limits the time of each, makes sure that DynamoDB answers and not something else, and
+// explains errors that a person has to mend.
+type requests struct {
+	client      Client
+	options     Options
+	connections connections
+	// returnsOld is whether the engine is known to return the item for which a condition
+	// failed: see requireOldItem.
+	returnsOld atomic.Bool
+}
 
+// call is a method of a client.
+type call[I, O any] = func(context.Context, *I, ...func(*dynamodb.Options)) (*O, error)
+
+// read makes a request that changes nothing. Without an answer in time it is made once more,
+// over another connection.
+func read[I, O any](ctx context.Context, r *requests, do call[I, O], in *I, o []func(*dynamodb.Options)) (*O, error) {
+	attempts, o := 0, append(slices.Clip(o), r.setUp)
+	out, err := attempt.Read(ctx, r.limit(ctx), func(ctx context.Context) (*O, error) {
+		if attempts++; attempts > 1 {
+			r.connections.suspect()
+		}
+		return do(ctx, in, o...)
+	})
+	return out, r.cause(ctx, err)
+}
+
+// write makes a request once.
+func write[I, O any](ctx context.Context, r *requests, do call[I, O], in *I, o []func(*dynamodb.Options)) (*O, error) {
+	o = append(slices.Clip(o), r.setUp)
+	out, err := attempt.Write(ctx, r.limit(ctx), func(bounded context.Context) (*O, error) {
+		out, err := do(bounded, in, o...)
+		if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+			r.connections.suspect()
+		}
+		return out, err
+	})
+	return out, r.cause(ctx, err)
+}
+
+// limit returns how long a request may take, apart from its context.
+func (r *requests) limit(ctx context.Context) time.Duration {
+	if r.options.RequestTimeout > 0 {
+		return r.options.RequestTimeout
+	}
+	if _, bounded := ctx.Deadline(); bounded {
+		return math.MaxInt64
+	}
+	return attempt.Default
+}
+
+// setUp sets the client's options for one request.
+func (r *requests) setUp(o *dynamodb.Options) {
+	o.HTTPClient = r.connections.client(o.HTTPClient)
+	o.APIOptions = append(slices.Clip(o.APIOptions), checkAnswers)
+}
+
+// region returns the client's region, "" if it is not known.
+func (r *requests) region() string {
+	if c, ok := r.client.(interface{ Options() dynamodb.Options }); ok {
+		return c.Options().Region
+	}
+	return ""
+}
+
+func (r *requests) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+	return read(ctx, r, r.client.BatchGetItem, in, o)
+}
+
+func (r *requests) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+	return write(ctx, r, r.client.BatchWriteItem, in, o)
+}
+
+func (r *requests) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+	out, err := write(ctx, r, r.client.DeleteItem, in, o)
+	if err == nil && in.ReturnValues == allOld && len(out.Attributes) == 0 && in.ConditionExpression != nil && !requires(in.ConditionExpression, isAbsent) {
+		err = errNoOld
+	}
+	return out, r.requireOldItem(ctx, err, condition{in.Key, in.ConditionExpression, in.ReturnValuesOnConditionCheckFailure})
+}
+
+func (r *requests) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	return read(ctx, r, r.client.GetItem, in, o)
+}
+
+func (r *requests) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	out, err := write(ctx, r, r.client.PutItem, in, o)
+	return out, r.requireOldItem(ctx, err, condition{in.Item, in.ConditionExpression, in.ReturnValuesOnConditionCheckFailure})
+}
+
+func (r *requests) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	return read(ctx, r, r.client.Query, in, o)
+}
+
+func (r *requests) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	out, err := write(ctx, r, r.client.TransactWriteItems, in, o)
+	return out, r.requireOldItem(ctx, err, conditions(in.TransactItems)...)
+}
+
+func (r *requests) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	out, err := write(ctx, r, r.client.UpdateItem, in, o)
+	if err == nil && in.ReturnValues == allNew && len(out.Attributes) == 0 {
+		err = errNoOld
+	}
+	return out, r.requireOldItem(ctx, err, condition{in.Key, in.ConditionExpression, in.ReturnValuesOnConditionCheckFailure})
+}
+
+func (r *requests) Scan(ctx context.Context, in *dynamodb.ScanInput, o ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error) {
+	return read(ctx, r, r.client.Scan, in, o)
+}
+
+func (r *requests) CreateTable(ctx context.Context, in *dynamodb.CreateTableInput, o ...func(*dynamodb.Options)) (*dynamodb.CreateTableOutput, error) {
+	return write(ctx, r, r.client.CreateTable, in, o)
+}
+
+func (r *requests) DescribeTable(ctx context.Context, in *dynamodb.DescribeTableInput, o ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error) {
+	return read(ctx, r, r.client.DescribeTable, in, o)
+}
+
+func (r *requests) UpdateTable(ctx context.Context, in *dynamodb.UpdateTableInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateTableOutput, error) {
+	return write(ctx, r, r.client.UpdateTable, in, o)
+}
+
+func (r *requests) DescribeTimeToLive(ctx context.Context, in *dynamodb.DescribeTimeToLiveInput, o ...func(*dynamodb.Options)) (*dynamodb.DescribeTimeToLiveOutput, error) {
+	return read(ctx, r, r.client.DescribeTimeToLive, in, o)
+}
+
+func (r *requests) UpdateTimeToLive(ctx context.Context, in *dynamodb.UpdateTimeToLiveInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateTimeToLiveOutput, error) {
+	return write(ctx, r, r.client.UpdateTimeToLive, in, o)
+}
+
+func (r *requests) DescribeContinuousBackups(ctx context.Context, in *dynamodb.DescribeContinuousBackupsInput, o ...func(*dynamodb.Options)) (*dynamodb.DescribeContinuousBackupsOutput, error) {
+	return read(ctx, r, r.client.DescribeContinuousBackups, in, o)
+}
+
+func (r *requests) UpdateContinuousBackups(ctx context.Context, in *dynamodb.UpdateContinuousBackupsInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateContinuousBackupsOutput, error) {
+	return write(ctx, r, r.client.UpdateContinuousBackups, in, o)
+}
+
+// How long contention and throttling are waited out, unless the context ends before. The waits
+// have full jitter.
 const (
-	allOld       = types.ReturnValueAllOld
-	allNew       = types.ReturnValueAllNew
-	oldOnFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+	patience          = 30 * time.Second
+	firstWait         = 10 * time.Millisecond
+	maxWait           = time.Second
+	maxContentionWait = 100 * time.Millisecond
 )
 
-// get reads an item, consistently. ErrNotFound if there is none.
-func (s *store) get(ctx context.Context, k key) (item, error) {
-	out, err := try(ctx, func() (*dynamodb.GetItemOutput, error) {
-		return s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: s.table, Key: s.attributes(k), ConsistentRead: aws.Bool(true)})
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(out.Item) == 0 {
-		return nil, adapter.ErrNotFound
-	}
-	return out.Item, nil
+// retrier spaces the attempts of one call.
+type retrier struct {
+	until time.Time
+	wait  time.Duration
 }
 
-// getTwo reads two items by one call. One that is not there is nil.
-func (s *store) getTwo(ctx context.Context, a, b key, consistent bool) (itemA, itemB item, err error) {
-	request := map[string]types.KeysAndAttributes{s.options.Table: {
-		Keys: []map[string]types.AttributeValue{s.attributes(a), s.attributes(b)}, ConsistentRead: &consistent,
-	}}
+func newRetrier() *retrier { return &retrier{until: time.Now().Add(patience), wait: firstWait} }
+
+// again waits for the next attempt. It returns the error that the call ends with if there is to
+// be none; cause is why the last attempt failed.
+func (r *retrier) again(ctx context.Context, cause error) error {
+	if time.Now().After(r.until) {
+		return driver.Caused(adapter.ErrUnavailable, cause)
+	}
+	timer := time.NewTimer(rand.N(r.wait))
+	defer timer.Stop()
+	r.wait = min(2*r.wait, maxWait)
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// try makes a request until it is not refused because of contention or throttling.
+func try[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	out, err := call()
+	if err == nil || !busy(err) {
+		return out, err
+	}
 	r := newRetrier()
 	for {
-		out, err := try(ctx, func() (*dynamodb.BatchGetItemOutput, error) {
-			return s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
-		})
-		if err != nil {
-			return nil, nil, err
+		if err := r.again(ctx, err); err != nil {
+			return out, err
 		}
-		for _, items := range out.Responses { // under the table's name, if it was given by its ARN
-			for _, it := range items {
-				if s.keyOf(it) == a {
-					itemA = it
-				} else {
-					itemB = it
-				}
-			}
-		}
-		if request = out.UnprocessedKeys; len(request) == 0 {
-			return itemA, itemB, nil
-		}
-		if err := r.again(ctx, errUnprocessed); err != nil {
-			return nil, nil, err
+		if out, err = call(); err == nil || !busy(err) {
+			return out, err
 		}
 	}
 }
 
-// errUnprocessed is why a batch is tried again: the service did a part of it.
-var errUnprocessed = errors.New("the service leaves a part of a batch undone")
-
-// query is a page of a partition.
-type query struct {
-	partition string
-	prefix    string // of sort keys
-	after     item   // the last key of the page before
-	backward  bool
-	fields    []string // nil: all
-}
-
-// page reads a page, consistently. The next one is after the key that it returns,
-// nil at the end.
-func (s *store) page(ctx context.Context, q query) ([]item, item, error) {
-	e := expression{names: map[string]string{"#pk": s.options.PartitionKey}, values: item{":pk": str(q.partition)}}
-	condition := "#pk=:pk"
-	if q.prefix != "" {
-		e.names["#sk"], e.values[":sk"] = s.options.SortKey, str(q.prefix)
-		condition += " AND begins_with(#sk,:sk)"
-	}
-	in := &dynamodb.QueryInput{
-		TableName: s.table, ConsistentRead: aws.Bool(true), KeyConditionExpression: &condition, ExpressionAttributeValues: e.values,
-		ExclusiveStartKey: q.after, ScanIndexForward: aws.Bool(!q.backward),
-	}
-	if q.fields != nil {
-		projection := ""
-		for _, f := range q.fields {
-			if projection != "" {
-				projection += ","
-			}
-			projection += e.name(f)
-		}
-		in.ProjectionExpression = &projection
-	}
-	in.ExpressionAttributeNames = e.names
-	out, err := try(ctx, func() (*dynamodb.QueryOutput, error) { return s.client.Query(ctx, in) })
-	if err != nil {
-		return nil, nil, err
-	}
-	return out.Items, out.LastEvaluatedKey, nil
-}
-
-// all reads the items of a user whose sort keys have a prefix.
-func (s *store) all(ctx context.Context, userID, prefix string) ([]item, error) {
-	q := query{partition: userPartition(userID), prefix: prefix}
-	var all []item
-	for {
-		items, next, err := s.page(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, items...)
-		if q.after = next; next == nil {
-			return all, nil
-		}
-	}
-}
-
-// indexed returns the items under a key of the index, as they were a moment ago.
-func (s *store) indexed(ctx context.Context, partition, sort string) ([]item, error) {
-	if s.options.NoIndex {
-		return nil, nil
-	}
-	in := &dynamodb.QueryInput{
-		TableName: s.table, IndexName: &s.options.Index, KeyConditionExpression: aws.String("#pk=:pk AND #sk=:sk"),
-		ExpressionAttributeNames:  map[string]string{"#pk": s.options.IndexPartitionKey, "#sk": s.options.IndexSortKey},
-		ExpressionAttributeValues: item{":pk": str(partition), ":sk": str(sort)},
-	}
-	out, err := try(ctx, func() (*dynamodb.QueryOutput, error) { return s.client.Query(ctx, in) })
-	if err != nil {
-		return nil, err
-	}
-	return out.Items, nil
-}
-
-// put creates an item, and reports whether another one is there instead.
-func (s *store) put(ctx context.Context, it item) (taken bool, err error) {
-	_, err = try(ctx, func() (*dynamodb.PutItemOutput, error) {
-		return s.client.PutItem(ctx, &dynamodb.PutItemInput{
-			TableName: s.table, Item: it, ConditionExpression: isAbsent, ExpressionAttributeNames: s.pkNames,
-		}, once)
-	})
+// lost reports whether a failed write may have been applied: its reply was lost, or the service
+// failed. A request that was refused was not applied, and neither was one without a connection.
+func lost(err error) bool {
+	var api smithy.APIError
+	var response *smithyhttp.ResponseError
+	var connection *net.OpError
 	switch {
-	case errors.As(err, new(*types.ConditionalCheckFailedException)):
-		return true, nil
-	case lost(err):
-		if _, done := s.written(ctx, s.keyOf(it), stampOf(it)); done {
-			return false, nil
-		}
+	case err == nil, errors.Is(err, adapter.ErrSetup):
+		return false
+	case errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError:
+		return true
+	case errors.As(err, &api):
+		return faultCodes[api.ErrorCode()]
 	}
-	return false, err
+	return !errors.As(err, &connection) || connection.Op != "dial"
 }
 
-// written looks whether an item is as a write left it whose reply was lost. If it is not,
-// the write was not done, or somebody has written since, or it is still on its way.
-func (s *store) written(ctx context.Context, k key, stamp string) (item, bool) {
-	it, err := s.get(ctx, k)
-	return it, err == nil && stampOf(it) == stamp
+// cautious is a retryer that repeats only what was certainly not applied. A write applied twice
+// would undo what others wrote in between, or bring back a record that was deleted.
+type cautious struct{ aws.Retryer }
+
+func (c cautious) IsErrorRetryable(err error) bool {
+	return !lost(err) && c.Retryer.IsErrorRetryable(err)
 }
 
-func stampOf(it item) string { return text(it[fieldStamp]) }
-
-// deleteBatch deletes items, wherever they are, 25 by a call.
-func (s *store) deleteBatch(ctx context.Context, keys []key) error {
-	const most = 25
-	for len(keys) > 0 {
-		n := min(most, len(keys))
-		requests := make([]types.WriteRequest, n)
-		for i, k := range keys[:n] {
-			requests[i].DeleteRequest = &types.DeleteRequest{Key: s.attributes(k)}
-		}
-		if err := s.batchWrite(ctx, map[string][]types.WriteRequest{s.options.Table: requests}); err != nil {
-			return err
-		}
-		keys = keys[n:]
-	}
-	return nil
-}
-
-func (s *store) batchWrite(ctx context.Context, requests map[string][]types.WriteRequest) error {
-	r := newRetrier()
-	for {
-		out, err := try(ctx, func() (*dynamodb.BatchWriteItemOutput, error) {
-			return s.client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: requests})
-		})
-		if err != nil {
-			return err
-		}
-		if requests = out.UnprocessedItems; len(requests) == 0 {
-			return nil
-		}
-		if err := r.again(ctx, errUnprocessed); err != nil {
-			return err
-		}
-	}
-}
-
-// updateItem changes an item that is there, if a condition holds. If it does not, the
-// item is returned as it is, nil if there is none, and false.
-func (s *store) updateItem(ctx context.Context, k key, c *changes, condition func(*expression) string) (it item, ok bool, err error) {
-	e := expression{names: map[string]string{"#pk": s.options.PartitionKey}, values: item{}}
-	update := c.update(&e)
-	text := *isThere
-	if condition != nil {
-		text += " AND " + condition(&e)
-	}
-	out, err := try(ctx, func() (*dynamodb.UpdateItemOutput, error) {
-		return s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName: s.table, Key: s.attributes(k), UpdateExpression: &update, ConditionExpression: &text,
-			ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
-			ReturnValues: allNew, ReturnValuesOnConditionCheckFailure: oldOnFailure,
-		}, once)
-	})
-	var failed *types.ConditionalCheckFailedException
-	switch {
-	case errors.As(err, &failed):
-		return failed.Item, false, nil
-	case lost(err):
-		if it, done := s.written(ctx, k, c.stamp()); done {
-			return it, true, nil
-		}
-		return nil, false, err
-	case err != nil:
-		return nil, false, err
-	}
-	return out.Attributes, true, nil
-}
+// once makes the client send a write at most once.
+func once(o *dynamodb.Options) { o.Retryer = cautious{o.Retryer} }

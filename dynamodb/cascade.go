@@ -8,44 +8,44 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// A user is deleted in one transaction: its record, the guard of its address, and as
-// many of its accounts and authenticators, with their guards, as there is room for.
-// From then on nothing leads to the user. The same transaction leaves a tombstone,
-// under the digest of the ID. What else is in the partition goes page by page.
+// A user is deleted in one transaction: the user itself, the guard of its e-mail address, and
+// as many of its accounts and authenticators, with their guards, as fit. From then on nothing
+// leads to the user. The same transaction writes a tombstone, whose key is the digest of the
+// ID. The rest of the partition is deleted page by page.
 //
-// CreateUser looks for a tombstone. Where there is one, it sweeps the partition before
-// it makes the user, and takes the tombstone away in the same step: so nothing that a
-// cut deletion left, and no session that was made while a user was deleted or after,
-// comes to the next user of the ID.
+// CreateUser checks for a tombstone. If there is one, it sweeps the partition, and then deletes
+// the tombstone in the transaction that creates the user. So the next user with the ID gets
+// nothing that a cut deletion left, and no session that was created during or after the
+// deletion.
 
 // tombstoneLife is how long the ID of a deleted user is remembered.
 const tombstoneLife = 400 * 24 * time.Hour
 
-// maxBytes is how much one transaction may delete: DynamoDB's limit is 4 MB, guards
-// are as large as their records.
+// maxBytes is how much one transaction deletes, in bytes of records. DynamoDB's limit is 4 MB.
 const maxBytes = 1 << 20
 
-// DeleteUser takes one call to read a megabyte of what the user has, one to delete the
-// user, and one for each 49 accounts and authenticators and each 25 sessions beyond. It
-// does not depend on what is written meanwhile: who writes without end is deleted too.
+// DeleteUser takes one request to read a megabyte of the user's partition, one to delete the
+// user, and one for each further 49 accounts and authenticators or 25 sessions. It ends even if
+// others keep writing to the partition.
 func (s *store) DeleteUser(ctx context.Context, id string) error {
-	// Backward, as the user is the last item of its partition.
+	// The user has the greatest sort key of its partition.
 	items, next, err := s.page(ctx, query{partition: userPartition(id), backward: true})
 	if err != nil || len(items) == 0 {
 		return err
 	}
-	rest, err := s.bury(ctx, id, items)
+	w := s.newDeletion(id, items)
+	err = s.transact(ctx, w.steps)
 	if err == nil {
-		err = s.clear(ctx, id, rest)
+		err = s.deleteItems(ctx, id, w.left)
 	}
 	if err == nil && next != nil {
 		err = s.sweep(ctx, id, next)
 	}
-	return unlessAlive(err)
+	return unlessReused(err)
 }
 
-// sweep deletes what is in the partition of a user who is not there, after a key. It
-// ends if the ID has a user again, who has seen to it that the partition was swept.
+// sweep deletes what is in the partition of a deleted user, from a key downwards. It ends as
+// soon as the ID has a user again, since whoever created that user has swept the partition.
 func (s *store) sweep(ctx context.Context, id string, after item) error {
 	q := query{partition: userPartition(id), backward: true, after: after}
 	for {
@@ -53,79 +53,79 @@ func (s *store) sweep(ctx context.Context, id string, after item) error {
 		if err != nil || len(items) == 0 {
 			return err
 		}
-		// A page that was read while the tombstone was there holds nothing of a user
-		// to come.
+		// A page read while the tombstone was there holds nothing of a later user.
 		if _, err := s.get(ctx, tombstoneKey(id)); err != nil {
 			return absence(err)
 		}
-		if err := s.clear(ctx, id, items); err != nil || next == nil {
-			return unlessAlive(err)
+		if err := s.deleteItems(ctx, id, items); err != nil || next == nil {
+			return unlessReused(err)
 		}
 		q.after = next
 	}
 }
 
-// bury deletes a user, with what fits into the transaction, and leaves a tombstone. It
-// returns the items that are left to delete.
-func (s *store) bury(ctx context.Context, id string, items []item) (rest []item, err error) {
-	var user item
-	if s.keyOf(items[0]) == userKey(id) {
-		user, items = items[0], items[1:]
-	}
-	skip, tombstone := map[key]bool{}, s.tombstone(id) // guards that are another user's
-	err = s.transact(ctx, func() ([]step, error) {
-		steps := []step{tombstone, s.removeUser(id, user, func(_ context.Context, now item) error {
-			user = now
-			return nil
-		})}
-		if email := text(user[userEmail]); email != "" {
-			steps = s.removeGuard(steps, id, emailGuard(email), skip)
-		}
-		steps, rest = s.removeOwned(steps, id, items, skip)
-		return steps, nil
-	})
-	return rest, err
+// deletion is a write that deletes a user and as much of its partition as one transaction
+// holds, and leaves a tombstone.
+type deletion struct {
+	cascade
+	tombstone step
+	user      item // as it was last read, nil if there is none
 }
 
-// errChanged says that what a step relies on was changed meanwhile.
-var errChanged = errors.New("changed meanwhile")
+func (s *store) newDeletion(id string, items []item) *deletion {
+	w := &deletion{cascade: s.newCascade(id, items), tombstone: s.tombstone(id)}
+	if s.keyOf(items[0]) == userKey(id) {
+		w.user, w.items = items[0], items[1:]
+	}
+	return w
+}
 
-func changed(context.Context, item) error { return errChanged }
+func (w *deletion) steps() ([]step, error) {
+	steps := []step{w.tombstone, w.s.removeUser(w.id, w.user, w.refresh)}
+	if email := text(w.user[userEmail]); email != "" {
+		steps = append(steps, w.release.guard(emailGuard(email))...)
+	}
+	return w.removeOwned(steps), nil
+}
 
-// errAlive says that the ID of a deleted user has a user again.
-var errAlive = errors.New("the ID has a user again")
+// refresh takes over the user as it is now, nil if it is gone: another writer changed it.
+func (w *deletion) refresh(_ context.Context, now item) error {
+	w.user = now
+	return nil
+}
 
-// unlessAlive returns the error of a sweep, which is none if there is nothing to sweep any
-// more.
-func unlessAlive(err error) error {
-	if errors.Is(err, errAlive) {
+// errReused says that the ID of a deleted user has a user again.
+var errReused = errors.New("the ID has a user again")
+
+func reused(context.Context, item) error { return errReused }
+
+// unlessReused returns the error of a sweep. A user who has the ID again is none: there is
+// nothing left to sweep.
+func unlessReused(err error) error {
+	if errors.Is(err, errReused) {
 		return nil
 	}
 	return err
 }
 
-// tombstone is a step that remembers a deleted ID.
+// tombstone is a step that remembers the ID of a deleted user.
 func (s *store) tombstone(id string) step {
-	w := writer{s.place(item{}, tombstoneKey(id))}
+	w := writer{s.withKey(item{}, tombstoneKey(id))}
 	w.text(fieldStamp, newStamp())
 	w.item[fieldExpires] = number(seconds(s.options.Now().Add(tombstoneLife)))
 	return step{write: types.TransactWriteItem{Put: &types.Put{TableName: s.table, Item: w.item}}}
 }
 
-// stillDead is a step that makes sure that the tombstone is there.
-func (s *store) stillDead(id string) step {
-	dead := s.look(tombstoneKey(id), isThere, s.pkNames, nil)
-	dead.failed = func(context.Context, item) error { return errAlive }
-	return dead
+// stillDeleted is a step that makes sure that the tombstone is there.
+func (s *store) stillDeleted(id string) step {
+	return s.check(tombstoneKey(id), isThere, s.pkNames, nil).otherwise(reused)
 }
 
-// removeUser is a step that deletes a user whose address is still the one that was
-// read. Without a user, it makes sure that there is none.
+// removeUser is a step that deletes a user whose address is as it was read. For a nil user it
+// makes sure that there is none.
 func (s *store) removeUser(id string, user item, failed func(context.Context, item) error) step {
 	if user == nil {
-		none := s.absent(userKey(id))
-		none.write.ConditionCheck.ReturnValuesOnConditionCheckFailure, none.failed = oldOnFailure, failed
-		return none
+		return s.absentOr(userKey(id), failed)
 	}
 	e := expression{names: map[string]string{"#pk": s.options.PartitionKey}, values: item{}}
 	condition := *isThere + " AND " + is(userEmail, user)(&e)
@@ -138,39 +138,44 @@ func (s *store) removeUser(id string, user item, failed func(context.Context, it
 	}}, failed: failed}
 }
 
-// removeGuard adds the step that deletes a guard of a user's, unless it turned out to
-// be another's.
-func (s *store) removeGuard(steps []step, userID string, k key, skip map[key]bool) []step {
-	if skip[k] {
-		return steps
-	}
-	return append(steps, s.removeOf(userID, k, func(context.Context, item) error {
-		skip[k] = true
-		return nil
-	}))
+// cascade is a write that deletes what belongs to a deleted user, as much as one transaction
+// holds.
+type cascade struct {
+	s       *store
+	id      string
+	items   []item
+	left    []item // of the items, after the write
+	release *release
 }
 
-// removeOwned adds steps that delete accounts and authenticators with their guards, as
-// long as there is room, and returns what is left to delete.
-func (s *store) removeOwned(steps []step, userID string, items []item, skip map[key]bool) (_ []step, rest []item) {
+func (s *store) newCascade(id string, items []item) cascade {
+	return cascade{s: s, id: id, items: items, release: s.newRelease(id)}
+}
+
+func (w *cascade) steps() ([]step, error) {
+	return w.removeOwned([]step{w.s.stillDeleted(w.id)}), nil
+}
+
+// removeOwned adds the steps that delete accounts and authenticators with their guards, as long
+// as there is room.
+func (w *cascade) removeOwned(steps []step) []step {
 	bytes := 0
-	for _, it := range items {
-		k := s.keyOf(it)
-		if !s.isRecord(it) || !isOwned(k) || len(steps)+2 > maxSteps || bytes > maxBytes {
-			rest = append(rest, it)
+	w.left = nil
+	for _, it := range w.items {
+		k := w.s.keyOf(it)
+		if !w.s.isRecord(it) || !isOwned(k) || len(steps)+2 > maxSteps || bytes > maxBytes {
+			w.left = append(w.left, it)
 			continue
 		}
 		bytes += size(it)
-		steps = s.removeGuard(append(steps, s.remove(k)), userID, recordGuard(k.sort), skip)
+		steps = append(steps, w.release.record(k)...)
 	}
-	return steps, rest
+	return steps
 }
 
-func isOwned(k key) bool { return hasPrefix(k, prefixAccount) || hasPrefix(k, prefixAuthenticator) }
-
-// clear deletes items of a user who was deleted after they were read. errAlive if the ID
-// has a user by now. What is of another program stays.
-func (s *store) clear(ctx context.Context, id string, items []item) error {
+// deleteItems deletes items of a deleted user that were read before. errReused if the ID has a
+// user again. Items of other programs stay.
+func (s *store) deleteItems(ctx context.Context, id string, items []item) error {
 	var owned, sessions []item
 	for _, it := range items {
 		switch k := s.keyOf(it); {
@@ -181,13 +186,9 @@ func (s *store) clear(ctx context.Context, id string, items []item) error {
 			sessions = append(sessions, it)
 		}
 	}
-	skip, dead := map[key]bool{}, s.stillDead(id)
-	for left := owned; len(owned) > 0; owned = left {
-		err := s.transact(ctx, func() (steps []step, _ error) {
-			steps, left = s.removeOwned([]step{dead}, id, owned, skip)
-			return steps, nil
-		})
-		if err != nil {
+	w := s.newCascade(id, owned)
+	for ; len(w.items) > 0; w.items = w.left {
+		if err := s.transact(ctx, w.steps); err != nil {
 			return err
 		}
 	}

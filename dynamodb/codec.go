@@ -1,9 +1,10 @@
 package dynamodb
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
 	"math"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -11,128 +12,352 @@ import (
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
-	"github.com/authstore/authstore/internal/attribute"
 	"github.com/authstore/authstore/internal/lenient"
 )
 
-// The stored names of fields, in the layout of the Auth.js adapter.
-const (
-	fieldType    = "type"
-	fieldID      = "id"
-	fieldUserID  = "userId"
-	fieldExpires = "expires" // epoch seconds, the table's TTL attribute
-	fieldCreated = "createdAt"
-	fieldUpdated = "updatedAt"
+func (s *store) encodeUser(u adapter.User, stamp string) (item, error) {
+	w := writer{s.withKey(make(item, 12+len(u.Attributes)), userKey(u.ID))}
+	w.text(fieldType, typeUser)
+	w.text(fieldID, u.ID)
+	w.text(userName, u.Name)
+	if u.Email != "" {
+		w.text(userEmail, u.Email)
+		s.index(w.item, prefixUser+u.Email, prefixUser+u.Email)
+	}
+	w.time(userVerified, u.EmailVerified)
+	w.text(userImage, u.Image)
+	return s.finish(w, driver.UserRecord, u.Attributes, u.CreatedAt, u.UpdatedAt, stamp)
+}
 
-	userName     = "name"
-	userEmail    = "email"
-	userVerified = "emailVerified"
-	userImage    = "image"
+// finish adds what is the same in all records that have attributes.
+func (s *store) finish(w writer, r driver.Record, a adapter.Attributes, created, updated time.Time, stamp string) (item, error) {
+	w.time(fieldCreated, created)
+	w.time(fieldUpdated, updated)
+	w.text(fieldStamp, stamp)
+	s.encodeAttributes(r, a, w.item)
+	return w.item, checkSize(string(r), w.item)
+}
 
-	accountProvider     = "provider"
-	accountID           = "providerAccountId"
-	accountRefreshToken = "refresh_token"
-	accountAccessToken  = "access_token"
-	accountExpiresAt    = "expires_at"
-	accountTokenType    = "token_type"
-	accountScope        = "scope"
-	accountIDToken      = "id_token"
-	accountSessionState = "session_state"
+func (s *store) encodeUserUpdate(up adapter.UserUpdate, stamp string) *changes {
+	c := newChanges(stamp, s.options.Now())
+	c.text(userName, up.Name)
+	c.text(userEmail, up.Email)
+	c.time(userVerified, up.EmailVerified)
+	c.text(userImage, up.Image)
+	switch {
+	case up.Email == nil || s.options.NoIndex:
+	case *up.Email == "":
+		c.remove = append(c.remove, s.options.IndexPartitionKey, s.options.IndexSortKey)
+	default:
+		s.index(c.set, prefixUser+*up.Email, prefixUser+*up.Email)
+	}
+	return s.changeAttributes(c, driver.UserRecord, up.Attributes, up.RemoveAttributes)
+}
 
-	// Before version 4 of NextAuth.js.
-	accountProviderV3 = "providerId"
-	accountTypeV3     = "providerType"
-
-	sessionToken = "sessionToken"
-
-	tokenIdentifier = "identifier"
-	tokenToken      = "token"
-	tokenValue      = "value"
-
-	credentialID         = "credentialID"
-	credentialPublicKey  = "credentialPublicKey"
-	credentialCounter    = "counter"
-	credentialDeviceType = "credentialDeviceType"
-	credentialBackedUp   = "credentialBackedUp"
-	credentialTransports = "transports"
-)
-
-// The names that this package adds. No attribute of a record begins like them.
-const (
-	reserved    = "authstore"
-	fieldStamp  = reserved + "Stamp"   // of the last write
-	fieldMillis = reserved + "Expires" // the expiry in milliseconds
-	fieldGuard  = reserved + "Guard"   // there if a session has a guard
-	fieldTimes  = reserved + "Time."   // and a name: where times are in that attribute, see marks
-)
-
-// The values of the attribute type, beside those of adapter.AccountType.
-const (
-	typeUser    = "USER"
-	typeSession = "SESSION"
-	typeToken   = "VT"
-)
-
-// isField reports whether a name is the stored name of some field, or would be with the
-// escape of attributes, so that no key attribute can have it.
-func isField(name string) bool {
-	for _, r := range []driver.Record{driver.UserRecord, driver.AccountRecord, driver.SessionRecord, driver.AuthenticatorRecord} {
-		if driver.Reserved(r, name) {
-			return true
+// decodeUser returns a user. The ID is that of the key; nothing else is required.
+func (s *store) decodeUser(it item) (adapter.User, error) {
+	u := adapter.User{ID: partitionUser(s.keyOf(it))}
+	for name, v := range it {
+		switch name {
+		case fieldType, fieldID, userVerified:
+		case userName:
+			u.Name = optionalText(v)
+		case userEmail:
+			u.Email = optionalText(v)
+		case userImage:
+			u.Image = optionalText(v)
+		case fieldCreated:
+			u.CreatedAt = optionalTime(v)
+		case fieldUpdated:
+			u.UpdatedAt = optionalTime(v)
+		default:
+			s.attribute(driver.UserRecord, it, name, v, &u.Attributes)
 		}
 	}
-	switch name {
-	case tokenIdentifier, tokenToken, tokenValue, accountProviderV3, accountTypeV3:
-		return true
+	if v := it[userVerified]; v != nil {
+		u.EmailVerified = verified(v, u.CreatedAt)
 	}
-	switch escaped := reserved + name; escaped {
-	case fieldStamp, fieldMillis, fieldGuard:
-		return true
+	u.Attributes = driver.Writable(u.Attributes, driver.UserRecord)
+	return u, nil
+}
+
+func (s *store) encodeAccount(a adapter.Account, stamp string) (item, error) {
+	w := writer{s.withKey(make(item, 20+len(a.Attributes)), key{userPartition(a.UserID), accountSort(a.Key())})}
+	w.text(fieldID, newID())
+	w.text(fieldUserID, a.UserID)
+	w.text(fieldType, string(a.Type))
+	w.text(accountProvider, a.Provider)
+	w.text(accountID, a.ProviderAccountID)
+	w.text(accountRefreshToken, a.RefreshToken)
+	w.text(accountAccessToken, a.AccessToken)
+	if a.ExpiresAt != 0 {
+		w.item[accountExpiresAt] = number(a.ExpiresAt)
+	}
+	w.text(accountTokenType, a.TokenType)
+	w.text(accountScope, a.Scope)
+	w.text(accountIDToken, a.IDToken)
+	w.text(accountSessionState, a.SessionState)
+	s.addAccountIndexKey(w.item)
+	return s.finish(w, driver.AccountRecord, a.Attributes, a.CreatedAt, a.UpdatedAt, stamp)
+}
+
+// addAccountIndexKey gives an account its key in the index.
+func (s *store) addAccountIndexKey(it item) {
+	s.index(it, prefixAccount+text(it[accountProvider]), prefixAccount+text(it[accountID]))
+}
+
+func (s *store) encodeAccountUpdate(up adapter.AccountUpdate, stamp string) *changes {
+	c := newChanges(stamp, s.options.Now())
+	c.text(accountRefreshToken, up.RefreshToken)
+	c.text(accountAccessToken, up.AccessToken)
+	switch {
+	case up.ExpiresAt == nil:
+	case *up.ExpiresAt == 0:
+		c.remove = append(c.remove, accountExpiresAt)
 	default:
-		return strings.HasPrefix(escaped, fieldTimes)
+		c.set[accountExpiresAt] = number(*up.ExpiresAt)
+	}
+	c.text(accountTokenType, up.TokenType)
+	c.text(accountScope, up.Scope)
+	c.text(accountIDToken, up.IDToken)
+	c.text(accountSessionState, up.SessionState)
+	return s.changeAttributes(c, driver.AccountRecord, up.Attributes, up.RemoveAttributes)
+}
+
+// decodeAccount returns an account.
+func (s *store) decodeAccount(it item) (adapter.Account, error) {
+	k := s.accountKey(it)
+	a := adapter.Account{UserID: partitionUser(s.keyOf(it)), Provider: k.Provider, ProviderAccountID: k.ProviderAccountID}
+	switch {
+	case a.Provider == "":
+		return adapter.Account{}, s.unreadable(it, accountProvider, "text")
+	case a.ProviderAccountID == "":
+		return adapter.Account{}, s.unreadable(it, accountID, "text")
+	}
+	for name, v := range it {
+		switch name {
+		case fieldID, fieldUserID, accountProvider, accountProviderV3, accountID:
+		case fieldType:
+			a.Type = adapter.AccountType(optionalText(v))
+		case accountRefreshToken:
+			a.RefreshToken = optionalText(v)
+		case accountAccessToken:
+			a.AccessToken = optionalText(v)
+		case accountExpiresAt:
+			a.ExpiresAt = decodeSeconds(v)
+		case accountTokenType:
+			a.TokenType = optionalText(v)
+		case accountScope:
+			a.Scope = scopes(v)
+		case accountIDToken:
+			a.IDToken = optionalText(v)
+		case accountSessionState:
+			a.SessionState = optionalText(v)
+		case fieldCreated:
+			a.CreatedAt = optionalTime(v)
+		case fieldUpdated:
+			a.UpdatedAt = optionalTime(v)
+		default:
+			s.attribute(driver.AccountRecord, it, name, v, &a.Attributes)
+		}
+	}
+	if a.Type == "" {
+		a.Type = adapter.AccountType(optionalText(it[accountTypeV3]))
+	}
+	a.Attributes = driver.Writable(a.Attributes, driver.AccountRecord)
+	return a, nil
+}
+
+// decodeSeconds returns when an access token expires, 0 if that is unreadable.
+func decodeSeconds(v types.AttributeValue) int64 {
+	if n, ok := decodeWhole(v, maxSeconds); ok {
+		return n
+	}
+	n, _ := lenient.Seconds(decodeValue(v, nil))
+	return n
+}
+
+// accountKey returns provider and account ID of an account: from its attributes, also those of
+// before NextAuth.js 4, or from the sort key, where that has no digest.
+func (s *store) accountKey(it item) adapter.AccountKey {
+	provider, id, _ := strings.Cut(strings.TrimPrefix(s.keyOf(it).sort, prefixAccount), "#")
+	return adapter.AccountKey{
+		Provider:          cmp.Or(text(it[accountProvider]), text(it[accountProviderV3]), plainPart(provider)),
+		ProviderAccountID: cmp.Or(text(it[accountID]), plainPart(id)),
 	}
 }
 
-// layout tells which names items need for themselves where attributes are: those of keys,
-// of the type, of the expiry, by which the service deletes an item whatever it is, and of
-// what an older account has in place of a field.
-func (s *store) layout(r driver.Record) attribute.Layout {
-	return func(name string) bool {
-		return s.keys[name] || name == fieldType || name == fieldExpires || name == accountProviderV3 && r == driver.AccountRecord
+// plainPart returns a part of a key, or "" if it is a digest.
+func plainPart(part string) string {
+	if strings.HasPrefix(part, "%") {
+		return ""
 	}
+	return part
 }
 
-func str(v string) types.AttributeValue   { return &types.AttributeValueMemberS{Value: v} }
-func boolean(v bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: v} }
-
-func number(v int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(v, 10)}
-}
-
-// text returns the string that a value is, "" if it is none.
-func text(v types.AttributeValue) string {
-	if s, ok := v.(*types.AttributeValueMemberS); ok {
-		return s.Value
+// encodeSession returns the item of a session. The token itself is stored only with
+// PlainSessionTokens, and then also in the index, where the Auth.js adapter looks for it.
+func (s *store) encodeSession(se adapter.Session, stamp string, generated bool) (item, error) {
+	w := writer{s.withKey(make(item, 12+len(se.Attributes)), s.sessionKey(se.UserID, se.SessionToken))}
+	w.text(fieldType, typeSession)
+	w.text(fieldUserID, se.UserID)
+	if s.options.PlainSessionTokens {
+		w.text(sessionToken, se.SessionToken)
+		sort := sessionSort(se.SessionToken)
+		s.index(w.item, sort, sort)
 	}
-	return ""
-}
-
-// isoTime is how JavaScript writes a time (Date.prototype.toISOString).
-const isoTime = "2006-01-02T15:04:05.000Z"
-
-func timestamp(t time.Time) types.AttributeValue { return str(t.Format(isoTime)) }
-
-// seconds returns the first whole second that is not before a time: the TTL, which
-// must not remove what is live.
-func seconds(t time.Time) int64 {
-	s := t.Unix()
-	if t.Nanosecond() > 0 {
-		s++
+	if !generated {
+		w.item[fieldGuard] = boolean(true)
 	}
-	return s
+	w.expires(se.Expires)
+	return s.finish(w, driver.SessionRecord, se.Attributes, se.CreatedAt, se.UpdatedAt, stamp)
 }
 
-// writer puts fields into an item. Empty ones are left out.
+func (s *store) encodeSessionUpdate(up adapter.SessionUpdate, stamp string, now time.Time) *changes {
+	c := newChanges(stamp, now)
+	if up.Expires != nil {
+		writer{c.set}.expires(*up.Expires)
+	}
+	return s.changeAttributes(c, driver.SessionRecord, up.Attributes, up.RemoveAttributes)
+}
+
+// decodeSession returns a session without its token.
+func (s *store) decodeSession(it item) (adapter.Session, error) {
+	expires, ok := expiry(it)
+	if !ok {
+		return adapter.Session{}, s.unreadable(it, fieldExpires, "a number of seconds")
+	}
+	se := adapter.Session{ID: s.sessionIDOf(it), UserID: partitionUser(s.keyOf(it)), Expires: expires}
+	for name, v := range it {
+		switch name {
+		case fieldType, fieldExpires, fieldUserID, sessionToken:
+		case fieldCreated:
+			se.CreatedAt = optionalTime(v)
+		case fieldUpdated:
+			se.UpdatedAt = optionalTime(v)
+		default:
+			s.attribute(driver.SessionRecord, it, name, v, &se.Attributes)
+		}
+	}
+	se.Attributes = driver.Writable(se.Attributes, driver.SessionRecord)
+	return se, nil
+}
+
+// sessionIDOf returns the ID of a stored session: the digest in its key, if this package stored
+// one, and otherwise the digest of the token. It is never a text of the key that may be a
+// token.
+func (s *store) sessionIDOf(it item) string {
+	if token := text(it[sessionToken]); token != "" {
+		return adapter.SessionID(token)
+	}
+	stored := strings.TrimPrefix(s.keyOf(it).sort, prefixSession)
+	if it[sessionToken] == nil && stampOf(it) != "" && isDigest(stored) {
+		return stored
+	}
+	return adapter.SessionID(stored)
+}
+
+// isDigest reports whether a text has the form of adapter.SessionID.
+func isDigest(text string) bool {
+	sum, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	return err == nil && len(sum) == sha256.Size
+}
+
+func (s *store) encodeToken(t adapter.VerificationToken, stamp string) item {
+	w := writer{s.withKey(make(item, 10), tokenKey(t.Identifier, t.Token))}
+	w.text(fieldType, typeToken)
+	w.text(tokenIdentifier, t.Identifier)
+	w.text(tokenToken, t.Token)
+	w.text(tokenValue, t.Value)
+	w.expires(t.Expires)
+	w.time(fieldCreated, t.CreatedAt)
+	w.text(fieldStamp, stamp)
+	return w.item
+}
+
+// decodeToken returns a verification token. Identifier and token are those of the key.
+func (s *store) decodeToken(it item) (adapter.VerificationToken, error) {
+	expires, ok := expiry(it)
+	if !ok {
+		return adapter.VerificationToken{}, s.unreadable(it, fieldExpires, "a number of seconds")
+	}
+	k := s.keyOf(it)
+	return adapter.VerificationToken{
+		Identifier: strings.TrimPrefix(k.partition, prefixToken), Token: strings.TrimPrefix(k.sort, prefixToken),
+		Value: optionalText(it[tokenValue]), Expires: expires, CreatedAt: optionalTime(it[fieldCreated]),
+	}, nil
+}
+
+func (s *store) encodeAuthenticator(a adapter.Authenticator, stamp string) (item, error) {
+	w := writer{s.withKey(make(item, 14+len(a.Attributes)), key{userPartition(a.UserID), authenticatorSort(a.CredentialID)})}
+	w.text(fieldUserID, a.UserID)
+	w.text(credentialID, a.CredentialID)
+	w.text(accountID, a.ProviderAccountID)
+	w.text(credentialPublicKey, a.CredentialPublicKey)
+	w.item[credentialCounter] = number(int64(a.Counter))
+	w.text(credentialDeviceType, a.CredentialDeviceType)
+	w.item[credentialBackedUp] = boolean(a.CredentialBackedUp)
+	w.text(credentialTransports, joinTransports(a.Transports))
+	return s.finish(w, driver.AuthenticatorRecord, a.Attributes, a.CreatedAt, a.UpdatedAt, stamp)
+}
+
+// joinTransports returns transports as Auth.js stores them.
+func joinTransports(transports []string) string { return strings.Join(transports, ",") }
+
+func (s *store) encodeAuthenticatorUpdate(up adapter.AuthenticatorUpdate, stamp string) *changes {
+	c := newChanges(stamp, s.options.Now())
+	if up.CredentialBackedUp != nil {
+		c.set[credentialBackedUp] = boolean(*up.CredentialBackedUp)
+	}
+	if up.Transports != nil {
+		c.text(credentialTransports, new(joinTransports(*up.Transports)))
+	}
+	return s.changeAttributes(c, driver.AuthenticatorRecord, up.Attributes, up.RemoveAttributes)
+}
+
+// decodeAuthenticator returns an authenticator. It is unreadable without its ID, public key and
+// counter.
+func (s *store) decodeAuthenticator(it item) (adapter.Authenticator, error) {
+	k := s.keyOf(it)
+	a := adapter.Authenticator{
+		CredentialID:        cmp.Or(optionalText(it[credentialID]), plainPart(strings.TrimPrefix(k.sort, prefixAuthenticator))),
+		UserID:              partitionUser(k),
+		CredentialPublicKey: text(it[credentialPublicKey]),
+	}
+	counter, ok := decodeWhole(it[credentialCounter], math.MaxUint32)
+	switch {
+	case !ok:
+		return adapter.Authenticator{}, s.unreadable(it, credentialCounter, "a number from 0 to 4294967295")
+	case a.CredentialPublicKey == "":
+		return adapter.Authenticator{}, s.unreadable(it, credentialPublicKey, "text")
+	case a.CredentialID == "":
+		return adapter.Authenticator{}, s.unreadable(it, credentialID, "text")
+	}
+	a.Counter = uint32(counter)
+	for name, v := range it {
+		switch name {
+		case fieldID, fieldUserID, credentialID, credentialPublicKey, credentialCounter:
+		case accountID:
+			a.ProviderAccountID = optionalText(v)
+		case credentialDeviceType:
+			a.CredentialDeviceType = optionalText(v)
+		case credentialBackedUp:
+			a.CredentialBackedUp = decodeBool(v)
+		case credentialTransports:
+			a.Transports, _ = lenient.Words(decodeValue(v, nil), ",")
+		case fieldCreated:
+			a.CreatedAt = optionalTime(v)
+		case fieldUpdated:
+			a.UpdatedAt = optionalTime(v)
+		default:
+			s.attribute(driver.AuthenticatorRecord, it, name, v, &a.Attributes)
+		}
+	}
+	a.Attributes = driver.Writable(a.Attributes, driver.AuthenticatorRecord)
+	return a, nil
+}
+
+// writer sets attributes of an item. Empty ones are left out.
 type writer struct{ item item }
 
 func (w writer) text(name, v string) {
@@ -161,316 +386,7 @@ func (s *store) encodeAttributes(r driver.Record, a adapter.Attributes, into ite
 	}
 }
 
-// encodeValue returns the value of an attribute. A time is the text that JavaScript
-// takes for a date.
-func encodeValue(v any) types.AttributeValue {
-	switch v := v.(type) {
-	case string:
-		return str(v)
-	case bool:
-		return boolean(v)
-	case int64:
-		return number(v)
-	case float64:
-		return &types.AttributeValueMemberN{Value: strconv.FormatFloat(v, 'g', -1, 64)}
-	case time.Time:
-		return timestamp(v)
-	case []any:
-		list := make([]types.AttributeValue, len(v))
-		for i, e := range v {
-			list[i] = encodeValue(e)
-		}
-		return &types.AttributeValueMemberL{Value: list}
-	case map[string]any:
-		m := make(item, len(v))
-		for name, e := range v {
-			m[attribute.Stored(name)] = encodeValue(e)
-		}
-		return &types.AttributeValueMemberM{Value: m}
-	}
-	return &types.AttributeValueMemberNULL{Value: true}
-}
-
-// marks returns what an attribute needs to come back with its types. The Auth.js adapter
-// stores a date as text, and takes text that looks like one for a date, but not within
-// lists and objects: so an attribute that is a time needs no mark, a text that looks
-// like one is marked false, and lists and objects have those of times.
-func marks(v any) types.AttributeValue {
-	switch v := v.(type) {
-	case time.Time:
-		return nil
-	case string:
-		if looksLikeTime(v) {
-			return boolean(false)
-		}
-		return nil
-	}
-	return times(v)
-}
-
-// looksLikeTime reports whether a text is one that timestamp writes.
-func looksLikeTime(text string) bool {
-	t, err := time.Parse(isoTime, text)
-	return err == nil && t.Format(isoTime) == text
-}
-
-// times returns where in a value times are: true for a time, a map by index or name
-// for what has one in it. Nil: there is none.
-func times(v any) types.AttributeValue {
-	m := item{}
-	switch v := v.(type) {
-	case time.Time:
-		return boolean(true)
-	case []any:
-		for i, e := range v {
-			if t := times(e); t != nil {
-				m[strconv.Itoa(i)] = t
-			}
-		}
-	case map[string]any:
-		for name, e := range v {
-			if t := times(e); t != nil {
-				m[attribute.Stored(name)] = t
-			}
-		}
-	}
-	if len(m) == 0 {
-		return nil
-	}
-	return &types.AttributeValueMemberM{Value: m}
-}
-
-// decodeValue undoes encodeValue; marks is what times returned. It takes all that a
-// table can hold: sets are lists. Bytes are of no type that an attribute can have.
-func decodeValue(v, marks types.AttributeValue) any {
-	switch v := v.(type) {
-	case *types.AttributeValueMemberS:
-		if isTime, ok := marks.(*types.AttributeValueMemberBOOL); ok && isTime.Value {
-			if t, err := time.Parse(time.RFC3339Nano, v.Value); err == nil {
-				return adapter.Milliseconds(t)
-			}
-		}
-		return v.Value
-	case *types.AttributeValueMemberBOOL:
-		return v.Value
-	case *types.AttributeValueMemberN:
-		return decodeNumber(v.Value)
-	case *types.AttributeValueMemberL:
-		inside, list := marksIn(marks), make([]any, len(v.Value))
-		for i, e := range v.Value {
-			var m types.AttributeValue
-			if inside != nil {
-				m = inside[strconv.Itoa(i)]
-			}
-			list[i] = decodeValue(e, m)
-		}
-		return list
-	case *types.AttributeValueMemberM:
-		inside, m := marksIn(marks), make(map[string]any, len(v.Value))
-		for name, e := range v.Value {
-			m[attribute.Name(name)] = decodeValue(e, inside[name])
-		}
-		return m
-	case *types.AttributeValueMemberSS:
-		return decodeSet(v.Value, func(e string) any { return e })
-	case *types.AttributeValueMemberNS:
-		return decodeSet(v.Value, decodeNumber)
-	case *types.AttributeValueMemberBS:
-		return v.Value
-	case *types.AttributeValueMemberB:
-		return v.Value
-	}
-	return nil
-}
-
-func decodeSet[E any](set []E, decode func(E) any) []any {
-	list := make([]any, len(set))
-	for i, e := range set {
-		list[i] = decode(e)
-	}
-	return list
-}
-
-func marksIn(marks types.AttributeValue) item {
-	m, _ := marks.(*types.AttributeValueMemberM)
-	if m == nil {
-		return nil
-	}
-	return m.Value
-}
-
-// decodeNumber returns an int64 if a number is one, else a float64.
-func decodeNumber(v string) any {
-	if n, err := strconv.ParseInt(v, 10, 64); err == nil {
-		return n
-	}
-	f, _ := strconv.ParseFloat(v, 64)
-	return f
-}
-
-// What a field is that another program wrote is said by package lenient. Each of these
-// reads what this package and the Auth.js adapter write first.
-
-// display returns text that the contract can do without: converted, or absent.
-func display(v types.AttributeValue) string {
-	switch v := v.(type) {
-	case *types.AttributeValueMemberS:
-		return v.Value
-	case *types.AttributeValueMemberN:
-		if strings.Trim(v.Value, "-0123456789") == "" {
-			return v.Value // of up to 38 digits
-		}
-	}
-	s, _ := lenient.Text(decodeValue(v, nil))
-	return s
-}
-
-// displayTime returns a time that the contract can do without.
-func displayTime(v types.AttributeValue) time.Time {
-	t, _ := timeOf(v)
-	return t
-}
-
-func timeOf(v types.AttributeValue) (time.Time, bool) {
-	if s, ok := v.(*types.AttributeValueMemberS); ok {
-		if t, err := time.Parse(isoTime, s.Value); err == nil {
-			return adapter.Milliseconds(t), true
-		}
-	}
-	return lenient.Time(decodeValue(v, nil))
-}
-
-// verified returns when an address was verified.
-func verified(v types.AttributeValue, created time.Time) time.Time {
-	if t, ok := timeOf(v); ok {
-		return t
-	}
-	return lenient.Verified(decodeValue(v, nil), created)
-}
-
-// scopes returns text that may be stored as a list.
-func scopes(v types.AttributeValue) string {
-	if s, ok := v.(*types.AttributeValueMemberS); ok {
-		return s.Value
-	}
-	if words, ok := lenient.Words(decodeValue(v, nil), " "); ok {
-		return strings.Join(words, " ")
-	}
-	return display(v)
-}
-
-// truth returns true or false.
-func truth(v types.AttributeValue) bool {
-	if b, ok := v.(*types.AttributeValueMemberBOOL); ok {
-		return b.Value
-	}
-	s := display(v)
-	return s == "true" || s == "1"
-}
-
-// whole returns a number from 0 to most.
-func whole(v types.AttributeValue, most int64) (int64, bool) {
-	var text string
-	switch v := v.(type) {
-	case *types.AttributeValueMemberN:
-		text = v.Value
-	case *types.AttributeValueMemberS:
-		text = v.Value
-	}
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return n, 0 <= n && n <= most
-	}
-	n, err := strconv.ParseFloat(text, 64)
-	return int64(n), err == nil && 0 <= n && n <= float64(most)
-}
-
-// maxSeconds is the last second of the year 9999.
-const maxSeconds = 253402300799
-
-// expiry returns the expiry of an item, which every record that has one must have: to the
-// millisecond if this package wrote it last, else as the Auth.js adapter wrote it, in
-// seconds with or without a fraction. A number that is too large for that is one of
-// milliseconds.
-func expiry(it item) (t time.Time, ok bool) {
-	n, isNumber := it[fieldExpires].(*types.AttributeValueMemberN)
-	if !isNumber {
-		t, ok = timeOf(it[fieldExpires])
-		return t, ok
-	}
-	s, err := strconv.ParseFloat(n.Value, 64)
-	switch {
-	case err != nil:
-		return time.Time{}, false
-	case math.Abs(s) > maxSeconds:
-		return lenient.Time(s)
-	}
-	t = time.UnixMilli(int64(math.Round(s * 1000))).UTC()
-	if ms, ok := it[fieldMillis].(*types.AttributeValueMemberN); ok {
-		if n, err := strconv.ParseInt(ms.Value, 10, 64); err == nil {
-			if exact := time.UnixMilli(n).UTC(); seconds(exact) == t.Unix() && t.Nanosecond() == 0 {
-				return exact, true
-			}
-		}
-	}
-	return t, true
-}
-
-// unreadable returns the error for a field of a record that the contract needs.
-func (s *store) unreadable(it item, field, want string) error {
-	k := s.keyOf(it)
-	e := &adapter.RecordError{Place: "table " + s.options.Table + ", " + s.describe(it), Field: field, Want: want, Got: typeName(it[field])}
-	if !strings.HasPrefix(k.partition, prefixToken) {
-		e.UserID = inPartitionOf(k)
-	}
-	return e
-}
-
-// describe returns where an item is, without a token or an e-mail address.
-func (s *store) describe(it item) string {
-	switch k := s.keyOf(it); {
-	case strings.HasPrefix(k.partition, prefixToken):
-		return "verification token with the SHA-256 digest " + adapter.SessionID(strings.TrimPrefix(k.sort, prefixToken))
-	case hasPrefix(k, prefixSession):
-		return "session " + s.sessionIDOf(it)
-	case hasPrefix(k, prefixAccount), hasPrefix(k, prefixAuthenticator):
-		kind, id, _ := strings.Cut(k.sort, "#")
-		return strings.ToLower(kind) + " " + unmailed(id)
-	}
-	return "user"
-}
-
-// unmailed returns a text without the e-mail address that it may be.
-func unmailed(text string) string {
-	if strings.Contains(text, "@") {
-		return "%" + digest(text)
-	}
-	return text
-}
-
-// typeName returns what a value is, for people.
-func typeName(v types.AttributeValue) string {
-	switch v.(type) {
-	case nil:
-		return "absent"
-	case *types.AttributeValueMemberS:
-		return "other text"
-	case *types.AttributeValueMemberN:
-		return "another number"
-	case *types.AttributeValueMemberBOOL:
-		return "true or false"
-	case *types.AttributeValueMemberNULL:
-		return "null"
-	case *types.AttributeValueMemberM:
-		return "a map"
-	case *types.AttributeValueMemberL:
-		return "a list"
-	case *types.AttributeValueMemberB:
-		return "bytes"
-	}
-	return "a set"
-}
-
-// attribute adds a value that is of no field to the attributes of a record.
+// attribute adds a value that belongs to no field to the attributes of a record.
 func (s *store) attribute(r driver.Record, it item, stored string, v types.AttributeValue, into *adapter.Attributes) {
 	layout := s.layout(r)
 	name := layout.Name(stored)
@@ -485,45 +401,4 @@ func (s *store) attribute(r driver.Record, it item, stored string, v types.Attri
 		marks = boolean(true)
 	}
 	(*into)[name] = decodeValue(v, marks)
-}
-
-// maxItem is what an item may have, 400 KB, less what rounding may add.
-const maxItem = 400 << 10
-
-var sizeMessage = regexp.MustCompile(`(?i)item size|maximum allowed size`)
-
-// checkSize refuses an item that is too large, before it is sent.
-func checkSize(record string, it item) error {
-	if size(it) > maxItem {
-		return tooLarge(record)
-	}
-	return nil
-}
-
-// size returns how large an item is, as DynamoDB counts: the bytes of names and
-// values, and three more for each list or map and one for each value in it.
-func size(it item) int {
-	n := 0
-	for name, v := range it {
-		n += len(name) + sizeOf(v)
-	}
-	return n
-}
-
-func sizeOf(v types.AttributeValue) int {
-	switch v := v.(type) {
-	case *types.AttributeValueMemberS:
-		return len(v.Value)
-	case *types.AttributeValueMemberN:
-		return len(v.Value)/2 + 2
-	case *types.AttributeValueMemberL:
-		n := 3
-		for _, e := range v.Value {
-			n += 1 + sizeOf(e)
-		}
-		return n
-	case *types.AttributeValueMemberM:
-		return 3 + len(v.Value) + size(v.Value)
-	}
-	return 1
 }

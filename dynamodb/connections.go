@@ -10,38 +10,38 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// connections sees to it that a request which had no answer is not followed by another
-// one over a connection that died with it: what forgot one idle connection forgot all.
+// connections makes sure that, after a request without an answer, the next one uses a new
+// connection: a NAT or load balancer that has forgotten one idle connection has forgotten all.
 type connections struct {
 	suspicious atomic.Bool // the idle connections may be dead
 	mu         sync.Mutex  // for writing own
-	own        atomic.Pointer[ownClient]
+	own        atomic.Pointer[replacement]
 }
 
-// ownClient stands in for a client of the SDK's, which cannot close what is idle.
-type ownClient struct {
-	of     dynamodb.HTTPClient
-	client *http.Client
+// replacement is used in place of a client of the SDK's, which cannot close idle connections.
+type replacement struct {
+	original dynamodb.HTTPClient
+	client   *http.Client
 }
 
-// suspect has the next request made over a new connection.
+// suspect makes the next request use a new connection.
 func (c *connections) suspect() { c.suspicious.Store(true) }
 
-// client returns the client for a request that would be made with the given one.
+// client returns the client to use in place of the given one.
 func (c *connections) client(given dynamodb.HTTPClient) dynamodb.HTTPClient {
 	if c.suspicious.Load() && c.suspicious.CompareAndSwap(true, false) {
 		return c.renewed(given)
 	}
-	if own := c.own.Load(); own != nil && own.of == given {
+	if own := c.own.Load(); own != nil && own.original == given {
 		return own.client
 	}
 	return given
 }
 
-// renewed closes what is idle, as far as the client can.
+// renewed closes the idle connections, if the client can.
 func (c *connections) renewed(given dynamodb.HTTPClient) dynamodb.HTTPClient {
 	if buildable, ok := given.(*awshttp.BuildableClient); ok {
-		given = c.standIn(buildable)
+		given = c.replace(buildable)
 	}
 	if pool, ok := given.(interface{ CloseIdleConnections() }); ok {
 		pool.CloseIdleConnections()
@@ -49,28 +49,28 @@ func (c *connections) renewed(given dynamodb.HTTPClient) dynamodb.HTTPClient {
 	return given
 }
 
-// standIn returns a client like the SDK's own, of the same transport.
-func (c *connections) standIn(buildable *awshttp.BuildableClient) *http.Client {
+// replace returns a client with the transport of one of the SDK's.
+func (c *connections) replace(buildable *awshttp.BuildableClient) *http.Client {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	own := c.own.Load()
-	if own == nil || own.of != buildable {
+	if own == nil || own.original != buildable {
 		c.close()
-		own = &ownClient{buildable, clientOf(buildable)}
+		own = &replacement{buildable, clientOf(buildable)}
 		c.own.Store(own)
 	}
 	return own.client
 }
 
-// close closes the idle connections of the client that stands in.
+// close closes the idle connections of the replacement.
 func (c *connections) close() {
 	if own := c.own.Load(); own != nil {
 		own.client.CloseIdleConnections()
 	}
 }
 
-// clientOf returns a client of the transport of the SDK's, which can be closed. It
-// follows no redirection: a request is signed for one host.
+// clientOf returns a client with the transport of one of the SDK's, whose idle connections can
+// be closed. It follows no redirects: a request is signed for one host.
 func clientOf(client aws.HTTPClient) *http.Client {
 	buildable, ok := client.(*awshttp.BuildableClient)
 	if !ok {

@@ -12,31 +12,31 @@ import (
 	"github.com/authstore/authstore/adapter"
 )
 
-// maxLook is how many items one call of an enumeration looks at.
-const maxLook = 1000
+// maxScan is how many items one request of an enumeration reads at most.
+const maxScan = 1000
 
-// EnumerateUsers implements adapter.Enumerator. It looks at as many items as the page may
-// have users, and if no user is among them at more of them, call by call. A cursor is the
-// partition of the last user of a page: the key at which the service stops may hold a token
-// or an e-mail address.
+// EnumerateUsers implements adapter.Enumerator. A request reads as many items as the page may
+// have users; while it finds no user, the next one reads twice as many. A cursor is the
+// partition of the last user of a page: the key at which the service stops may hold a token or
+// an e-mail address.
 func (s *store) EnumerateUsers(ctx context.Context, cursor string, limit int) (adapter.UserPage, error) {
-	after, err := s.behindCursor(cursor)
+	after, err := s.decodeCursor(cursor)
 	if err != nil {
 		return adapter.UserPage{}, err
 	}
-	for look := limit; ; look = min(2*look, maxLook) {
-		users, next, err := s.scanUsers(ctx, after, look)
+	for size := limit; ; size = min(2*size, maxScan) {
+		users, next, err := s.scanUsers(ctx, after, size)
 		if err != nil {
 			return adapter.UserPage{}, err
 		}
 		if len(users) > 0 || next == nil {
 			return s.userPage(users, next != nil, limit), nil
 		}
-		after = s.skipped(next)
+		after = s.resumeAfter(next)
 	}
 }
 
-// userPage returns a page of the first users, and whether others follow.
+// userPage returns a page of at most limit users; more says whether others follow.
 func (s *store) userPage(users []item, more bool, limit int) (page adapter.UserPage) {
 	if len(users) > limit {
 		users, more = users[:limit], true
@@ -54,11 +54,11 @@ func (s *store) userPage(users []item, more bool, limit int) (page adapter.UserP
 	return page
 }
 
-// scanUsers returns the users among a number of items that follow a key, and the key of the
-// last of them, nil at the end of the table.
-func (s *store) scanUsers(ctx context.Context, after item, look int) ([]item, item, error) {
+// scanUsers returns the users among the next items after a key, and the key of the last of
+// these items, nil at the end of the table.
+func (s *store) scanUsers(ctx context.Context, after item, size int) ([]item, item, error) {
 	in := &dynamodb.ScanInput{
-		TableName: s.table, ConsistentRead: aws.Bool(true), ExclusiveStartKey: after, Limit: aws.Int32(int32(look)),
+		TableName: s.table, ConsistentRead: aws.Bool(true), ExclusiveStartKey: after, Limit: aws.Int32(int32(size)),
 		FilterExpression:          aws.String("#pk=#sk AND begins_with(#pk,:user) AND #pk<>:user"),
 		ExpressionAttributeNames:  map[string]string{"#pk": s.options.PartitionKey, "#sk": s.options.SortKey},
 		ExpressionAttributeValues: item{":user": str(prefixUser)},
@@ -70,9 +70,9 @@ func (s *store) scanUsers(ctx context.Context, after item, look int) ([]item, it
 	return out.Items, out.LastEvaluatedKey, nil
 }
 
-// skipped returns the key from which to go on after another one: in the partition of a user
-// it is the one right before the user, who comes after all that belongs to it.
-func (s *store) skipped(last item) item {
+// resumeAfter returns the key from which to go on after another one. In the partition of a user
+// that is right before the user, who comes after all that belongs to it.
+func (s *store) resumeAfter(last item) item {
 	k := s.keyOf(last)
 	if strings.HasPrefix(k.partition, prefixUser) && k.sort < prefixUser {
 		k.sort = prefixUser
@@ -80,8 +80,8 @@ func (s *store) skipped(last item) item {
 	return s.attributes(k)
 }
 
-// behindCursor returns the key after which a page begins, nil for the first page.
-func (s *store) behindCursor(cursor string) (item, error) {
+// decodeCursor returns the key after which a page begins, nil for the first page.
+func (s *store) decodeCursor(cursor string) (item, error) {
 	if cursor == "" {
 		return nil, nil
 	}

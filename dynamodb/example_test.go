@@ -17,7 +17,10 @@ import (
 func ExampleNew() {
 	ctx := context.Background()
 	var cfg aws.Config // config.LoadDefaultConfig(ctx), of github.com/aws/aws-sdk-go-v2/config
-	store := dynamodb.New(awsdynamodb.NewFromConfig(cfg), dynamodb.Options{NoIndex: true})
+	store, err := dynamodb.New(awsdynamodb.NewFromConfig(cfg), dynamodb.Options{NoIndex: true})
+	if err != nil {
+		log.Fatal(err)
+	}
 	if schema, ok := adapter.As[adapter.Schema](store); ok { // once, not at every start
 		if err := schema.ApplySchema(ctx); err != nil {
 			log.Fatal(err)

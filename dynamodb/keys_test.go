@@ -7,8 +7,7 @@ import (
 	"github.com/authstore/authstore/adapter"
 )
 
-// Keys are as the Auth.js adapter writes them, but for those that could be taken for
-// others or are too long.
+// Keys are those of the Auth.js adapter, except those that are ambiguous or too long.
 func TestKeys(t *testing.T) {
 	for got, want := range map[string]string{
 		accountSort(adapter.AccountKey{Provider: "github", ProviderAccountID: "1"}):            "ACCOUNT#github#1",
@@ -34,8 +33,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// No key is longer than DynamoDB takes: 2,048 bytes of a partition key, 1,024 of a sort
-// key. The parts are as long as the contract lets them be.
+// No key is longer than DynamoDB accepts, with parts as long as the contract allows: 2,048
+// bytes of a partition key, 1,024 of a sort key.
 func TestKeysFit(t *testing.T) {
 	for _, s := range []string{"a", "#", "%", "é"} {
 		long := func(n int) string { return strings.Repeat(s, n/len(s)) }
@@ -50,7 +49,7 @@ func TestKeysFit(t *testing.T) {
 	}
 }
 
-// No two accounts have one key, however their parts are joined.
+// No two accounts have the same key, however their parts are joined.
 func TestAccountKeysDiffer(t *testing.T) {
 	parts := []string{"a", "b", "#", "%", "a#", "#a", "a#b", "%23", "a%23b", "%" + digest("a#b"), "%" + digest("#"), "ACCOUNT#a", "##", strings.Repeat("#", 255), strings.Repeat("a", 255)}
 	seen := map[string]adapter.AccountKey{}

@@ -9,21 +9,18 @@ import (
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
-	"github.com/authstore/authstore/dynamodb/internal/awsconfig"
 )
 
 // backend is the name in errors.
 const backend = "dynamodb"
 
-func init() { driver.Register("dynamodb", openURL) }
-
 // Options configures an adapter. The zero value is the default.
 type Options struct {
 	adapter.Options
 
-	// The names of the table, its keys, the index and its keys. "" is what the
-	// Auth.js adapter takes: next-auth, pk, sk, GSI1, GSI1PK, GSI1SK. The table may be
-	// given by its ARN, as one of another account must be.
+	// The names of the table, its keys, the index and its keys. The defaults are those of the
+	// Auth.js adapter: next-auth, pk, sk, GSI1, GSI1PK, GSI1SK. The table may also be given by
+	// its ARN; a table of another account must be.
 	Table             string
 	PartitionKey      string
 	SortKey           string
@@ -31,26 +28,26 @@ type Options struct {
 	IndexPartitionKey string
 	IndexSortKey      string
 
-	// NoIndex leaves out the index, which only the Auth.js adapter needs, and its
-	// keys: what was in the index costs half to write, and no partition of it holds
-	// every account of one provider.
+	// NoIndex leaves out the index and its keys, which only the Auth.js adapter needs. Users
+	// and accounts then cost half as much to write, and no partition of the index holds every
+	// account of one provider.
 	NoIndex bool
 
-	// EventuallyConsistent lets GetSessionAndUser read what was true a moment ago,
-	// for half the read units. A session may then open for a moment after it was
-	// ended, which the contract does not allow. All other reads stay consistent.
+	// EventuallyConsistent makes GetSessionAndUser read with eventual consistency, for half the
+	// read units. A session may then be valid for a moment after it was deleted, which the
+	// contract does not allow. All other reads stay consistent.
 	EventuallyConsistent bool
 
-	// RequestTimeout is how long a request takes at most; without an answer by then the
-	// call is adapter.ErrUnavailable. 0: as long as the context of the call has a deadline
-	// for, or 10 seconds if it has none.
+	// RequestTimeout limits each request to the service; without an answer by then the call is
+	// adapter.ErrUnavailable. 0: until the deadline of the call's context, or 10 seconds if it
+	// has none. It is not negative.
 	RequestTimeout time.Duration
 
-	// Schema is how ApplySchema makes the table, and what CheckSchema wants of it.
+	// Schema is how ApplySchema makes the table, and what CheckSchema requires of it.
 	Schema SchemaOptions
 }
 
-// WithDefaults returns the options with no name empty.
+// WithDefaults returns the options with all defaults filled in.
 func (o Options) WithDefaults() Options {
 	o.Options = o.Options.WithDefaults()
 	for _, name := range []struct {
@@ -67,18 +64,17 @@ func (o Options) WithDefaults() Options {
 	return o
 }
 
-// keyNames returns the names of the attributes that are keys.
+// keyNames returns the names of the key attributes.
 func (o Options) keyNames() []string {
 	return []string{o.PartitionKey, o.SortKey, o.IndexPartitionKey, o.IndexSortKey}
 }
 
-// check returns what is wrong with the options: two keys of one name, or a key that
-// has the name of something else.
+// check returns what is wrong with the options.
 func (o Options) check() error {
 	seen := map[string]bool{}
 	for _, name := range o.keyNames() {
 		if seen[name] || isField(name) {
-			return adapter.Invalid("Options", "must name each key attribute unlike any other attribute")
+			return adapter.Invalid("Options", "must give each key attribute a name that no other attribute has")
 		}
 		seen[name] = true
 	}
@@ -91,17 +87,23 @@ func (o Options) check() error {
 	return o.Schema.check()
 }
 
-// New returns an adapter on a client of the application's, such as a
-// *dynamodb.Client. It panics on options that cannot work.
-func New(client Client, o Options) adapter.Adapter {
+// New returns an adapter on a client of the application's, such as a *dynamodb.Client; Close
+// leaves the client open. Nothing is sent. The error is adapter.ErrInvalid for a client that
+// is nil, for a key that has the name of another key or of a field, for a Table that is
+// neither a name nor an ARN, for a negative RequestTimeout, and for a Schema with units of
+// one kind only.
+func New(client Client, o Options) (adapter.Adapter, error) {
+	if c, isSDK := client.(*dynamodb.Client); client == nil || isSDK && c == nil {
+		return nil, adapter.Invalid("client", "must not be nil")
+	}
 	s, err := newStore(client, o)
 	if err != nil {
-		panic(err)
+		return nil, err
 	}
-	return driver.Guard(s, backend, s.options.Options, failure)
+	return driver.Guard(s, backend, s.options.Options, failure), nil
 }
 
-// store is the contract on a table, for valid input (see driver.Guard).
+// store implements the contract for valid input (see driver.Guard).
 type store struct {
 	client  Client // requests
 	options Options
@@ -126,39 +128,6 @@ func newStore(client Client, o Options) (*store, error) {
 	return s, nil
 }
 
-// openURL opens dynamodb://table. It reads the SDK's configuration, and connects to
-// nothing.
-func openURL(ctx context.Context, raw string, o adapter.Options) (adapter.Adapter, error) {
-	l, err := parseURL(raw, o)
-	if err != nil {
-		return nil, err
-	}
-	if awsconfig.Load == nil {
-		return nil, errNoOpener
-	}
-	cfg, err := awsconfig.Load(ctx, l.region, l.profile)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Region == "" {
-		return nil, errNoRegion
-	}
-	client := clientOf(cfg.HTTPClient)
-	cfg.HTTPClient = client
-	s, err := newStore(dynamodb.NewFromConfig(cfg, l.client), l.options)
-	if err != nil {
-		return nil, err
-	}
-	s.close = client.CloseIdleConnections
-	return driver.Guard(s, backend, s.options.Options, failure), nil
-}
-
-// errNoOpener is a program that has no loader of the SDK's configuration.
-var errNoOpener = invalidURL(`needs a package that opens it: import _ "github.com/authstore/authstore/dynamodb/open"`)
-
-// errNoRegion is a client that does not know where the table is.
-var errNoRegion = adapter.Setup("no region is set", "name the table's region by region=… in the URL, AWS_REGION, or the AWS SDK's configuration")
-
 // Close closes the idle connections of a client that was opened by URL.
 func (s *store) Close() error {
 	if s.close != nil {
@@ -168,9 +137,51 @@ func (s *store) Close() error {
 	return nil
 }
 
-// Ping implements adapter.Pinger: it reads a key that no record has, for which it must be
-// allowed what GetUser must.
+// Ping implements adapter.Pinger. It reads a key that no item has, and so needs the privilege
+// dynamodb:GetItem.
 func (s *store) Ping(ctx context.Context) error {
 	_, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: s.table, Key: s.attributes(key{"PING", "PING"}), ConsistentRead: aws.Bool(true)})
 	return err
+}
+
+// Client is what the adapter needs of a client: a *dynamodb.Client, or a wrapper of one. Only
+// ApplySchema, CheckSchema, Repair and EnumerateUsers make the calls of TableClient.
+type Client interface {
+	// BatchGetItem: a session and its user.
+	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
+	// BatchWriteItem: deletes of many sessions or tokens.
+	BatchWriteItem(context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error)
+	// DeleteItem: a session or a token.
+	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
+	// GetItem: a user, a guard or a tombstone.
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	// PutItem: a new session or token.
+	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	// Query: a partition, or the index.
+	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+	// TransactWriteItems: records with their guards.
+	TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
+	// UpdateItem: a user or a session.
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	TableClient
+}
+
+// TableClient is what the adapter needs to set up the table and to read all of it.
+type TableClient interface {
+	// Scan: all of the table, for CheckSchema, Repair and EnumerateUsers.
+	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
+	// CreateTable: with its index.
+	CreateTable(context.Context, *dynamodb.CreateTableInput, ...func(*dynamodb.Options)) (*dynamodb.CreateTableOutput, error)
+	// DescribeTable: keys, index, billing and status.
+	DescribeTable(context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error)
+	// UpdateTable: adds the index, protects from deletion.
+	UpdateTable(context.Context, *dynamodb.UpdateTableInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateTableOutput, error)
+	// DescribeTimeToLive: by which attribute items expire.
+	DescribeTimeToLive(context.Context, *dynamodb.DescribeTimeToLiveInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTimeToLiveOutput, error)
+	// UpdateTimeToLive: has items expire.
+	UpdateTimeToLive(context.Context, *dynamodb.UpdateTimeToLiveInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateTimeToLiveOutput, error)
+	// DescribeContinuousBackups: with SchemaOptions.PointInTimeRecovery only.
+	DescribeContinuousBackups(context.Context, *dynamodb.DescribeContinuousBackupsInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeContinuousBackupsOutput, error)
+	// UpdateContinuousBackups: with SchemaOptions.PointInTimeRecovery only.
+	UpdateContinuousBackups(context.Context, *dynamodb.UpdateContinuousBackupsInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateContinuousBackupsOutput, error)
 }

@@ -58,7 +58,7 @@ func (s *store) unread(v *survey) (all []repair.Finding) {
 func (s *store) orphans(v *survey) (all []repair.Finding) {
 	var orphans []key
 	for at := range v.owned {
-		if v.users[inPartitionOf(at)] == nil {
+		if v.users[partitionUser(at)] == nil {
 			orphans = append(orphans, at)
 		}
 	}
@@ -66,7 +66,7 @@ func (s *store) orphans(v *survey) (all []repair.Finding) {
 		return cmp.Or(strings.Compare(a.partition, b.partition), strings.Compare(a.sort, b.sort))
 	})
 	for _, at := range orphans {
-		all = append(all, repair.New(v.owned[at], "belongs to the user "+inPartitionOf(at)+", who is gone: call DeleteUser again, or Repair", "deleted",
+		all = append(all, repair.New(v.owned[at], "belongs to the user "+partitionUser(at)+", who is gone: call DeleteUser again, or Repair", "deleted",
 			func(ctx context.Context) error { return s.removeOrphan(ctx, at) }))
 	}
 	return all
@@ -79,11 +79,12 @@ func (s *store) removeOrphan(ctx context.Context, at key) error {
 	if err != nil {
 		return absence(err)
 	}
-	id, skip := inPartitionOf(at), map[key]bool{}
+	id := partitionUser(at)
+	release := s.newRelease(id)
 	return unlessChanged(s.transact(ctx, func() ([]step, error) {
 		steps := []step{s.absent(userKey(id)), s.removeRead(it)}
 		if isOwned(at) || it[fieldGuard] != nil {
-			steps = s.removeGuard(steps, id, recordGuard(at.sort), skip)
+			steps = append(steps, release.guard(recordGuard(at.sort))...)
 		}
 		return steps, nil
 	}))
@@ -223,7 +224,7 @@ func (s *store) found(ctx context.Context, id string, u *person, email string, i
 		up := change.write.Update // Auth.js leaves the stamp as it is
 		condition := *up.ConditionExpression + " AND #was=:was"
 		up.ConditionExpression, up.ExpressionAttributeNames["#was"], up.ExpressionAttributeValues[":was"] = &condition, userEmail, str(u.email)
-		steps := append(claimed.steps(s), change)
+		steps := append(claimed.steps(), change)
 		if owner := claimed.owner(); owner != "" && owner != id {
 			others[owner] = cmp.Or(others[owner], email)
 		}
@@ -257,13 +258,9 @@ func (s *store) owners(v *survey) (all []repair.Finding) {
 // guard makes the guard of an account or an authenticator. A guard that leads to another
 // user's is taken over, if that user still has no such record.
 func (s *store) guard(ctx context.Context, at key) error {
-	of := accounts
-	if hasPrefix(at, prefixAuthenticator) {
-		of = authenticators
-	}
-	claimed := s.claimAgain(at, newStamp(), of.field)
+	claimed := s.claimKey(at, newStamp())
 	return unlessChanged(s.transact(ctx, func() ([]step, error) {
-		return append(claimed.steps(s), s.look(at, isThere, s.pkNames, nil)), nil
+		return append(claimed.steps(), s.check(at, isThere, s.pkNames, nil)), nil
 	}))
 }
 
@@ -304,59 +301,19 @@ func (s *store) removeStray(ctx context.Context, k key, g guard, gone step) erro
 // The steps of a mend. What they rely on is a condition of the transaction that writes:
 // others write at any time, and the survey may be minutes old.
 
-// look is a step that changes nothing, and ends the mend if a condition of an item does not
-// hold.
-func (s *store) look(k key, condition *string, names map[string]string, values item) step {
-	return step{write: types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
-		TableName: s.table, Key: s.attributes(k), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-	}}, failed: changed}
-}
-
-func (s *store) absent(k key) step { return s.look(k, isAbsent, s.pkNames, nil) }
-
 // has makes sure that a user has an address, as it was or in its right form.
 func (s *store) has(id, was, email string) step {
-	return s.look(userKey(id), aws.String("#e IN (:was,:e)"), map[string]string{"#e": userEmail}, item{":was": str(was), ":e": str(email)})
+	return s.check(userKey(id), aws.String("#e IN (:was,:e)"), map[string]string{"#e": userEmail}, item{":was": str(was), ":e": str(email)})
 }
 
 // lacks makes sure of the opposite: that a user is gone, or has another address.
 func (s *store) lacks(id, was, email string) step {
-	return s.look(userKey(id), aws.String("attribute_not_exists(#e) OR NOT #e IN (:was,:e)"),
+	return s.check(userKey(id), aws.String("attribute_not_exists(#e) OR NOT #e IN (:was,:e)"),
 		map[string]string{"#e": userEmail}, item{":was": str(was), ":e": str(email)})
-}
-
-// removeRead is a step that deletes an item which is as it was read.
-func (s *store) removeRead(it item) step {
-	condition, names, values := s.asRead(it)
-	return step{write: types.TransactWriteItem{Delete: &types.Delete{
-		TableName: s.table, Key: s.attributes(s.keyOf(it)), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-	}}, failed: changed}
 }
 
 // unchanged makes sure that an item is as it was read.
 func (s *store) unchanged(k key, read item) step {
 	condition, names, values := s.asRead(read)
-	return s.look(k, condition, names, values)
-}
-
-// maxConditions is how many attributes a condition compares. DynamoDB takes 300 operators.
-const maxConditions = 100
-
-// asRead is the condition that an item is as it was read, which is nil if it was not
-// there: the stamp says so only if the last write was of this package.
-func (s *store) asRead(it item) (*string, map[string]string, item) {
-	if it == nil {
-		return isAbsent, s.pkNames, nil
-	}
-	e := expression{names: map[string]string{"#pk": s.options.PartitionKey}, values: item{}}
-	condition := *isThere
-	compared := append([]string{fieldStamp, fieldType, userEmail, userName}, slices.Sorted(maps.Keys(it))...)
-	for _, name := range compared[:min(len(compared), maxConditions)] {
-		if v := it[name]; v != nil {
-			condition += " AND " + e.name(name) + "=" + e.value(v)
-		} else {
-			condition += " AND attribute_not_exists(" + e.name(name) + ")"
-		}
-	}
-	return &condition, e.names, e.values
+	return s.check(k, condition, names, values)
 }

@@ -17,24 +17,24 @@ import (
 	"github.com/authstore/authstore/internal/repair"
 )
 
-// SchemaOptions is how a table is made. The zero value is a table on demand, with
-// nothing that costs extra.
+// SchemaOptions is how the table is made. The zero value is a table on demand, without anything
+// that costs extra.
 type SchemaOptions struct {
-	// ReadUnits and WriteUnits provision the table, and as much for its index. Both 0:
-	// on demand. A table that is there is billed as it is: CheckSchema wants nothing of
-	// it, as an operator or the service's scaling may change it at any time.
+	// ReadUnits and WriteUnits are the provisioned capacity units of the table, and of its
+	// index each. Both 0: on demand. CheckSchema does not compare them with an existing table,
+	// since an operator or auto scaling may change them at any time.
 	ReadUnits, WriteUnits int64
 
-	// PointInTimeRecovery has the service keep backups of the last 35 days.
+	// PointInTimeRecovery makes the service keep backups of the last 35 days.
 	PointInTimeRecovery bool
 
-	// DeletionProtection has the service refuse to delete the table.
+	// DeletionProtection makes the service refuse to delete the table.
 	DeletionProtection bool
 }
 
 func (o SchemaOptions) check() error {
 	if o.ReadUnits < 0 || o.WriteUnits < 0 || (o.ReadUnits == 0) != (o.WriteUnits == 0) {
-		return adapter.Invalid("Options.Schema", "must have both ReadUnits and WriteUnits, or none")
+		return adapter.Invalid("Options.Schema", "must have both ReadUnits and WriteUnits, or neither")
 	}
 	return nil
 }
@@ -53,14 +53,14 @@ func (o SchemaOptions) throughput() *types.ProvisionedThroughput {
 	return &types.ProvisionedThroughput{ReadCapacityUnits: &o.ReadUnits, WriteCapacityUnits: &o.WriteUnits}
 }
 
-// problem is a difference, and how ApplySchema mends it.
+// problem is a difference between a table and what it must be, and how ApplySchema mends it.
 type problem struct {
 	adapter.SchemaProblem
 	mend func(context.Context) error // nil: somebody has to
 }
 
-// CheckSchema implements adapter.Schema. Where the table itself is as it must be, it reads
-// all of it and reports the records that break a rule: see findings.
+// CheckSchema implements adapter.Schema. If the table itself is right, it reads all of it and
+// reports the records that break a rule: see findings.
 func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
 	problems, err := s.problems(ctx)
 	if err != nil {
@@ -81,13 +81,13 @@ func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error
 	return append(all, repair.Problems(found)...), nil
 }
 
-// ApplySchema implements adapter.Schema. It waits until the table can be used, with
-// its index, which on a large table takes long.
+// ApplySchema implements adapter.Schema. It waits until the table and its index can be used,
+// which takes long for a large table.
 func (s *store) ApplySchema(ctx context.Context) error {
 	return s.apply(ctx)
 }
 
-// maxMends is more than there can be problems: each is mended at most once, unless
+// maxMends is more than the number of possible problems: each is mended at most once, unless
 // somebody else undoes it.
 const maxMends = 20
 
@@ -107,7 +107,7 @@ func (s *store) apply(ctx context.Context) error {
 			return lost
 		}
 	}
-	changing := unavailableSince("the table is being changed by somebody else, or the account has reached a quota")
+	changing := unavailableBecause("the table is being changed by somebody else, or the account has reached a quota")
 	if lost == nil {
 		return changing
 	}
@@ -119,13 +119,13 @@ func raced(err error) bool {
 	return errors.As(err, new(*types.ResourceInUseException)) || errors.As(err, new(*types.LimitExceededException)) || alreadyOn(err)
 }
 
-// alreadyOn reports whether an expiry that was to be turned on is.
+// alreadyOn reports whether the time to live to be enabled is enabled already.
 func alreadyOn(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == "ValidationException" && api.ErrorMessage() == "TimeToLive is already enabled"
 }
 
-// problems returns the differences, those that have to be mended first in front.
+// problems returns the differences, in the order in which they have to be mended.
 func (s *store) problems(ctx context.Context) ([]problem, error) {
 	out, err := s.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: s.table})
 	if errors.As(err, new(*types.ResourceNotFoundException)) {
@@ -171,9 +171,9 @@ func (s *store) tableProblems(t *types.TableDescription) []problem {
 	case types.TableStatusArchiving, types.TableStatusArchived:
 		add(true, "table", fmt.Sprintf("is %s, as its KMS key could not be used: restore it from the backup", t.TableStatus), nil)
 	default:
-		add(t.TableStatus != types.TableStatusActive, "table", fmt.Sprintf("is %s: wait", t.TableStatus), s.wait)
+		add(t.TableStatus != types.TableStatusActive, "table", fmt.Sprintf("is %s: wait", t.TableStatus), s.waitUntilReady)
 	}
-	add(o.Schema.DeletionProtection && !aws.ToBool(t.DeletionProtectionEnabled), "table", "can be deleted", s.protect)
+	add(o.Schema.DeletionProtection && !aws.ToBool(t.DeletionProtectionEnabled), "table", "can be deleted", s.enableProtection)
 	if !o.NoIndex {
 		all = append(all, s.indexProblems(t)...)
 	}
@@ -192,9 +192,9 @@ func (s *store) indexProblems(t *types.TableDescription) []problem {
 		case differs:
 			return []problem{s.problem(part, detail+", or delete the index", nil)}
 		case index.Projection == nil || index.Projection.ProjectionType != types.ProjectionTypeAll:
-			return []problem{s.problem(part, "must hold all attributes: delete the index", nil)}
+			return []problem{s.problem(part, "must project all attributes: delete the index", nil)}
 		case index.IndexStatus != types.IndexStatusActive:
-			return []problem{s.problem(part, fmt.Sprintf("is %s: wait", index.IndexStatus), s.wait)}
+			return []problem{s.problem(part, fmt.Sprintf("is %s: wait", index.IndexStatus), s.waitUntilReady)}
 		}
 		return nil
 	}
@@ -206,11 +206,11 @@ func (s *store) indexProblems(t *types.TableDescription) []problem {
 	return []problem{s.problem(part, "is missing", s.createIndex(t))}
 }
 
-// keyOptions are the names that two keys should have, and what sets them.
+// keyOptions are the required names of two keys, and the options and parameters that set them.
 type keyOptions struct{ partition, sort, options, partitionParameter, sortParameter string }
 
-// otherKeys reports whether a schema is not a partition and a sort key of the names that
-// it should have, both strings, and what to do about it.
+// otherKeys reports whether a schema differs from a partition and a sort key with the required
+// names, both strings, and what to do about it.
 func otherKeys(t *types.TableDescription, schema []types.KeySchemaElement, want keyOptions) (detail string, differs bool) {
 	texts := map[string]bool{}
 	for _, a := range t.AttributeDefinitions {
@@ -227,7 +227,7 @@ func otherKeys(t *types.TableDescription, schema []types.KeySchemaElement, want 
 	}
 	detail = fmt.Sprintf("must have the keys %s and %s, both strings: ", want.partition, want.sort)
 	if !served {
-		return detail + "it has not two keys that are strings, which cannot be changed", true
+		return detail + "it does not have two string keys, which cannot be changed", true
 	}
 	if isField(names[0]) || isField(names[1]) {
 		return detail + fmt.Sprintf("it has %s and %s, which records have as fields", names[0], names[1]), true
@@ -248,13 +248,13 @@ func (s *store) ttlProblems(ctx context.Context) ([]problem, error) {
 	switch ttl.TimeToLiveStatus {
 	case types.TimeToLiveStatusEnabled, types.TimeToLiveStatusEnabling:
 		if name := aws.ToString(ttl.AttributeName); name != fieldExpires {
-			return []problem{s.problem("expiry", fmt.Sprintf("is by the attribute %s and not by %s: turn it off", name, fieldExpires), nil)}, nil
+			return []problem{s.problem("expiry", fmt.Sprintf("uses the attribute %s, not %s: turn it off", name, fieldExpires), nil)}, nil
 		}
 		return nil, nil
 	case types.TimeToLiveStatusDisabling:
 		return []problem{s.problem("expiry", "is being turned off: wait", nil)}, nil
 	}
-	return []problem{s.problem("expiry", "is off, so what has expired stays", s.expire)}, nil
+	return []problem{s.problem("expiry", "is off, so expired items stay", s.enableTTL)}, nil
 }
 
 func (s *store) backupProblems(ctx context.Context) ([]problem, error) {
@@ -269,7 +269,7 @@ func (s *store) backupProblems(ctx context.Context) ([]problem, error) {
 		d.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus == types.PointInTimeRecoveryStatusEnabled {
 		return nil, nil
 	}
-	return []problem{s.problem("point-in-time recovery", "is off", s.backUp)}, nil
+	return []problem{s.problem("point-in-time recovery", "is off", s.enableBackups)}, nil
 }
 
 func keySchema(partition, sort string) []types.KeySchemaElement {
@@ -303,8 +303,8 @@ func (s *store) createTable(ctx context.Context) error {
 	return err
 }
 
-// createIndex returns what makes the index of a table that has other ones, and is billed
-// as it is.
+// createIndex returns what adds the index to a table that may have other indexes, with the
+// billing of the table.
 func (s *store) createIndex(t *types.TableDescription) func(context.Context) error {
 	o := s.options
 	return func(ctx context.Context) error {
@@ -312,16 +312,16 @@ func (s *store) createIndex(t *types.TableDescription) func(context.Context) err
 			TableName: s.table, AttributeDefinitions: definitions(o.keyNames()...),
 			GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{{Create: &types.CreateGlobalSecondaryIndexAction{
 				IndexName: &o.Index, KeySchema: keySchema(o.IndexPartitionKey, o.IndexSortKey),
-				Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll}, ProvisionedThroughput: o.Schema.asThatOf(t),
+				Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll}, ProvisionedThroughput: o.Schema.throughputLike(t),
 			}}},
 		})
 		return err
 	}
 }
 
-// asThatOf returns the throughput for an index: none where the table is on demand, and
-// the table's where the options do not say.
-func (o SchemaOptions) asThatOf(t *types.TableDescription) *types.ProvisionedThroughput {
+// throughputLike returns the throughput of an index: none if the table is on demand, and the
+// table's if the options have none.
+func (o SchemaOptions) throughputLike(t *types.TableDescription) *types.ProvisionedThroughput {
 	switch units := t.ProvisionedThroughput; {
 	case t.BillingModeSummary != nil && t.BillingModeSummary.BillingMode == types.BillingModePayPerRequest:
 		return nil
@@ -331,12 +331,12 @@ func (o SchemaOptions) asThatOf(t *types.TableDescription) *types.ProvisionedThr
 	return o.throughput()
 }
 
-func (s *store) protect(ctx context.Context) error {
+func (s *store) enableProtection(ctx context.Context) error {
 	_, err := s.client.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: s.table, DeletionProtectionEnabled: aws.Bool(true)})
 	return err
 }
 
-func (s *store) expire(ctx context.Context) error {
+func (s *store) enableTTL(ctx context.Context) error {
 	_, err := s.client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
 		TableName:               s.table,
 		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String(fieldExpires), Enabled: aws.Bool(true)},
@@ -344,7 +344,7 @@ func (s *store) expire(ctx context.Context) error {
 	return err
 }
 
-func (s *store) backUp(ctx context.Context) error {
+func (s *store) enableBackups(ctx context.Context) error {
 	_, err := s.client.UpdateContinuousBackups(ctx, &dynamodb.UpdateContinuousBackupsInput{
 		TableName:                        s.table,
 		PointInTimeRecoverySpecification: &types.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: aws.Bool(true)},
@@ -352,8 +352,8 @@ func (s *store) backUp(ctx context.Context) error {
 	return err
 }
 
-// wait waits until table and index can be used, or the table is gone.
-func (s *store) wait(ctx context.Context) error {
+// waitUntilReady waits until the table and its index can be used, or the table is gone.
+func (s *store) waitUntilReady(ctx context.Context) error {
 	const every = time.Second
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, every) {
 		out, err := s.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: s.table})

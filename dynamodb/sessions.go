@@ -13,8 +13,9 @@ import (
 	"github.com/authstore/authstore/adapter"
 )
 
-// A session whose token names its user is one item. A token that was made elsewhere
-// does not, so it has a guard, which leads to the user and keeps the token unique.
+// A session with a generated token, which names its user, is one item. A token that was made
+// elsewhere does not name its user, so the session has a guard, which leads to the user and
+// makes the token unique.
 
 func (s *store) sessionKey(userID, token string) key {
 	return key{userPartition(userID), sessionSort(s.options.SessionKey(token))}
@@ -29,41 +30,42 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 	if generated {
 		return se, s.createGenerated(ctx, it)
 	}
-	return se, s.createForeign(ctx, it)
+	return se, s.createGuarded(ctx, it)
 }
 
-// createGenerated stores a session whose token names its user. Another one with the token is
-// in its place, if there is one.
+// createGenerated stores a session with a generated token. If another session with the token is
+// there, it may be replaced: see examineRecord.
 func (s *store) createGenerated(ctx context.Context, session item) error {
 	if taken, err := s.put(ctx, session); !taken {
 		return err
 	}
-	c := s.claimRecord(session, adapter.FieldSessionToken)
-	return s.transact(ctx, func() ([]step, error) { return []step{c.put(s)}, nil })
+	c := s.claimRecord(session)
+	c.guard = nil
+	return s.transact(ctx, c.write)
 }
 
-// createForeign stores a session with its guard, which expires with it.
-func (s *store) createForeign(ctx context.Context, session item) error {
-	c := s.claimRecord(session, adapter.FieldSessionToken)
+// createGuarded stores a session with its guard, which expires with it.
+func (s *store) createGuarded(ctx context.Context, session item) error {
+	c := s.claimRecord(session)
 	c.guard[fieldExpires] = session[fieldExpires]
-	return s.transact(ctx, func() ([]step, error) { return c.steps(s), nil })
+	return s.transact(ctx, c.write)
 }
 
-// ownerOf returns whose session a token opens, if there is one. A token that the
-// Auth.js adapter has stored is in the index.
-func (s *store) ownerOf(ctx context.Context, token string) (string, error) {
+// sessionOwner returns the ID of the user whose session a token opens. A token that the Auth.js
+// adapter stored is looked up in the index.
+func (s *store) sessionOwner(ctx context.Context, token string) (string, error) {
 	if id, generated := adapter.ParseSessionToken(token); generated {
 		return id, nil
 	}
 	sort := sessionSort(s.options.SessionKey(token))
 	if s.options.PlainSessionTokens {
-		found, err := s.indexed(ctx, sort, sort)
+		found, err := s.queryIndex(ctx, sort, sort)
 		if err != nil {
 			return "", err
 		}
 		for _, it := range found {
 			if k := s.keyOf(it); k.sort == sort {
-				return inPartitionOf(k), nil
+				return partitionUser(k), nil
 			}
 		}
 	}
@@ -72,7 +74,7 @@ func (s *store) ownerOf(ctx context.Context, token string) (string, error) {
 }
 
 func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
-	id, err := s.ownerOf(ctx, token)
+	id, err := s.sessionOwner(ctx, token)
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
 	}
@@ -80,7 +82,7 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 	switch {
 	case err != nil:
 		return adapter.Session{}, adapter.User{}, err
-	case session == nil || user == nil || !s.isOf(session, token):
+	case session == nil || user == nil || !s.hasToken(session, token):
 		return adapter.Session{}, adapter.User{}, adapter.ErrNotFound
 	}
 	se, err := s.decodeSession(session)
@@ -95,39 +97,39 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 	return se, u, err
 }
 
-// kept returns what a session keeps of its token beside its key: the token, where tokens
-// are stored as they are, and nothing where digests are. So a digest is not taken for a
-// token after Options.PlainSessionTokens was turned on.
-func (s *store) kept(token string) string {
+// storedToken returns the token that is stored in a session: with PlainSessionTokens the token
+// itself, otherwise "". So a stored digest is not taken for a token after PlainSessionTokens is
+// turned on.
+func (s *store) storedToken(token string) string {
 	if s.options.PlainSessionTokens {
 		return token
 	}
 	return ""
 }
 
-// isOf reports whether a session is that of a token.
-func (s *store) isOf(session item, token string) bool {
+// hasToken reports whether a session is that of a token.
+func (s *store) hasToken(session item, token string) bool {
 	stored, isText := session[sessionToken].(*types.AttributeValueMemberS)
-	if kept := s.kept(token); kept != "" {
+	if kept := s.storedToken(token); kept != "" {
 		return isText && stored.Value == kept
 	}
 	return !isText
 }
 
-// opens returns the condition that a session is that of a token, and another one.
-func (s *store) opens(token string, also func(*expression) string) func(*expression) string {
+// withToken returns the condition that a session is that of a token, and another condition.
+func (s *store) withToken(token string, also func(*expression) string) func(*expression) string {
 	return func(e *expression) string {
 		name := e.name(sessionToken)
-		if kept := s.kept(token); kept != "" {
+		if kept := s.storedToken(token); kept != "" {
 			return name + "=" + e.value(str(kept)) + " AND " + also(e)
 		}
 		return "NOT attribute_type(" + name + "," + e.value(str("S")) + ") AND " + also(e)
 	}
 }
 
-// live returns the condition that a session has not expired. It knows numbers of seconds,
+// isLive returns the condition that a session has not expired. It covers expiries in seconds,
 // which the Auth.js adapter writes with a fraction.
-func live(now time.Time) func(*expression) string {
+func isLive(now time.Time) func(*expression) string {
 	return func(e *expression) string {
 		expires, ms := e.name(fieldExpires), e.name(fieldMillis)
 		fraction := &types.AttributeValueMemberN{Value: strconv.FormatFloat(float64(now.UnixMilli())/1000, 'f', 3, 64)}
@@ -139,11 +141,15 @@ func live(now time.Time) func(*expression) string {
 
 func (s *store) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
 	now := s.options.Now()
-	id, err := s.ownerFor(ctx, token, up.Expires)
+	id, err := s.ownerForUpdate(ctx, token, up.Expires)
 	if err != nil {
 		return adapter.Session{}, err
 	}
-	it, err := s.updateSession(ctx, s.sessionKey(id, token), token, s.encodeSessionUpdate(up, newStamp(), now), now)
+	w := &sessionUpdate{
+		update: update{s: s, key: s.sessionKey(id, token), record: "Session", changes: s.encodeSessionUpdate(up, newStamp(), now)},
+		token:  token, now: now,
+	}
+	it, err := w.run(ctx)
 	if err != nil {
 		return adapter.Session{}, err
 	}
@@ -152,62 +158,56 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 	return se, err
 }
 
-// updateSession changes a session that is live, and returns it as it is then.
-func (s *store) updateSession(ctx context.Context, k key, token string, c *changes, now time.Time) (item, error) {
-	if c.many() {
-		return s.rewriteSession(ctx, k, token, c, now)
+// sessionUpdate is a write that changes a live session.
+type sessionUpdate struct {
+	update
+	token string
+	now   time.Time
+}
+
+func (w *sessionUpdate) run(ctx context.Context) (item, error) {
+	if w.changes.many() {
+		return w.commit(ctx, w.steps)
 	}
-	it, ok, err := s.updateItem(ctx, k, c, s.opens(token, live(now)))
+	it, ok, err := w.send(ctx, w.s.withToken(w.token, isLive(w.now)))
 	for r := newRetrier(); err == nil && !ok; {
-		if err := s.isLive(it, token, now); err != nil {
+		if err := w.check(it); err != nil {
 			return nil, err
 		}
-		// It is, by an expiry that another program wrote.
-		if it, ok, err = s.updateItem(ctx, k, c, s.opens(token, is(fieldExpires, it))); err == nil && !ok {
+		// It is live, with an expiry of a form that another program wrote.
+		if it, ok, err = w.send(ctx, w.s.withToken(w.token, is(fieldExpires, it))); err == nil && !ok {
 			err = r.again(ctx, errChanged)
 		}
-	}
-	if isTooLarge(err) {
-		return nil, tooLarge("Session")
 	}
 	return it, err
 }
 
-// isLive returns why a session does not open, if it does not.
-func (s *store) isLive(it item, token string, now time.Time) error {
-	if len(it) == 0 || !s.isOf(it, token) {
+func (w *sessionUpdate) steps() ([]step, error) {
+	if err := w.check(w.current); err != nil {
+		return nil, err
+	}
+	return w.update.steps()
+}
+
+// check returns ErrNotFound for a session that is not live, in whatever form another program
+// wrote its expiry.
+func (w *sessionUpdate) check(it item) error {
+	if len(it) == 0 || !w.s.hasToken(it, w.token) {
 		return adapter.ErrNotFound
 	}
-	se, err := s.decodeSession(it)
-	if err == nil && !now.Before(se.Expires) {
+	se, err := w.s.decodeSession(it)
+	if err == nil && !w.now.Before(se.Expires) {
 		err = adapter.ErrNotFound
 	}
 	return err
 }
 
-// rewriteSession makes changes that are too many for an update expression.
-func (s *store) rewriteSession(ctx context.Context, k key, token string, c *changes, now time.Time) (item, error) {
-	current, err := s.get(ctx, k)
-	if err != nil {
-		return nil, err
-	}
-	var after item
-	err = s.transact(ctx, func() ([]step, error) {
-		if err := s.isLive(current, token, now); err != nil {
-			return nil, err
-		}
-		after = c.apply(current)
-		return []step{s.replaceRead(after, current, refresh(&current))}, checkSize("Session", after)
-	})
-	return after, err
-}
-
-// ownerFor is ownerOf before a change of expiry: on the way, the guard of a token that
-// has one is made to live as long.
-func (s *store) ownerFor(ctx context.Context, token string, expires *time.Time) (string, error) {
+// ownerForUpdate is sessionOwner before an update. If the session is extended, it extends the
+// guard, if there is one, by the request that reads it.
+func (s *store) ownerForUpdate(ctx context.Context, token string, expires *time.Time) (string, error) {
 	_, generated := adapter.ParseSessionToken(token)
 	if generated || expires == nil {
-		return s.ownerOf(ctx, token)
+		return s.sessionOwner(ctx, token)
 	}
 	k := recordGuard(sessionSort(s.options.SessionKey(token)))
 	until := number(seconds(*expires))
@@ -217,27 +217,27 @@ func (s *store) ownerFor(ctx context.Context, token string, expires *time.Time) 
 	if err != nil || len(guard) > 0 {
 		return text(guard[fieldUserID]), err
 	}
-	return s.ownerOf(ctx, token)
+	return s.sessionOwner(ctx, token)
 }
 
-// DeleteSession takes one call, and two for a token that was made elsewhere.
+// DeleteSession takes one request, and two for a token that was made elsewhere.
 func (s *store) DeleteSession(ctx context.Context, token string) error {
 	if id, generated := adapter.ParseSessionToken(token); generated {
 		_, err := s.deleteSession(ctx, s.sessionKey(id, token))
 		return err
 	}
-	id, err := s.ownerOf(ctx, token)
+	id, err := s.sessionOwner(ctx, token)
 	if errors.Is(err, adapter.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return absence(s.disown(ctx, s.sessionKey(id, token)))
+	return absence(s.deleteGuarded(ctx, s.sessionKey(id, token)))
 }
 
-// deleteSession deletes a session, and then its guard if it has one. A guard that is
-// left by a cut leads nowhere, and its place is taken by who wants the token.
+// deleteSession deletes a session, then its guard if it has one. A guard that a cut leaves
+// behind leads nowhere, and is replaced by whoever claims the token.
 func (s *store) deleteSession(ctx context.Context, k key) (there bool, err error) {
 	out, err := try(ctx, func() (*dynamodb.DeleteItemOutput, error) {
 		return s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
@@ -251,16 +251,11 @@ func (s *store) deleteSession(ctx context.Context, k key) (there bool, err error
 		return false, err
 	}
 	if out.Attributes[fieldGuard] != nil {
-		err = s.deleteGuard(ctx, inPartitionOf(k), recordGuard(k.sort))
+		w := s.newRelease(partitionUser(k))
+		w.guards = []key{recordGuard(k.sort)}
+		err = s.transact(ctx, w.write)
 	}
 	return true, err
-}
-
-// deleteGuard deletes the guard of a session that is gone. One that is another user's by now
-// stays.
-func (s *store) deleteGuard(ctx context.Context, userID string, k key) error {
-	skip := map[key]bool{}
-	return s.transact(ctx, func() ([]step, error) { return s.removeGuard(nil, userID, k, skip), nil })
 }
 
 func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
@@ -269,15 +264,16 @@ func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Sess
 	return slices.DeleteFunc(all, func(se adapter.Session) bool { return !now.Before(se.Expires) }), err
 }
 
-// DeleteSessionByID takes one call for a session whose key has its ID, and else looks for
-// it among those of the user: a token that is stored as it is is not known from its ID.
+// DeleteSessionByID takes one request if the key of the session has its ID. Otherwise the
+// session is searched among those of the user: the ID does not tell a token that is stored in
+// clear.
 func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string) error {
 	if !s.options.PlainSessionTokens {
 		if there, err := s.deleteSession(ctx, key{userPartition(userID), sessionSort(sessionID)}); there || err != nil {
 			return err
 		}
 	}
-	items, err := s.all(ctx, userID, prefixSession)
+	items, err := s.listItems(ctx, userID, prefixSession)
 	if err != nil {
 		return err
 	}
@@ -290,8 +286,8 @@ func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string)
 	return nil
 }
 
-// DeleteSessions takes a call for each megabyte of sessions, and one for each 25; of sessions
-// with guards, one transaction for each 50.
+// DeleteSessions takes a request for each megabyte of sessions, and one for each 25, or for
+// each 50 that have guards.
 func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
 	kept := make([]string, len(keep))
 	for i, token := range keep {
@@ -313,8 +309,8 @@ func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...strin
 	}
 }
 
-// deleteSessionItems deletes sessions of a user, those that have guards together with these:
-// a session without its guard would be listed, and its token would neither open nor end it.
+// deleteSessionItems deletes sessions of a user, those with guards together with these: without
+// its guard, a session would be listed, but its token would neither open nor end it.
 func (s *store) deleteSessionItems(ctx context.Context, userID string, sessions []item) error {
 	var guarded, others []key
 	for _, it := range sessions {
@@ -325,21 +321,11 @@ func (s *store) deleteSessionItems(ctx context.Context, userID string, sessions 
 		}
 	}
 	for chunk := range slices.Chunk(guarded, maxSteps/2) {
-		if err := s.deleteGuarded(ctx, userID, chunk); err != nil {
+		w := s.newRelease(userID)
+		w.records = chunk
+		if err := s.transact(ctx, w.write); err != nil {
 			return err
 		}
 	}
 	return s.deleteBatch(ctx, others)
-}
-
-// deleteGuarded deletes sessions and their guards in one transaction. A guard that is
-// another user's by now stays.
-func (s *store) deleteGuarded(ctx context.Context, userID string, sessions []key) error {
-	skip := map[key]bool{}
-	return s.transact(ctx, func() (steps []step, _ error) {
-		for _, k := range sessions {
-			steps = s.removeGuard(append(steps, s.remove(k)), userID, recordGuard(k.sort), skip)
-		}
-		return steps, nil
-	})
 }

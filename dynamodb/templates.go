@@ -7,7 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// CloudFormation returns the table as an AWS CloudFormation template, in JSON.
+// CloudFormation returns the table as an AWS CloudFormation template, in JSON. ErrInvalid for
+// the options that New refuses.
 func CloudFormation(o Options) ([]byte, error) {
 	s, err := newStore(nil, o)
 	if err != nil {
@@ -16,7 +17,7 @@ func CloudFormation(o Options) ([]byte, error) {
 	o = s.options
 	table := map[string]any{
 		"TableName":                 nameOf(o.Table),
-		"AttributeDefinitions":      mapEach(s.keyedBy(), func(name string) any { return object{"AttributeName": name, "AttributeType": "S"} }),
+		"AttributeDefinitions":      mapEach(s.keyAttributeNames(), func(name string) any { return object{"AttributeName": name, "AttributeType": "S"} }),
 		"KeySchema":                 cloudKeys(o.PartitionKey, o.SortKey),
 		"BillingMode":               o.Schema.billing(),
 		"TimeToLiveSpecification":   object{"AttributeName": fieldExpires, "Enabled": true},
@@ -35,7 +36,7 @@ func CloudFormation(o Options) ([]byte, error) {
 	if !o.NoIndex {
 		table["GlobalSecondaryIndexes"] = []any{index}
 	}
-	return printed(object{
+	return printJSON(object{
 		"AWSTemplateFormatVersion": "2010-09-09",
 		"Description":              "The table of authstore",
 		"Resources": object{"Authstore": object{
@@ -45,8 +46,8 @@ func CloudFormation(o Options) ([]byte, error) {
 	})
 }
 
-// Terraform returns the table as a Terraform configuration, in its JSON syntax: the
-// content of a file such as authstore.tf.json.
+// Terraform returns the table as a Terraform configuration in JSON syntax: the content of a
+// file such as authstore.tf.json. ErrInvalid for the options that New refuses.
 func Terraform(o Options) ([]byte, error) {
 	s, err := newStore(nil, o)
 	if err != nil {
@@ -55,7 +56,7 @@ func Terraform(o Options) ([]byte, error) {
 	o = s.options
 	table := object{
 		"name":                        nameOf(o.Table),
-		"attribute":                   mapEach(s.keyedBy(), func(name string) any { return object{"name": name, "type": "S"} }),
+		"attribute":                   mapEach(s.keyAttributeNames(), func(name string) any { return object{"name": name, "type": "S"} }),
 		"hash_key":                    o.PartitionKey,
 		"range_key":                   o.SortKey,
 		"billing_mode":                o.Schema.billing(),
@@ -65,21 +66,21 @@ func Terraform(o Options) ([]byte, error) {
 	}
 	index := object{"name": o.Index, "hash_key": o.IndexPartitionKey, "range_key": o.IndexSortKey, "projection_type": types.ProjectionTypeAll}
 	if o.Schema.ReadUnits > 0 {
-		for _, of := range []object{table, index} {
-			of["read_capacity"], of["write_capacity"] = o.Schema.ReadUnits, o.Schema.WriteUnits
+		for _, billed := range []object{table, index} {
+			billed["read_capacity"], billed["write_capacity"] = o.Schema.ReadUnits, o.Schema.WriteUnits
 		}
 	}
 	if !o.NoIndex {
 		table["global_secondary_index"] = index
 	}
-	return printed(object{
+	return printJSON(object{
 		"resource": object{"aws_dynamodb_table": object{"authstore": table}},
 		"output":   object{"table_arn": object{"value": "${aws_dynamodb_table.authstore.arn}"}},
 	})
 }
 
-// The actions that an adapter needs: IAM has one for each step of a transaction. The
-// last groups are for ApplySchema, CheckSchema, Repair and EnumerateUsers.
+// The actions that an adapter needs: IAM has one for each step of a transaction. The last two
+// groups are for ApplySchema, CheckSchema, Repair and EnumerateUsers.
 var (
 	tableActions  = []string{"BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"}
 	indexActions  = []string{"Query"}
@@ -87,9 +88,10 @@ var (
 	backupActions = []string{"DescribeContinuousBackups", "UpdateContinuousBackups"}
 )
 
-// Policy returns the least IAM policy that an adapter needs, in JSON, for a table's ARN.
-// withSchema adds what ApplySchema, CheckSchema, Repair and EnumerateUsers need, which an
-// application that does not make its table should not have.
+// Policy returns the least IAM policy that an adapter needs for a table's ARN, in JSON. With
+// withSchema it also allows what ApplySchema, CheckSchema, Repair and EnumerateUsers need; an
+// application that does not make its table should not have that. ErrInvalid for the options
+// that New refuses.
 func Policy(o Options, tableARN string, withSchema bool) ([]byte, error) {
 	s, err := newStore(nil, o)
 	if err != nil {
@@ -107,7 +109,7 @@ func Policy(o Options, tableARN string, withSchema bool) ([]byte, error) {
 		}
 		statements = append(statements, allow("Schema", tableARN, actions))
 	}
-	return printed(object{"Version": "2012-10-17", "Statement": statements})
+	return printJSON(object{"Version": "2012-10-17", "Statement": statements})
 }
 
 func allow(id, resource string, actions []string) object {
@@ -119,8 +121,8 @@ func allow(id, resource string, actions []string) object {
 
 type object = map[string]any
 
-// keyedBy returns the names of the attributes that a key of the table or its index is.
-func (s *store) keyedBy() []string {
+// keyAttributeNames returns the names of the key attributes of the table and its index.
+func (s *store) keyAttributeNames() []string {
 	names := s.options.keyNames()
 	if s.options.NoIndex {
 		names = names[:2]
@@ -142,8 +144,8 @@ func mapEach(names []string, f func(string) any) []any {
 	return all
 }
 
-// printed returns a document as JSON for people to read.
-func printed(document object) ([]byte, error) {
+// printJSON returns a document as indented JSON.
+func printJSON(document object) ([]byte, error) {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -21,21 +21,27 @@ const maxSteps = 100
 // step is one item of a transaction.
 type step struct {
 	write types.TransactWriteItem
-	// failed is called if the condition does not hold, with the item that is there.
-	// It returns the error that the call ends with, or nil if the transaction is to be
-	// built anew and tried again.
+	// failed is called with the item that is there if the condition does not hold. It returns
+	// the error that the call ends with, or nil if the transaction is to be built and sent
+	// again.
 	failed func(ctx context.Context, old item) error
 	stamp  string // of the item that it writes
 }
 
-// maxAttempts is how often a transaction is sent whose reply is lost each time.
+// otherwise returns the step with another function for a condition that does not hold.
+func (st step) otherwise(failed func(context.Context, item) error) step {
+	st.failed = failed
+	return st
+}
+
+// maxAttempts is how often a transaction is sent if its reply is lost each time.
 const maxAttempts = 3
 
-// transact does all steps or none. Steps are built for each try. A request whose
-// reply was lost is repeated with its ClientRequestToken, and answered as the first one
-// was, for ten minutes; after that the stamps tell. If the repetition is refused, nobody
-// knows: the first one may be on its way still, and be done when what it was refused for
-// is gone. That is ErrUnavailable.
+// transact does all steps or none. It calls build for the steps of each attempt. A request
+// whose reply was lost is repeated with its ClientRequestToken, which makes the service answer
+// as it did the first time, for ten minutes; after that the stamps tell. If the repetition is
+// refused, the outcome is unknown: the first request may still be under way, and be applied
+// when the obstacle is gone. That is ErrUnavailable.
 func (s *store) transact(ctx context.Context, build func() ([]step, error)) error {
 	r := newRetrier()
 	in := &dynamodb.TransactWriteItemsInput{}
@@ -67,7 +73,7 @@ func (s *store) transact(ctx context.Context, build func() ([]step, error)) erro
 			return end
 		}
 		if !busy(err) { // somebody was first: no reason to wait long
-			r.wait = min(r.wait, soon)
+			r.wait = min(r.wait, maxContentionWait)
 		}
 		if err := r.again(ctx, err); err != nil {
 			return err
@@ -75,7 +81,7 @@ func (s *store) transact(ctx context.Context, build func() ([]step, error)) erro
 	}
 }
 
-// isRefused reports whether a transaction was not done because a condition did not hold.
+// isRefused reports whether a transaction was not applied because a condition did not hold.
 func isRefused(err error) bool {
 	var canceled *types.TransactionCanceledException
 	return errors.As(err, &canceled) && slices.ContainsFunc(canceled.CancellationReasons, func(r types.CancellationReason) bool {
@@ -83,8 +89,8 @@ func isRefused(err error) bool {
 	})
 }
 
-// outcome returns whether a transaction that failed is worth another try, and if it is
-// not, the error. There is none if it failed because it was done before.
+// outcome returns whether a failed transaction is worth another attempt, and if it is not, the
+// error, which is nil if the transaction failed because it had been applied before.
 func outcome(ctx context.Context, err error, steps []step) (again bool, end error) {
 	var canceled *types.TransactionCanceledException
 	if !errors.As(err, &canceled) {
@@ -112,28 +118,18 @@ func outcome(ctx context.Context, err error, steps []step) (again bool, end erro
 	return again, err
 }
 
-// create is a step that makes an item where there is none, or in the place of one
-// that was read.
+// create is a step that puts an item where there is none (read is nil), or in the place of one
+// that is as it was read.
 func (s *store) create(it, read item, failed func(context.Context, item) error) step {
-	put := &types.Put{
-		TableName: s.table, Item: it, ConditionExpression: isAbsent, ExpressionAttributeNames: s.pkNames,
-		ReturnValuesOnConditionCheckFailure: oldOnFailure,
-	}
-	if read != nil {
-		put.ConditionExpression, put.ExpressionAttributeNames, put.ExpressionAttributeValues = s.asRead(read)
-	}
-	return step{write: types.TransactWriteItem{Put: put}, failed: failed, stamp: stampOf(it)}
+	condition, names, values := s.asRead(read)
+	return step{write: types.TransactWriteItem{Put: &types.Put{
+		TableName: s.table, Item: it, ConditionExpression: condition, ExpressionAttributeNames: names,
+		ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: oldOnFailure,
+	}}, failed: failed, stamp: stampOf(it)}
 }
 
-// replaceRead is a step that puts an item in the place of one which is as it was read.
-func (s *store) replaceRead(it, read item, failed func(context.Context, item) error) step {
-	put := &types.Put{TableName: s.table, Item: it, ReturnValuesOnConditionCheckFailure: oldOnFailure}
-	put.ConditionExpression, put.ExpressionAttributeNames, put.ExpressionAttributeValues = s.asRead(read)
-	return step{write: types.TransactWriteItem{Put: put}, failed: failed, stamp: stampOf(it)}
-}
-
-// stillStamped returns the condition that an item is there and has a stamp, or has
-// none if the stamp is "", as items of the Auth.js adapter.
+// stillStamped returns the condition that an item is there and has a stamp; or that it has
+// none, as items of the Auth.js adapter, if the stamp is "".
 func (s *store) stillStamped(stamp string) (*string, map[string]string, item) {
 	names := map[string]string{"#pk": s.options.PartitionKey, "#s": fieldStamp}
 	if stamp == "" {
@@ -142,24 +138,12 @@ func (s *store) stillStamped(stamp string) (*string, map[string]string, item) {
 	return aws.String("attribute_exists(#pk) AND #s=:s"), names, item{":s": str(stamp)}
 }
 
-// refresh returns what a step does whose item was changed by somebody else: the item is
-// taken as it is now. ErrNotFound if it is gone.
-func refresh(current *item) func(context.Context, item) error {
-	return func(_ context.Context, now item) error {
-		if len(now) == 0 {
-			return adapter.ErrNotFound
-		}
-		*current = now
-		return nil
-	}
-}
-
-// change is a step that changes an item which has a stamp still: field by field, so
-// that a field which the Auth.js adapter changes meanwhile stays, or by putting another
-// in its place if the fields are too many.
+// change is a step that changes an item that still has its stamp. It does so attribute by
+// attribute, so that what the Auth.js adapter changes meanwhile stays, or by replacing the item
+// if the changes are too many.
 func (s *store) change(k key, c *changes, read item, failed func(context.Context, item) error) step {
 	if c.many() {
-		return s.replaceRead(c.apply(read), read, failed)
+		return s.create(c.apply(read), read, failed)
 	}
 	condition, names, values := s.stillStamped(stampOf(read))
 	e := expression{names: names, values: values}
@@ -173,17 +157,77 @@ func (s *store) change(k key, c *changes, read item, failed func(context.Context
 	}}, failed: failed, stamp: c.stamp()}
 }
 
-// remove is a step that deletes an item, if it is there.
+// remove is a step that deletes an item, whether or not it is there.
 func (s *store) remove(k key) step {
 	return step{write: types.TransactWriteItem{Delete: &types.Delete{TableName: s.table, Key: s.attributes(k)}}}
 }
 
-// removeOf is a step that deletes an item of a user's, or nothing if it is not there.
-func (s *store) removeOf(userID string, k key, failed func(context.Context, item) error) step {
+// removeThere is a step that deletes an item that must be there.
+func (s *store) removeThere(k key, failed func(context.Context, item) error) step {
+	gone := s.remove(k)
+	gone.write.Delete.ConditionExpression, gone.write.Delete.ExpressionAttributeNames = isThere, s.pkNames
+	return gone.otherwise(failed)
+}
+
+// removeOwnedBy is a step that deletes an item that must not be another user's, if it is there.
+func (s *store) removeOwnedBy(userID string, k key, failed func(context.Context, item) error) step {
 	return step{write: types.TransactWriteItem{Delete: &types.Delete{
 		TableName: s.table, Key: s.attributes(k), ConditionExpression: aws.String("attribute_not_exists(#pk) OR #u=:u"),
 		ExpressionAttributeNames:            map[string]string{"#pk": s.options.PartitionKey, "#u": fieldUserID},
 		ExpressionAttributeValues:           item{":u": str(userID)},
 		ReturnValuesOnConditionCheckFailure: oldOnFailure,
 	}}, failed: failed}
+}
+
+// errChanged says that something that a step relies on has changed meanwhile.
+var errChanged = errors.New("changed meanwhile")
+
+func changed(context.Context, item) error { return errChanged }
+
+// check is a step that changes nothing: the transaction ends with errChanged if a condition of
+// an item does not hold.
+func (s *store) check(k key, condition *string, names map[string]string, values item) step {
+	return step{write: types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+		TableName: s.table, Key: s.attributes(k), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	}}, failed: changed}
+}
+
+// absent is a step that makes sure that there is no item.
+func (s *store) absent(k key) step { return s.check(k, isAbsent, s.pkNames, nil) }
+
+// absentOr is absent, where failed is called with the item that is there.
+func (s *store) absentOr(k key, failed func(context.Context, item) error) step {
+	st := s.absent(k).otherwise(failed)
+	st.write.ConditionCheck.ReturnValuesOnConditionCheckFailure = oldOnFailure
+	return st
+}
+
+// removeRead is a step that deletes an item that is as it was read.
+func (s *store) removeRead(it item) step {
+	condition, names, values := s.asRead(it)
+	return step{write: types.TransactWriteItem{Delete: &types.Delete{
+		TableName: s.table, Key: s.attributes(s.keyOf(it)), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	}}, failed: changed}
+}
+
+// maxConditions is how many attributes a condition compares. DynamoDB accepts 300 operators.
+const maxConditions = 100
+
+// asRead is the condition that an item is as it was read, and that there is none for nil. It
+// compares attributes, since programs that know no stamps may have written last.
+func (s *store) asRead(it item) (*string, map[string]string, item) {
+	if it == nil {
+		return isAbsent, s.pkNames, nil
+	}
+	e := expression{names: map[string]string{"#pk": s.options.PartitionKey}, values: item{}}
+	condition := *isThere
+	compared := append([]string{fieldStamp, fieldType, userEmail, userName}, slices.Sorted(maps.Keys(it))...)
+	for _, name := range compared[:min(len(compared), maxConditions)] {
+		if v := it[name]; v != nil {
+			condition += " AND " + e.name(name) + "=" + e.value(v)
+		} else {
+			condition += " AND attribute_not_exists(" + e.name(name) + ")"
+		}
+	}
+	return &condition, e.names, e.values
 }

@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"context"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -10,18 +11,54 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
+	"github.com/authstore/authstore/dynamodb/internal/awsconfig"
 )
+
+func init() { driver.Register("dynamodb", openURL) }
+
+// openURL opens dynamodb://table. It reads the SDK's configuration, and connects to nothing.
+func openURL(ctx context.Context, raw string, o adapter.Options) (adapter.Adapter, error) {
+	l, err := parseURL(raw, o)
+	if err != nil {
+		return nil, err
+	}
+	if awsconfig.Load == nil {
+		return nil, errNoOpener
+	}
+	cfg, err := awsconfig.Load(ctx, l.region, l.profile)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Region == "" {
+		return nil, errNoRegion
+	}
+	client := clientOf(cfg.HTTPClient)
+	cfg.HTTPClient = client
+	s, err := newStore(dynamodb.NewFromConfig(cfg, l.client), l.options)
+	if err != nil {
+		return nil, err
+	}
+	s.close = client.CloseIdleConnections
+	return driver.Guard(s, backend, s.options.Options, failure), nil
+}
+
+// errNoOpener is the error of a program that does not import dynamodb/open.
+var errNoOpener = invalidURL(`needs a package that opens it: import _ "github.com/authstore/authstore/dynamodb/open"`)
+
+// errNoRegion is the error of a client without a region.
+var errNoRegion = adapter.Setup("no region is set", "name the table's region by region=… in the URL, AWS_REGION, or the AWS SDK's configuration")
 
 // location is what a URL says.
 type location struct {
 	options Options
 	region  string
-	// endpoint and profile are the SDK's.
+	// endpoint and profile are for the SDK.
 	endpoint, profile string
 }
 
-// parseURL reads a URL such as dynamodb://table?region=eu-central-1. It is no business
-// of net/url's: an ARN has colons, and what is not understood must not be left out.
+// parseURL reads a URL such as dynamodb://table?region=eu-central-1. Package net/url cannot: an
+// ARN has colons, and parameters that are not understood must be errors.
 func parseURL(raw string, o adapter.Options) (location, error) {
 	l := location{options: Options{Options: o}}
 	_, rest, _ := strings.Cut(raw, ":")
@@ -50,8 +87,8 @@ func parseURL(raw string, o adapter.Options) (location, error) {
 
 func invalidURL(reason string) error { return adapter.Invalid("URL", reason) }
 
-// setTable reads what stands before the parameters: //name, or an ARN, with or without
-// a slash in front of it.
+// setTable reads what precedes the parameters: //name, or an ARN, with or without a slash
+// before it.
 func (l *location) setTable(text string) error {
 	table, hasAuthority := strings.CutPrefix(text, "//")
 	if text == "" || table == "" && hasAuthority || table == "/" {
@@ -62,7 +99,7 @@ func (l *location) setTable(text string) error {
 	}
 	table, err := url.PathUnescape(table)
 	if !hasAuthority || err != nil {
-		return invalidURL("must be such as dynamodb://table?region=eu-central-1")
+		return invalidURL("must have the form dynamodb://table?region=eu-central-1")
 	}
 	if table = strings.TrimPrefix(table, "/"); !tableARN.MatchString(table) {
 		table = strings.TrimSuffix(table, "/")
@@ -84,22 +121,22 @@ func parseParameter(text string) (name, value string, err error) {
 	}
 	name, value, _ = strings.Cut(text, "=")
 	if !parameterName.MatchString(name) {
-		return "", "", invalidURL("has a parameter without a name that can be: percent-encode a & in a value as %26")
+		return "", "", invalidURL("has a parameter without a valid name: percent-encode a & in a value as %26")
 	}
 	if value, err = url.QueryUnescape(value); err != nil {
 		return "", "", invalidURL("has a % that begins no escape in the parameter " + name + ": write %25")
 	}
 	if value == "" {
-		return "", "", invalidURL("has nothing as its parameter " + name)
+		return "", "", invalidURL("has an empty parameter " + name)
 	}
 	return name, value, nil
 }
 
-// parameterName is what can be told of a URL that is not understood: a longer text may be
-// a secret that was not percent-encoded.
+// parameterName is what an error may quote of a URL: a longer text may be a secret that was not
+// percent-encoded.
 var parameterName = regexp.MustCompile(`^[A-Za-z][A-Za-z_-]{0,31}$`)
 
-// set takes a parameter.
+// set sets a parameter.
 func (l *location) set(name, value string) (err error) {
 	text := map[string]*string{
 		"region": &l.region, "profile": &l.profile, "partition_key": &l.options.PartitionKey, "sort_key": &l.options.SortKey,
@@ -126,7 +163,7 @@ func (l *location) set(name, value string) (err error) {
 	return nil
 }
 
-// setEndpoint takes the address of the service.
+// setEndpoint sets the address of the service.
 func (l *location) setEndpoint(value string) error {
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
@@ -139,7 +176,7 @@ func (l *location) setEndpoint(value string) error {
 	return nil
 }
 
-// setRegion takes the region of an ARN, which is where the table is.
+// setRegion takes the region from an ARN.
 func (l *location) setRegion() error {
 	arn := tableARN.FindStringSubmatch(l.options.Table)
 	if arn == nil {
@@ -154,30 +191,10 @@ func (l *location) setRegion() error {
 	return nil
 }
 
-// client sets what the URL says of the service. Its address is not for the other services
-// that the SDK calls, such as the one that hands out credentials.
+// client sets the endpoint of the DynamoDB client only: it is not for the other services that
+// the SDK calls, such as the one that issues credentials.
 func (l *location) client(o *dynamodb.Options) {
 	if l.endpoint != "" {
 		o.BaseEndpoint = &l.endpoint
 	}
-}
-
-// The forms of [Options.Table], apart from how long a name may be: counting is dear for a
-// regular expression.
-var (
-	tableName = regexp.MustCompile(`^[a-zA-Z0-9_.-]+$`)
-	tableARN  = regexp.MustCompile(`^arn:[\w-]+:dynamodb:([\w-]+):\d{12}:table/([a-zA-Z0-9_.-]+)$`)
-)
-
-func isTable(table string) bool {
-	name := nameOf(table)
-	return 3 <= len(name) && len(name) <= 255 && tableName.MatchString(name)
-}
-
-// nameOf returns the name of a table that may be given by its ARN.
-func nameOf(table string) string {
-	if arn := tableARN.FindStringSubmatch(table); arn != nil {
-		return arn[2]
-	}
-	return table
 }

@@ -48,21 +48,21 @@ func TestURLs(t *testing.T) {
 	}
 }
 
-// escaped percent-encodes what an ARN has and a host has not.
+// escaped percent-encodes what an ARN may contain and a host may not.
 func escaped(arn string) string {
 	return strings.NewReplacer(":", "%3A", "/", "%2F").Replace(arn)
 }
 
-// What a URL says and is not understood is an error that names it, never left out; a
-// text that may be a secret is not in it.
+// What is not understood in a URL is an error that names it; the error does not contain text
+// that may be a secret.
 func TestURLsThatAreNotUnderstood(t *testing.T) {
 	for raw, want := range map[string]string{
-		"dynamodb:users":                  "such as dynamodb://table",
+		"dynamodb:users":                  "the form dynamodb://table",
 		"dynamodb://u":                    "a table's name",
 		"dynamodb://users:8000":           "endpoint",
 		"dynamodb://users/path":           "a table's name",
 		"dynamodb://us ers":               "a table's name",
-		"dynamodb://us%zzers":             "such as",
+		"dynamodb://us%zzers":             "the form",
 		"dynamodb://key:hunter2@users":    "credentials",
 		"dynamodb://key:hunter2%2F@users": "credentials",
 		"dynamodb://arn:aws:dynamodb:eu-central-1:1:table/users":                             "ARN",
@@ -73,8 +73,8 @@ func TestURLsThatAreNotUnderstood(t *testing.T) {
 		"dynamodb://users?region=x&region=y":                    "region twice",
 		"dynamodb://users?region=x;no_index=true":               "separate them by &",
 		"dynamodb://users?region=x&no_index=true;hunter2":       "separate them by &",
-		"dynamodb://users?region=":                              "nothing as its parameter region",
-		"dynamodb://users?region":                               "nothing as its parameter region",
+		"dynamodb://users?region=":                              "an empty parameter region",
+		"dynamodb://users?region":                               "an empty parameter region",
 		"dynamodb://users?=hunter2":                             "percent-encode a &",
 		"dynamodb://users?profile=a&hunter2!":                   "percent-encode a &",
 		"dynamodb://users?profile=100%":                         "write %25",
@@ -98,7 +98,7 @@ func TestURLsThatAreNotUnderstood(t *testing.T) {
 	}
 }
 
-// Who only imports this package does not link what URLs need, and is told so.
+// A program that imports only this package does not link what URLs need, and is told so.
 func TestURLsNeedTheirOpener(t *testing.T) {
 	_, err := adapter.Open(t.Context(), "dynamodb://users?region=eu-central-1")
 	if !errors.Is(err, adapter.ErrInvalid) || !strings.Contains(err.Error(), `import _ "github.com/authstore/authstore/dynamodb/open"`) {

@@ -11,71 +11,108 @@ import (
 )
 
 func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
-	isNew, err := driver.Identify(s.options.Options, &u)
+	w, err := s.newSignUp(&u)
 	if err != nil {
 		return adapter.User{}, err
 	}
-	return u, s.createUser(ctx, u, isNew)
+	return u, s.transact(ctx, w.steps)
 }
 
 func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
-	isNew, err := driver.Identify(s.options.Options, &u)
+	w, err := s.newSignUp(&u)
 	if err != nil {
 		return adapter.User{}, adapter.Account{}, err
 	}
 	a.UserID = u.ID
-	record, err := s.encodeAccount(a, newStamp())
+	account, err := s.encodeAccount(a, newStamp())
 	if err != nil {
 		return adapter.User{}, adapter.Account{}, err
 	}
-	return u, a, s.createUser(ctx, u, isNew, s.claimRecord(record, adapter.FieldAccount))
+	w.claims = append(w.claims, s.claimRecord(account))
+	return u, a, s.transact(ctx, w.steps)
 }
 
 func (s *store) CreateUserWithAuthenticator(ctx context.Context, u adapter.User, a adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
-	isNew, err := driver.Identify(s.options.Options, &u)
+	w, err := s.newSignUp(&u)
 	if err != nil {
 		return adapter.User{}, adapter.Authenticator{}, err
 	}
 	a.UserID = u.ID
-	record, err := s.encodeAuthenticator(a, newStamp())
+	authenticator, err := s.encodeAuthenticator(a, newStamp())
 	if err != nil {
 		return adapter.User{}, adapter.Authenticator{}, err
 	}
-	return u, a, s.createUser(ctx, u, isNew, s.claimRecord(record, adapter.FieldCredentialID))
+	w.claims = append(w.claims, s.claimRecord(authenticator))
+	return u, a, s.transact(ctx, w.steps)
+}
+
+// signUp is a write that creates a user, together with the guard of its e-mail address and with
+// the account or authenticator that signs the user in.
+type signUp struct {
+	s      *store
+	id     string
+	user   item
+	claims []*claim // the address, an account, an authenticator
+
+	isNew bool   // the ID was made for this user: it has no tombstone
+	swept string // the stamp of the tombstone behind which nothing is left, "" for none
+}
+
+// newSignUp returns the write that creates a user, and gives the user an ID if it has none.
+func (s *store) newSignUp(u *adapter.User) (*signUp, error) {
+	isNew, err := driver.Identify(s.options.Options, u)
+	if err != nil {
+		return nil, err
+	}
+	stamp := newStamp()
+	user, err := s.encodeUser(*u, stamp)
+	if err != nil {
+		return nil, err
+	}
+	w := &signUp{s: s, id: u.ID, user: user, isNew: isNew}
+	if u.Email != "" {
+		w.claims = []*claim{s.claimEmail(u.Email, u.ID, stamp)}
+	}
+	return w, nil
+}
+
+func (w *signUp) steps() ([]step, error) {
+	steps := []step{w.s.create(w.user, nil, w.taken)}
+	for _, c := range w.claims {
+		steps = append(steps, c.steps()...)
+	}
+	if !w.isNew {
+		steps = append(steps, w.removeTombstone())
+	}
+	return steps, nil
+}
+
+// taken is called if the ID belongs to a user.
+func (w *signUp) taken(context.Context, item) error { return adapter.Conflict(adapter.FieldUserID) }
+
+// removeTombstone is a step that deletes the tombstone of the ID once the partition is swept.
+// Before one is found, it makes sure that there is none.
+func (w *signUp) removeTombstone() step {
+	if w.swept == "" {
+		return w.s.absentOr(tombstoneKey(w.id), w.sweep)
+	}
+	return step{write: types.TransactWriteItem{Delete: &types.Delete{
+		TableName: w.s.table, Key: w.s.attributes(tombstoneKey(w.id)), ConditionExpression: aws.String("#s=:s"),
+		ExpressionAttributeNames: map[string]string{"#s": fieldStamp}, ExpressionAttributeValues: item{":s": str(w.swept)},
+		ReturnValuesOnConditionCheckFailure: oldOnFailure,
+	}}, failed: w.sweep}
+}
+
+// sweep is called if the ID has a tombstone: it deletes what is left of the last user with the
+// ID, and what was written since, before the user is created.
+func (w *signUp) sweep(ctx context.Context, tombstone item) error {
+	if w.swept = stampOf(tombstone); w.swept == "" {
+		return nil
+	}
+	return w.s.sweep(ctx, w.id, nil)
 }
 
 func (s *store) NewID() string { return s.options.NewID() }
-
-// createUser stores a user and what the user brings, with their guards. An ID that was
-// deleted has a tombstone: what was left of its last user, and what was written since,
-// goes first. An ID that was made for this user has none.
-func (s *store) createUser(ctx context.Context, u adapter.User, isNew bool, brings ...*claim) error {
-	stamp := newStamp()
-	user, err := s.encodeUser(u, stamp)
-	if err != nil {
-		return err
-	}
-	claims := brings
-	if u.Email != "" {
-		claims = append([]*claim{s.claimEmail(u.Email, u.ID, stamp)}, brings...)
-	}
-	var swept string // the stamp of the tombstone after which nothing was left
-	return s.transact(ctx, func() ([]step, error) {
-		steps := []step{s.create(user, nil, func(context.Context, item) error { return adapter.Conflict(adapter.FieldUserID) })}
-		for _, c := range claims {
-			steps = append(steps, c.steps(s)...)
-		}
-		if isNew {
-			return steps, nil
-		}
-		return append(steps, s.rise(u.ID, swept, func(ctx context.Context, tombstone item) error {
-			if swept = stampOf(tombstone); swept == "" {
-				return nil
-			}
-			return s.sweep(ctx, u.ID, nil)
-		})), nil
-	})
-}
 
 func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
 	it, err := s.get(ctx, userKey(id))
@@ -85,9 +122,9 @@ func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
 	return s.decodeUser(it)
 }
 
-// GetUserByEmail takes two calls, or up to four for a user without a guard, which the
-// Auth.js adapter has made: the index is asked after the guard, and believed only if
-// the user agrees.
+// GetUserByEmail takes two requests, and up to four for a user that the Auth.js adapter
+// created: such a user has no guard. It is looked up in the index, and counts only if the user
+// itself has the address.
 func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
 	guard, err := s.get(ctx, emailGuard(email))
 	if err == nil {
@@ -99,12 +136,12 @@ func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User,
 	if absence(err) != nil {
 		return adapter.User{}, err
 	}
-	found, err := s.indexed(ctx, prefixUser+email, prefixUser+email)
+	found, err := s.queryIndex(ctx, prefixUser+email, prefixUser+email)
 	if err != nil {
 		return adapter.User{}, err
 	}
 	for _, it := range found { // one who gave the address up has its key still
-		id := inPartitionOf(s.keyOf(it))
+		id := partitionUser(s.keyOf(it))
 		if s.keyOf(it) != userKey(id) || text(it[userEmail]) != email {
 			continue
 		}
@@ -119,8 +156,7 @@ func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User,
 	return adapter.User{}, adapter.ErrNotFound
 }
 
-// GetUserByAccount takes two calls: the account's guard, and then the account with its
-// user.
+// GetUserByAccount takes two requests: the account's guard, then the account with its user.
 func (s *store) GetUserByAccount(ctx context.Context, k adapter.AccountKey) (adapter.User, error) {
 	found, err := s.findAccount(ctx, k)
 	if err != nil {
@@ -130,76 +166,52 @@ func (s *store) GetUserByAccount(ctx context.Context, k adapter.AccountKey) (ada
 }
 
 func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
-	c := s.encodeUserUpdate(up, newStamp())
-	var it item
-	var err error
-	if up.Email != nil || c.many() {
-		it, err = s.rewriteUser(ctx, id, c, up.Email)
-	} else {
-		var ok bool
-		if it, ok, err = s.updateItem(ctx, userKey(id), c, nil); err == nil && !ok {
-			err = adapter.ErrNotFound
-		}
-	}
-	switch {
-	case isTooLarge(err):
-		return adapter.User{}, tooLarge("User")
-	case err != nil:
+	w := s.newUserUpdate(id, up)
+	it, err := w.run(ctx)
+	if err != nil {
 		return adapter.User{}, err
 	}
 	return s.decodeUser(it)
 }
 
-// rewriteUser changes a user in one step with the guards of its old and its new
-// address. Email is nil if the address stays.
-func (s *store) rewriteUser(ctx context.Context, id string, c *changes, email *string) (item, error) {
-	current, err := s.get(ctx, userKey(id))
-	if err != nil {
-		return nil, err
-	}
-	var claimed *claim
-	if email != nil && *email != "" {
-		claimed = s.claimEmail(*email, id, text(c.set[fieldStamp]))
-	}
-	var after item
-	var foreign string // an address of the user's whose guard is another's
-	err = s.transact(ctx, func() ([]step, error) {
-		after = c.apply(current)
-		if err := checkSize("User", after); err != nil {
-			return nil, err
-		}
-		steps := []step{s.change(userKey(id), c, current, refresh(&current))}
-		old := text(current[userEmail])
-		if email == nil || old == *email {
-			return steps, nil
-		}
-		if claimed != nil {
-			steps = append(steps, claimed.steps(s)...)
-		}
-		if old != "" && old != foreign {
-			steps = append(steps, s.removeOf(id, emailGuard(old), func(context.Context, item) error {
-				foreign = old
-				return nil
-			}))
-		}
-		return steps, nil
-	})
-	return after, err
+// userUpdate is a write that changes a user. If the e-mail address changes, it also makes the
+// guard of the new address and deletes that of the old one.
+type userUpdate struct {
+	update
+	email   *string  // nil: it stays
+	claim   *claim   // of the new address, nil if the user is to have none
+	release *release // of the old one
 }
 
-// rise is a step of making a user: its ID has no tombstone, or the one after which
-// all was swept, which goes.
-func (s *store) rise(id, swept string, failed func(context.Context, item) error) step {
-	at := s.attributes(tombstoneKey(id))
-	if swept == "" {
-		return step{write: types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
-			TableName: s.table, Key: at, ConditionExpression: isAbsent, ExpressionAttributeNames: s.pkNames,
-			ReturnValuesOnConditionCheckFailure: oldOnFailure,
-		}}, failed: failed}
+func (s *store) newUserUpdate(id string, up adapter.UserUpdate) *userUpdate {
+	w := &userUpdate{
+		update: update{s: s, key: userKey(id), record: "User", changes: s.encodeUserUpdate(up, newStamp())},
+		email:  up.Email, release: s.newRelease(id),
 	}
-	return step{write: types.TransactWriteItem{Delete: &types.Delete{
-		TableName: s.table, Key: at, ConditionExpression: aws.String("#s=:s"),
-		ExpressionAttributeNames: map[string]string{"#s": fieldStamp}, ExpressionAttributeValues: item{":s": str(swept)},
-		ReturnValuesOnConditionCheckFailure: oldOnFailure,
-	}}, failed: failed}
+	if up.Email != nil && *up.Email != "" {
+		w.claim = s.claimEmail(*up.Email, id, w.changes.stamp())
+	}
+	return w
+}
+
+func (w *userUpdate) run(ctx context.Context) (item, error) {
+	if w.email == nil && !w.changes.many() {
+		return w.sendAny(ctx)
+	}
+	return w.commit(ctx, w.steps)
+}
+
+func (w *userUpdate) steps() ([]step, error) {
+	steps, err := w.update.steps()
+	old := text(w.current[userEmail])
+	if err != nil || w.email == nil || *w.email == old {
+		return steps, err
+	}
+	if w.claim != nil {
+		steps = append(steps, w.claim.steps()...)
+	}
+	if old != "" {
+		steps = append(steps, w.release.guard(emailGuard(old))...)
+	}
+	return steps, nil
 }

@@ -18,9 +18,10 @@ func (s *store) CreateVerificationToken(ctx context.Context, t adapter.Verificat
 	return t, err
 }
 
-// UseVerificationToken is not repeated if its reply is lost, since who took the token
-// could not be told: it is then ErrUnavailable, and the token may be used up. A token whose
-// expiry another program wrote takes a second call: one that cannot be read is not used up.
+// UseVerificationToken takes one request, which is not repeated if its reply is lost, since
+// nobody could tell who took the token: that is ErrUnavailable, and the token may be used up. A
+// token whose expiry another program wrote in another form takes a second request; a token with
+// an unreadable expiry is not used up.
 func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
 	k := tokenKey(identifier, token)
 	it, ok, err := s.take(ctx, k, hasSeconds)
@@ -45,13 +46,13 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 	return t, err
 }
 
-// hasSeconds is the condition that an expiry is a number of seconds.
+// hasSeconds is the condition that the expiry is a number of seconds.
 func hasSeconds(e *expression) string {
 	return e.name(fieldExpires) + " BETWEEN " + e.value(number(0)) + " AND " + e.value(number(maxSeconds))
 }
 
-// take deletes an item, and returns it, if a condition holds. If it does not, the item is
-// returned as it is, nil if there is none, and false.
+// take deletes an item and returns it, if a condition holds. If it does not, it returns false
+// and the item as it is, nil if there is none.
 func (s *store) take(ctx context.Context, k key, condition func(*expression) string) (it item, ok bool, err error) {
 	e := expression{names: map[string]string{"#pk": s.options.PartitionKey}, values: item{}}
 	text := *isThere + " AND " + condition(&e)
@@ -71,7 +72,7 @@ func (s *store) take(ctx context.Context, k key, condition func(*expression) str
 	return out.Attributes, true, nil
 }
 
-// DeleteVerificationTokens takes two calls, and one more for each 25 tokens, since
+// DeleteVerificationTokens takes two requests, and one more for each further 25 tokens, since
 // DynamoDB deletes by key.
 func (s *store) DeleteVerificationTokens(ctx context.Context, identifier string) error {
 	q := query{partition: prefixToken + identifier, prefix: prefixToken, fields: s.keyFields()}
@@ -91,10 +92,4 @@ func (s *store) DeleteVerificationTokens(ctx context.Context, identifier string)
 			return nil
 		}
 	}
-}
-
-// keyFields are the attributes to read where keys are all that is wanted, and those
-// given.
-func (s *store) keyFields(also ...string) []string {
-	return append([]string{s.options.PartitionKey, s.options.SortKey}, also...)
 }

@@ -117,7 +117,9 @@ var dynamoStore = store{
 			_, err := client.DeleteTable(context.Background(), &awsdynamodb.DeleteTableInput{TableName: &o.Table})
 			check(t, err)
 		})
-		return dynamodb.New(client, o), js
+		a, err := dynamodb.New(client, o)
+		check(t, err)
+		return a, js
 	},
 	noEmptyText: true, // the setting that the adapter's manual asks for
 	guards:      true, twoOwners: true,

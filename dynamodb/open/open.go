@@ -1,5 +1,5 @@
-// Package open lets [adapter.Open] open dynamodb:// URLs, whose form the comment of package
-// dynamodb has. It is imported for that alone:
+// Package open lets [adapter.Open] open dynamodb:// URLs, whose form is in
+// docs/dynamodb.md. It is imported for that alone:
 //
 //	import (
 //		"context"

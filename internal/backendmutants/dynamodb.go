@@ -5,32 +5,32 @@ const repairOfDynamoDB = "TestRepair|TestADeletedUserIsNotPutBack|TestAUser|Test
 var dynamoDBMutants = []Mutant{
 	// Guards.
 	{
-		Breaks: "an address stays taken by who has given it up", File: "dynamodb/guards.go",
-		Old: "return text(u[userEmail]) == email, rest{}, nil", New: "return u != nil, rest{}, nil", Run: "TestAnAddressWhoseGuardWasLeftIsFree",
+		Breaks: "an address stays taken by who has given it up", File: "dynamodb/claims.go",
+		Old: "if err == nil && text(u[userEmail]) == c.email {", New: "if err == nil {", Run: "TestAnAddressWhoseGuardWasLeftIsFree",
 	},
 	{
-		Breaks: "what belongs to a deleted user stays taken", File: "dynamodb/guards.go",
-		Old: "			case user == nil:\n				return false, rest{left: held}, nil\n", New: "", Run: "TestTheDeadHoldNothing",
+		Breaks: "what belongs to a deleted user stays taken", File: "dynamodb/claims.go",
+		Old: "	case user == nil:\n		return leftover{orphan: k}, nil\n", New: "", Run: "TestTheDeadHoldNothing",
 	},
 	{
-		Breaks: "an expired session keeps its token until the service removes it", File: "dynamodb/guards.go",
-		Old: "			case over:\n				return false, rest{over: record}, nil\n", New: "", Run: `TestConformance$/LIM-007`,
+		Breaks: "an expired session keeps its token until the service removes it", File: "dynamodb/claims.go",
+		Old: "	case expired:\n		return leftover{expired: record}, nil\n", New: "", Run: `TestConformance$/LIM-007`,
 	},
 	{
-		Breaks: "an expired session is taken without another look whether it was extended", File: "dynamodb/guards.go",
-		Old: "		steps = append(steps, ended)\n", New: "", Run: "TestAnExtendedSessionKeepsItsToken",
+		Breaks: "an expired session is taken without another look whether it was extended", File: "dynamodb/claims.go",
+		Old: "		steps = append(steps, c.s.removeRead(c.expired).otherwise(c.forget))\n", New: "", Run: "TestAnExtendedSessionKeepsItsToken",
 	},
 	{
-		Breaks: "a record is evicted without another look whose it is", File: "dynamodb/guards.go",
-		Old: "		steps = append(steps, gone, s.remove(c.left))\n", New: "		steps = append(steps, s.remove(c.left))\n", Run: "TestWhatIsTakenIsLookedAtAgain",
+		Breaks: "a record is evicted without another look whose it is", File: "dynamodb/claims.go",
+		Old: "steps = append(steps, c.s.absent(userKey(partitionUser(c.orphan))).otherwise(c.forget), c.s.remove(c.orphan))", New: "steps = append(steps, c.s.remove(c.orphan))", Run: "TestWhatIsTakenIsLookedAtAgain",
 	},
 	{
-		Breaks: "a guard is taken without another look whether its record is missing", File: "dynamodb/guards.go",
-		Old: "		steps = append(steps, missing)\n", New: "", Run: "TestWhatIsTakenIsLookedAtAgain",
+		Breaks: "a guard is taken without another look whether its record is missing", File: "dynamodb/claims.go",
+		Old: "		steps = append(steps, c.s.absent(c.missing).otherwise(c.forget))\n", New: "", Run: "TestWhatIsTakenIsLookedAtAgain",
 	},
 	{
 		Breaks: "a guard is taken over that is another's by now", File: "dynamodb/transact.go",
-		Old: "	if read != nil {\n		put.ConditionExpression, put.ExpressionAttributeNames, put.ExpressionAttributeValues = s.asRead(read)\n	}", New: "	if read != nil {\n		put.ConditionExpression = isThere\n	}", Run: "TestWhatIsTakenIsLookedAtAgain",
+		Old: "	condition, names, values := s.asRead(read)\n	return step{write: types.TransactWriteItem{Put", New: "	condition, names, values := s.asRead(nil)\n	if read != nil {\n		condition = isThere\n	}\n	return step{write: types.TransactWriteItem{Put", Run: "TestWhatIsTakenIsLookedAtAgain",
 	},
 	{
 		Breaks: "a guard is released that is another's by now", File: "dynamodb/transact.go",
@@ -38,11 +38,11 @@ var dynamoDBMutants = []Mutant{
 	},
 	{
 		Breaks: "an address that is given up stays in the table", File: "dynamodb/users.go",
-		Old: `if old != "" && old != foreign {`, New: `if old != "" && old == foreign {`, Run: `TestConformance$/(LIM-008|CAS-007)`,
+		Old: `if old != "" {`, New: `if old == "" {`, Run: `TestConformance$/(LIM-008|CAS-007)`,
 	},
 	{
 		Breaks: "a token that names its user stays taken", File: "dynamodb/sessions.go",
-		Old: "	return s.transact(ctx, func() ([]step, error) { return []step{c.put(s)}, nil })\n", New: "	return adapter.Conflict(c.field)\n", Run: `TestConformance$/LIM-009`,
+		Old: "	c.guard = nil\n	return s.transact(ctx, c.write)\n", New: "	return adapter.Conflict(c.field)\n", Run: `TestConformance$/LIM-009`,
 	},
 	{
 		Breaks: "an update of an account that is linked again meanwhile is told that it is taken", File: "dynamodb/accounts.go",
@@ -54,7 +54,7 @@ var dynamoDBMutants = []Mutant{
 	},
 	{
 		Breaks: "the guards of a user's sessions are left behind", File: "dynamodb/sessions.go",
-		Old: "if keys = append(keys, k); it[fieldGuard] != nil {", New: "if keys = append(keys, k); it[fieldGuard] == nil {", Run: `TestConformance$/(LIM-008|CAS)`,
+		Old: "		if it[fieldGuard] != nil {\n", New: "		if it[fieldGuard] == nil {\n", Run: `TestConformance$/(LIM-008|CAS)`,
 	},
 	{
 		Breaks: "the guard of an extended session goes before it", File: "dynamodb/sessions.go",
@@ -71,7 +71,7 @@ var dynamoDBMutants = []Mutant{
 		Old: `if stamp := steps[i].stamp; stamp != "" && stampOf(reason.Item) == stamp {`, New: `if stamp := steps[i].stamp; stamp != "" && stampOf(reason.Item) == "" {`, Run: "TestATransactionIsKnownByItsStampsToo",
 	},
 	{
-		Breaks: "the client repeats single writes", File: "dynamodb/retry.go",
+		Breaks: "the client repeats single writes", File: "dynamodb/calls.go",
 		Old: "func once(o *dynamodb.Options) { o.Retryer = cautious{o.Retryer} }", New: "func once(o *dynamodb.Options) { o.Retryer = struct{ aws.Retryer }{o.Retryer} }", Run: "TestAWriteIsNotMadeTwice",
 	},
 	{
@@ -79,7 +79,7 @@ var dynamoDBMutants = []Mutant{
 		Old: "		}, once)\n", New: "		})\n", Run: "TestAOneTimeTokenIsTakenOnce",
 	},
 	{
-		Breaks: "a write takes for its own what another one wrote", File: "dynamodb/calls.go",
+		Breaks: "a write takes for its own what another one wrote", File: "dynamodb/items.go",
 		Old: "return it, err == nil && stampOf(it) == stamp", New: "return it, err == nil", Run: "TestAWriteIsNotMadeTwice",
 	},
 	{
@@ -87,18 +87,18 @@ var dynamoDBMutants = []Mutant{
 		Old: "	condition, names, values := s.stillStamped(stampOf(read))\n	e := expression", New: "	condition, names, values := isThere, maps.Clone(s.pkNames), item(nil)\n	e := expression", Run: `TestConformance$/(HLD-00[35]|RAC-02)`,
 	},
 	{
-		Breaks: "a look-up is not consistent", File: "dynamodb/calls.go",
+		Breaks: "a look-up is not consistent", File: "dynamodb/items.go",
 		Old: "Key: s.attributes(k), ConsistentRead: aws.Bool(true)})", New: "Key: s.attributes(k), ConsistentRead: aws.Bool(false)})", Run: "TestReadsAreConsistent",
 	},
 	{
-		Breaks: "a list is not consistent", File: "dynamodb/calls.go",
+		Breaks: "a list is not consistent", File: "dynamodb/items.go",
 		Old: "TableName: s.table, ConsistentRead: aws.Bool(true), KeyConditionExpression", New: "TableName: s.table, ConsistentRead: aws.Bool(false), KeyConditionExpression", Run: "TestReadsAreConsistent",
 	},
 
 	// Deletion.
 	{
 		Breaks: "what belonged to a deleted user goes although its ID has a user again", File: "dynamodb/cascade.go",
-		Old: "s.removeOwned([]step{dead}, id, owned, skip)", New: "s.removeOwned([]step{dead}[:0], id, owned, skip)", Run: "TestADeletionEndsWithItsTombstone",
+		Old: "w.removeOwned([]step{w.s.stillDeleted(w.id)})", New: "w.removeOwned(nil)", Run: "TestADeletionEndsWithItsTombstone",
 	},
 	{
 		Breaks: "a sweep goes on although the ID has a user again", File: "dynamodb/cascade.go",
@@ -111,7 +111,7 @@ var dynamoDBMutants = []Mutant{
 	},
 	{
 		Breaks: "a new user is made without a sweep", File: "dynamodb/users.go",
-		Old: "			return s.sweep(ctx, u.ID, nil)\n", New: "			return nil\n", Run: `TestConformance$/CUT-110`,
+		Old: "	return w.s.sweep(ctx, w.id, nil)\n", New: "	return nil\n", Run: `TestConformance$/CUT-110`,
 	},
 	{
 		Breaks: "a deletion does not look whether the address is as it was read", File: "dynamodb/cascade.go",
@@ -129,11 +129,11 @@ var dynamoDBMutants = []Mutant{
 	},
 	{
 		Breaks: "a counter that stays is taken", File: "dynamodb/authenticators.go",
-		Old: "max(int64(counter)-1, 0)", New: "int64(counter)", Run: `TestConformance$/PKY-007`,
+		Old: "max(int64(*w.counter)-1, 0)", New: "int64(*w.counter)", Run: `TestConformance$/PKY-007`,
 	},
 	{
 		Breaks: "a counter of another program that stays is taken", File: "dynamodb/authenticators.go",
-		Old: "if !driver.CounterGrows(a.Counter, counter) {", New: "if counter != a.Counter && !driver.CounterGrows(a.Counter, counter) {", Run: `TestConformance$/(PKY-007|FOR-019)`,
+		Old: "!driver.CounterGrows(a.Counter, *w.counter) {", New: "*w.counter != a.Counter && !driver.CounterGrows(a.Counter, *w.counter) {", Run: `TestConformance$/(PKY-007|FOR-019)`,
 	},
 	{
 		Breaks: "the table has no attribute of expiry", File: "dynamodb/schema.go",
@@ -154,7 +154,7 @@ var dynamoDBMutants = []Mutant{
 		Old: "}}, failed: changed}, gone}, nil\n", New: "}}, failed: changed}}, nil\n", Run: repairOfDynamoDB,
 	},
 	{
-		Breaks: "Repair deletes a user who has changed", File: "dynamodb/repair.go",
+		Breaks: "Repair deletes a user who has changed", File: "dynamodb/transact.go",
 		Old: "	condition, names, values := s.asRead(it)\n	return step{write: types.TransactWriteItem{Delete", New: "	condition, names, values := isThere, s.pkNames, item(nil)\n	return step{write: types.TransactWriteItem{Delete", Run: repairOfDynamoDB,
 	},
 	{
@@ -167,6 +167,6 @@ var dynamoDBMutants = []Mutant{
 	},
 	{
 		Breaks: "Repair makes a guard for a record that is gone", File: "dynamodb/repair.go",
-		Old: "append(claimed.steps(s), s.look(at, isThere, s.pkNames, nil))", New: "claimed.steps(s)", Run: "TestRepairLooksAtGuardsAgain",
+		Old: "append(claimed.steps(), s.check(at, isThere, s.pkNames, nil))", New: "claimed.steps()", Run: "TestRepairLooksAtGuardsAgain",
 	},
 }

@@ -73,7 +73,7 @@ func openDynamoDB(_ context.Context, c robust.Config) (adapter.Adapter, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),
 	})
-	return dynamodb.New(client, dynamodb.Options{Options: clock(c), Table: c.Space}), nil
+	return dynamodb.New(client, dynamodb.Options{Options: clock(c), Table: c.Space})
 }
 
 func clock(c robust.Config) adapter.Options {

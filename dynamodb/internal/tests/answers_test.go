@@ -39,7 +39,7 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-// A condition that is meant to fail is nothing to warn of; a sum that does not match is.
+// Conditions that are expected to fail log nothing; a wrong checksum is logged.
 func TestExpectedFailuresAreNotLogged(t *testing.T) {
 	var log logged
 	a := withIndex.newStore(t, dynamodb.Options{Table: newTable()}, func(o *awsdynamodb.Options) { o.Logger = &log })
@@ -70,14 +70,14 @@ func TestExpectedFailuresAreNotLogged(t *testing.T) {
 		_, _ = w.Write([]byte(body))
 	}))
 	defer wrong.Close()
-	other := dynamodb.New(clientOf(wrong.URL, func(o *awsdynamodb.Options) { o.Logger = &log }), dynamodb.Options{Table: "users"})
+	other := open(t, clientOf(wrong.URL, func(o *awsdynamodb.Options) { o.Logger = &log }), dynamodb.Options{Table: "users"})
 	_, _ = other.GetUser(ctx, "u")
 	if got := log.String(); !strings.Contains(got, "WARN") {
 		t.Errorf("got the log %q, want the SDK's warning of an answer that was changed", got)
 	}
 }
 
-// A client that does not check sums needs no exception.
+// A client that does not validate checksums works too.
 func TestSumsThatAreNotChecked(t *testing.T) {
 	a := withIndex.newStore(t, dynamodb.Options{Table: newTable()}, func(o *awsdynamodb.Options) { o.DisableValidateResponseChecksum = true })
 	if _, err := a.GetUser(t.Context(), "u"); !errors.Is(err, adapter.ErrNotFound) {
@@ -143,7 +143,7 @@ func (v valueless) DeleteItem(ctx context.Context, in *awsdynamodb.DeleteItemInp
 func TestAnEngineWithoutValues(t *testing.T) {
 	table := newTable()
 	right := withIndex.newStore(t, dynamodb.Options{Table: table})
-	a := dynamodb.New(valueless{newClient(t)}, dynamodb.Options{Table: table})
+	a := open(t, valueless{newClient(t)}, dynamodb.Options{Table: table})
 	u, err := right.CreateUser(t.Context(), adapter.User{})
 	check(t, err)
 	_, err = right.CreateVerificationToken(t.Context(), adapter.VerificationToken{Identifier: "ada", Token: "t", Expires: time.Now().Add(time.Hour)})
@@ -156,8 +156,8 @@ func TestAnEngineWithoutValues(t *testing.T) {
 	}
 }
 
-// An engine that returns no old item is noticed. What it leaves out would be taken for a
-// value that is free, and for a record that is not there.
+// An engine that returns no old items is noticed: a missing item would be taken for a value
+// that is free, or a record that is not there.
 func TestAnEngineWithoutOldItems(t *testing.T) {
 	for _, transactions := range []bool{false, true} {
 		t.Run(fmt.Sprintf("but in transactions %t", transactions), func(t *testing.T) {
@@ -186,18 +186,18 @@ func TestAnEngineWithoutOldItems(t *testing.T) {
 				}
 			}
 			for name, call := range calls {
-				want := call(dynamodb.New(newClient(t), o))
+				want := call(open(t, newClient(t), o))
 				if errors.Is(want, adapter.ErrSetup) || want == nil {
 					t.Errorf("%s: got %v of an engine that returns them", name, want)
 				}
-				got := call(dynamodb.New(forgetful{newClient(t), transactions}, o))
+				got := call(open(t, forgetful{newClient(t), transactions}, o))
 				noticed := errors.Is(got, adapter.ErrSetup) && strings.Contains(got.Error(), "ReturnValuesOnConditionCheckFailure")
 				if !noticed && (got == nil || got.Error() != want.Error()) {
 					t.Errorf("%s: got %v, want that the engine returns no old items, or %v", name, got, want)
 				}
 			}
 			// What is not there is not there.
-			a := dynamodb.New(forgetful{newClient(t), transactions}, dynamodb.Options{Table: table})
+			a := open(t, forgetful{newClient(t), transactions}, dynamodb.Options{Table: table})
 			if _, err := a.UpdateUser(t.Context(), "nobody", adapter.UserUpdate{Name: new("Ada")}); !errors.Is(err, adapter.ErrNotFound) {
 				t.Errorf("got %v, want ErrNotFound", err)
 			}

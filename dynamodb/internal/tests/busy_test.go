@@ -16,7 +16,7 @@ import (
 	"github.com/authstore/authstore/dynamodb"
 )
 
-// busy is a service that refuses some calls before it does them.
+// busy is a service that refuses some requests before it does anything.
 type busy struct {
 	mu      sync.Mutex
 	left    int // calls to refuse
@@ -42,8 +42,7 @@ func (s *busy) next(operation string) error {
 	return s.err
 }
 
-// middleware lets calls through that are not refused. A batch that is refused is left
-// undone.
+// middleware passes requests that are not refused. A refused batch is left unprocessed.
 func (s *busy) middleware(o *awsdynamodb.Options) {
 	refuse := middleware.InitializeMiddlewareFunc("busy", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 		err := s.next(middleware.GetOperationName(ctx))
@@ -61,7 +60,7 @@ func (s *busy) middleware(o *awsdynamodb.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error { return stack.Initialize.Add(refuse, middleware.After) })
 }
 
-// Throttling, conflicts of transactions and batches that are left undone are waited out.
+// Throttling, conflicts between transactions and unprocessed parts of batches are waited out.
 func TestABusyServiceIsWaitedFor(t *testing.T) {
 	var service busy
 	a := withIndex.newStore(t, dynamodb.Options{Table: newTable()}, service.middleware)
@@ -108,7 +107,7 @@ func TestABusyServiceIsWaitedFor(t *testing.T) {
 	check(t, a.DeleteUser(ctx, u.ID))
 }
 
-// A batch of deletes is sent again until nothing is left of it.
+// A batch of deletes is sent again until nothing of it is left.
 func TestUnprocessedDeletesAreSentAgain(t *testing.T) {
 	var service busy
 	a := withIndex.newStore(t, dynamodb.Options{Table: newTable()}, service.middleware)
@@ -126,7 +125,7 @@ func TestUnprocessedDeletesAreSentAgain(t *testing.T) {
 	}
 }
 
-// Waiting ends with the context, whose error it is.
+// Waiting ends when the context does, with the context's error.
 func TestABusyServiceIsWaitedForNoLongerThanTheContext(t *testing.T) {
 	var service busy
 	a := withIndex.newStore(t, dynamodb.Options{Table: newTable()}, service.middleware)

@@ -19,7 +19,7 @@ import (
 	"github.com/authstore/authstore/internal/engine"
 )
 
-// setCredentials gives the SDK's default chain what DynamoDB Local takes.
+// A store that is opened by URL works, and leaves no goroutine behind.
 func TestOpenByURL(t *testing.T) {
 	for _, l := range layouts {
 		t.Run(l.name, func(t *testing.T) {
@@ -86,11 +86,10 @@ func checkRefused(t *testing.T, url string, kind error) {
 	}
 }
 
-// A table that is not there is no absence of a record, and the service's error can be
-// had.
+// A missing table is not a missing record, and the service's error is available.
 func TestAMissingTable(t *testing.T) {
 	table := newTable()
-	a := dynamodb.New(newClient(t), dynamodb.Options{Table: table})
+	a := open(t, newClient(t), dynamodb.Options{Table: table})
 	_, read := a.GetUser(t.Context(), "u")
 	_, byIndex := a.GetUserByEmail(t.Context(), "ada@example.com")
 	_, write := a.CreateUser(t.Context(), adapter.User{})
@@ -102,8 +101,7 @@ func TestAMissingTable(t *testing.T) {
 	}
 }
 
-// The names of tables are of upper and lower case, and may be an ARN; other names of keys
-// can be said in a URL as well as in Options.
+// Names of tables are case-sensitive, or an ARN; the names of keys can be given in the URL.
 func TestTheTableThatAURLNames(t *testing.T) {
 	table := "Test-" + newTable()
 	o := dynamodb.Options{Table: table, PartitionKey: "key", SortKey: "range", Index: "byKey", IndexPartitionKey: "a", IndexSortKey: "b"}
@@ -131,8 +129,8 @@ func TestTheTableThatAURLNames(t *testing.T) {
 	}
 }
 
-// Nothing of a deleted user comes to the next user with the ID: what a deletion that
-// was cut after its first step has left, and what was written since.
+// Nothing of a deleted user comes to the next user with the ID: neither what a deletion that
+// was cut after its first step left, nor what was written since.
 func TestAnIDStartsWithNothing(t *testing.T) {
 	for _, l := range layouts {
 		t.Run(l.name, func(t *testing.T) {
@@ -193,28 +191,7 @@ func TestAnIDStartsWithNothing(t *testing.T) {
 	}
 }
 
-// The service removes nothing before its time: expires is the next whole second.
-func TestExpiryIsRoundedUp(t *testing.T) {
-	table := newTable()
-	a := withIndex.newStore(t, dynamodb.Options{Table: table})
-	at := time.Date(2100, 1, 1, 0, 0, 0, int(time.Millisecond), time.UTC)
-	_, err := a.CreateSession(t.Context(), adapter.Session{UserID: "u", SessionToken: "elsewhere", Expires: at})
-	check(t, err)
-	_, err = a.CreateVerificationToken(t.Context(), adapter.VerificationToken{Identifier: "ada", Token: "t", Expires: at})
-	check(t, err)
-	items, err := dump(t.Context(), newClient(t), table)
-	check(t, err)
-	for _, it := range items {
-		if !strings.Contains(it, "expires: 4102444801,") {
-			t.Errorf("got %s, want expires 4102444801: the session, its guard and the token", it)
-		}
-	}
-	if len(items) != 3 {
-		t.Errorf("got %d items, want 3", len(items))
-	}
-}
-
-// A record that no item can hold is refused before the call.
+// A record that is too large for an item is refused before the request.
 func TestItemsThatAreTooLarge(t *testing.T) {
 	var m meter
 	a := withIndex.newStore(t, dynamodb.Options{Table: newTable()}, metered(&m))
@@ -255,7 +232,7 @@ func TestItemsThatAreTooLarge(t *testing.T) {
 	}
 }
 
-// An update may name more attributes than an expression has room for.
+// An update may have more attributes than fit into an update expression.
 func TestManyAttributesAtOnce(t *testing.T) {
 	a := withIndex.newStore(t, dynamodb.Options{Table: newTable()})
 	many := adapter.Attributes{}
@@ -283,58 +260,32 @@ func TestManyAttributesAtOnce(t *testing.T) {
 	}
 }
 
-// Who has read the digests of a store cannot sign in with one after the store was told to
-// keep tokens as they are.
-func TestADigestIsNoToken(t *testing.T) {
-	table := newTable()
-	digests := withIndex.newStore(t, dynamodb.Options{Table: table})
-	o := dynamodb.Options{Table: table}
-	o.PlainSessionTokens = true
-	plain := dynamodb.New(newClient(t), o)
-	u, err := digests.CreateUser(t.Context(), adapter.User{})
-	check(t, err)
-	s, err := digests.CreateSession(t.Context(), adapter.Session{UserID: u.ID, SessionToken: "elsewhere", Expires: time.Now().Add(time.Hour)})
-	check(t, err)
-	_, _, err1 := plain.GetSessionAndUser(t.Context(), s.ID)
-	_, err2 := plain.UpdateSession(t.Context(), s.ID, adapter.SessionUpdate{Attributes: adapter.Attributes{"a": "b"}})
-	for _, err := range []error{err1, err2} {
-		if !errors.Is(err, adapter.ErrNotFound) {
-			t.Errorf("got %v, want ErrNotFound", err)
+var _ dynamodb.Client = (*awsdynamodb.Client)(nil)
+
+func TestNewRefusesWhatCannotWork(t *testing.T) {
+	for name, o := range map[string]dynamodb.Options{
+		"one name for two keys":       {PartitionKey: "GSI1PK"},
+		"a key named as a field":      {SortKey: "email"},
+		"a key named as an addition":  {IndexSortKey: "authstoreStamp"},
+		"units for reading only":      {Schema: dynamodb.SchemaOptions{ReadUnits: 5}},
+		"less than no units at all":   {Schema: dynamodb.SchemaOptions{ReadUnits: -1, WriteUnits: -1}},
+		"a key named as a credential": {PartitionKey: "credentialID"},
+		"a key named as a value":      {SortKey: "value"},
+		"a key of an older account":   {IndexSortKey: "providerId"},
+		"a key escaped as a stamp":    {PartitionKey: "Stamp"},
+		"a key escaped as a mark":     {SortKey: "Time.of"},
+		"a table without a name":      {Table: "a/b"},
+		"less than no time":           {RequestTimeout: -time.Second},
+	} {
+		if a, err := dynamodb.New(newClient(t), o); !isInvalid(err) || a != nil {
+			t.Errorf("%s: got %v, %v, want ErrInvalid", name, a, err)
 		}
 	}
-	_, _, err = digests.GetSessionAndUser(t.Context(), "elsewhere")
-	check(t, err)
-}
-
-// Names of the application's own serve as well as the defaults, and an attribute can have
-// one, or one of the defaults.
-func TestOtherNames(t *testing.T) {
-	o := dynamodb.Options{Table: newTable(), PartitionKey: "p", SortKey: "s", Index: "byKey", IndexPartitionKey: "ip", IndexSortKey: "is"}
-	a := withIndex.newStore(t, o)
-	u, _, err := a.CreateUserWithAccount(t.Context(), adapter.User{Email: "ada@example.com"},
-		adapter.Account{Type: adapter.AccountOAuth, Provider: "github", ProviderAccountID: "1"})
-	check(t, err)
-	got, err := a.GetUserByAccount(t.Context(), adapter.AccountKey{Provider: "github", ProviderAccountID: "1"})
-	check(t, err)
-	same(t, "the user", got, u)
-	names := []string{"p", "s", "ip", "is", "pk", "GSI1PK"}
-	for _, name := range names {
-		u.Attributes = adapter.Attributes{name: "x"}
-		check(t, errOf(a.UpdateUser(t.Context(), u.ID, adapter.UserUpdate{Attributes: u.Attributes})))
-		got, err := a.GetUserByEmail(t.Context(), u.Email)
-		check(t, err)
-		same(t, "the attributes", got.Attributes, u.Attributes)
-		check(t, errOf(a.UpdateUser(t.Context(), u.ID, adapter.UserUpdate{RemoveAttributes: []string{name}})))
-	}
-	got, err = a.GetUser(t.Context(), u.ID)
-	check(t, err)
-	if len(got.Attributes) != 0 {
-		t.Errorf("got the attributes %v, want all removed", got.Attributes)
-	}
-	check(t, a.DeleteUser(t.Context(), u.ID))
-	if _, err := a.GetUser(t.Context(), u.ID); !errors.Is(err, adapter.ErrNotFound) {
-		t.Errorf("got %v, want ErrNotFound", err)
+	for _, client := range []dynamodb.Client{nil, (*awsdynamodb.Client)(nil)} {
+		if a, err := dynamodb.New(client, dynamodb.Options{}); !isInvalid(err) || a != nil {
+			t.Errorf("no client: got %v, %v, want ErrInvalid", a, err)
+		}
 	}
 }
 
-var _ dynamodb.Client = (*awsdynamodb.Client)(nil)
+func isInvalid(err error) bool { return errors.Is(err, adapter.ErrInvalid) }

@@ -14,8 +14,8 @@ import (
 	"github.com/authstore/authstore/dynamodb"
 )
 
-// enumerate returns how often each user was seen, the cursors, and how many calls each page
-// took.
+// enumerate returns how often each user was returned, the cursors, and how many requests each
+// page took.
 func (s shared) enumerate(limit int) (seen map[string]int, cursors []string, calls []int) {
 	s.t.Helper()
 	m := &meanwhile{}
@@ -40,8 +40,8 @@ func (s shared) enumerate(limit int) (seen map[string]int, cursors []string, cal
 	}
 }
 
-// Each user is seen once, theirs too, whatever else is in the table, and no cursor tells
-// more than a user's ID.
+// Each user is returned once, also those of the Auth.js adapter, whatever else is in the table.
+// A cursor holds nothing but a user's ID.
 func TestUsersAreEnumeratedOnce(t *testing.T) {
 	s, ctx := newShared(t), t.Context()
 	want := map[string]int{"their user": 1, "ghost": 1, "#": 1}
@@ -77,7 +77,7 @@ func TestUsersAreEnumeratedOnce(t *testing.T) {
 	}
 }
 
-// What one user has, and what is not a user's at all, takes few calls.
+// Pages without a user, and all that belongs to one user, take few requests.
 func TestAPageGoesPastWhatIsNoUser(t *testing.T) {
 	s := newShared(t)
 	for i := range 200 {
@@ -95,7 +95,7 @@ func TestAPageGoesPastWhatIsNoUser(t *testing.T) {
 	}
 }
 
-// A cursor is good when its user is gone.
+// A cursor works after its user is gone.
 func TestACursorOutlivesItsUser(t *testing.T) {
 	s, ctx := newShared(t), t.Context()
 	for i := range 5 {
@@ -120,7 +120,7 @@ func TestACursorOutlivesItsUser(t *testing.T) {
 }
 
 func TestCursorsOfAnotherStoreAreRefused(t *testing.T) {
-	e, _ := adapter.As[adapter.Enumerator](dynamodb.New(newClient(t), dynamodb.Options{}))
+	e, _ := adapter.As[adapter.Enumerator](open(t, newClient(t), dynamodb.Options{}))
 	encode := base64.RawURLEncoding.EncodeToString
 	for _, cursor := range []string{
 		"0", "u", "VVNFUiN1=", encode([]byte("u")), encode([]byte("USER#")), encode([]byte("EMAIL#" + ada)), encode([]byte("USER#\xff")),

@@ -22,8 +22,8 @@ import (
 	"github.com/authstore/authstore/internal/measure"
 )
 
-// script is a transport that says what becomes of the requests that write, which it counts
-// from 1 in each operation.
+// script is a transport that decides what becomes of requests that write, which it counts from
+// 1 for each operation.
 type script struct {
 	mu   sync.Mutex
 	play func(write int, send func() (*http.Response, error)) (*http.Response, error) // nil: they are sent
@@ -33,7 +33,7 @@ type script struct {
 	forget, forgot bool // the service knows the tokens of transactions no longer
 }
 
-// token finds that of a transaction.
+// token finds the token of a transaction.
 var token = regexp.MustCompile(`"ClientRequestToken":"[^"]*"`)
 
 func (s *script) set(play func(int, func() (*http.Response, error)) (*http.Response, error)) {
@@ -80,7 +80,7 @@ func (s *script) Do(req *http.Request) (*http.Response, error) {
 	return play(write, send)
 }
 
-// lose has the first write done, and something after it, and its reply lost.
+// lose applies the first write, does something after it, and loses the reply.
 func (s *script) lose(t *testing.T, after func()) {
 	s.set(func(write int, send func() (*http.Response, error)) (*http.Response, error) {
 		resp, err := send()
@@ -101,13 +101,13 @@ func throttled() *http.Response {
 	}
 }
 
-// scripted returns an adapter through a script and one that is not, on one table.
+// scripted returns an adapter with a script and one without, on one table.
 func (l layout) scripted(t *testing.T) (s *script, a, b adapter.Adapter) {
 	s = &script{}
 	o := l.options
 	o.Table = newTable()
 	a = l.newStore(t, o, onWire(&fault.Injector{}), func(o *awsdynamodb.Options) { o.HTTPClient = s })
-	return s, a, dynamodb.New(newClient(t), o)
+	return s, a, open(t, newClient(t), o)
 }
 
 // scene is a user with a record of each kind.
@@ -127,8 +127,8 @@ func newScene(t *testing.T, a adapter.Adapter) (s scene) {
 	return s
 }
 
-// A write whose reply was lost is told to have been done, if it was, also when the service
-// is busy then; and its repetition does not meet the first attempt.
+// A write that was applied and whose reply was lost is success, also if the service is busy
+// then; its repetition does not conflict with the first attempt.
 func TestALostReplyIsSuccess(t *testing.T) {
 	for _, l := range layouts {
 		t.Run(l.name, func(t *testing.T) {
@@ -176,8 +176,8 @@ func TestALostReplyIsSuccess(t *testing.T) {
 	}
 }
 
-// What somebody else wrote after a write whose reply was lost stays: the write is not made
-// a second time. It says that it may have been done.
+// What somebody else wrote after a write whose reply was lost stays: the write is not applied a
+// second time. The error says that it may have been applied.
 func TestAWriteIsNotMadeTwice(t *testing.T) {
 	s, a, b := withIndex.scripted(t)
 	ctx, sc, hour := t.Context(), newScene(t, a), time.Now().Add(time.Hour)
@@ -231,7 +231,8 @@ func TestAWriteIsNotMadeTwice(t *testing.T) {
 	}
 }
 
-// The first attempt may be done when what its repetition was refused for is gone.
+// If the repetition is refused, the first attempt may still be applied when the obstacle is
+// gone.
 func TestARefusalAfterALostReplyIsNotKnown(t *testing.T) {
 	s, a, b := withIndex.scripted(t)
 	ctx, sc := t.Context(), newScene(t, a)
@@ -263,8 +264,8 @@ func TestARefusalAfterALostReplyIsNotKnown(t *testing.T) {
 	}
 }
 
-// A write that is under way when the client gives it up was not told to be done, or is
-// known for its repetition: it brings nothing back that was deleted since.
+// A write that arrives after the client has given it up brings nothing back that was deleted
+// since.
 func TestAWriteThatComesLateBringsNothingBack(t *testing.T) {
 	s, a, b := withIndex.scripted(t)
 	ctx, sc, hour := t.Context(), newScene(t, a), time.Now().Add(time.Hour)
@@ -314,7 +315,7 @@ func TestAWriteThatComesLateBringsNothingBack(t *testing.T) {
 	}
 }
 
-// A write is repeated where it was certainly not done.
+// A write is repeated if it was certainly not applied.
 func TestAWriteThatWasRefusedIsRepeated(t *testing.T) {
 	s, a, _ := withIndex.scripted(t)
 	sc := newScene(t, a)
@@ -330,7 +331,7 @@ func TestAWriteThatWasRefusedIsRepeated(t *testing.T) {
 	}
 }
 
-// A one-time token is taken by one request: a second one could not tell who took it.
+// A one-time token is taken by one request: with a second one nobody could tell who took it.
 func TestAOneTimeTokenIsTakenOnce(t *testing.T) {
 	s, a, b := withIndex.scripted(t)
 	check(t, errOf(b.CreateVerificationToken(t.Context(), adapter.VerificationToken{Identifier: ada, Token: "t", Expires: time.Now().Add(time.Hour)})))
@@ -340,7 +341,7 @@ func TestAOneTimeTokenIsTakenOnce(t *testing.T) {
 	}
 }
 
-// Every read is consistent, but of the index, which cannot be.
+// Every read is consistent, except those of the index, which cannot be.
 func TestReadsAreConsistent(t *testing.T) {
 	for _, l := range layouts {
 		t.Run(l.name, func(t *testing.T) {
@@ -390,20 +391,8 @@ func TestReadsAreConsistent(t *testing.T) {
 	}
 }
 
-// A deleted ID is remembered for longer than a session lives: 400 days.
-func TestTombstonesLast(t *testing.T) {
-	now := time.UnixMilli(1767225600000)
-	s := newShared(t, func(o *dynamodb.Options) { o.Clock = func() time.Time { return now } })
-	check(t, errOf(s.CreateUser(t.Context(), adapter.User{ID: "u"})))
-	check(t, s.DeleteUser(t.Context(), "u"))
-	want := fmt.Sprintf("expires: %d,", now.Add(400*24*time.Hour).Unix())
-	if all := s.dump(); len(all) != 1 || !strings.Contains(all[0], want) {
-		t.Errorf("got %q, want one tombstone with %s", all, want)
-	}
-}
-
-// What is written for a user who is deleted meanwhile, or was, keeps nothing from anybody:
-// account, credential and token can be had again, and nothing of the dead user is left.
+// What is written for a user who is being deleted, or was, blocks nobody: account, credential
+// and token can be taken again, and nothing of the deleted user is left.
 func TestTheDeadHoldNothing(t *testing.T) {
 	for _, l := range layouts {
 		t.Run(l.name, func(t *testing.T) {
@@ -468,7 +457,7 @@ func TestTheDeadHoldNothing(t *testing.T) {
 	}
 }
 
-// A link that races a deletion locks nothing.
+// Linking an account while its user is deleted blocks nothing.
 func TestALinkThatRacesADeletionLocksNothing(t *testing.T) {
 	o := dynamodb.Options{Table: newTable()}
 	a := withIndex.newStore(t, o)
@@ -487,8 +476,8 @@ func TestALinkThatRacesADeletionLocksNothing(t *testing.T) {
 	}
 }
 
-// Records that grow until the service says no: a clear error, and the data are kept and
-// can be deleted.
+// Records that grow until the service refuses: the error is clear, and the data stays and can
+// be deleted.
 func TestRecordsGrowUntilTheyAreFull(t *testing.T) {
 	for _, l := range layouts {
 		t.Run(l.name, func(t *testing.T) {

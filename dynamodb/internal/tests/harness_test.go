@@ -32,7 +32,7 @@ import (
 	"github.com/authstore/authstore/internal/engine"
 )
 
-// TestMain gives what is opened by URL its credentials.
+// TestMain sets the credentials of stores that are opened by URL.
 func TestMain(m *testing.M) {
 	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_EC2_METADATA_DISABLED": "true"} {
 		if err := os.Setenv(name, value); err != nil {
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	engine.Main(m)
 }
 
-// layout is one way to keep the table.
+// layout is a kind of table.
 type layout struct {
 	name    string
 	options dynamodb.Options
@@ -55,8 +55,8 @@ var (
 	layouts = []layout{withIndex, withoutIndex}
 )
 
-// budget has the operations that cost more than the contract's table says, because
-// DynamoDB reaches items by their keys only: docs/adr/0008.
+// budget has the operations that cost more than the contract's table says, since DynamoDB finds
+// items only by their keys: docs/adr/0008.
 var budget = map[string]int{
 	"GetUserByEmail": 2, "GetUserByAccount": 2, "GetAccount": 2, "GetAuthenticator": 2,
 	"UpdateAccount": 2, "UnlinkAccount": 2,
@@ -95,7 +95,7 @@ var sharedHTTP = awshttp.NewBuildableClient().WithTransportOptions(func(tr *http
 	tr.MaxIdleConnsPerHost = 128
 })
 
-// killing is held by a test that kills the server, which the layouts' tests share.
+// killing is locked by a test that kills the server, which the tests of all layouts share.
 var killing sync.Mutex
 
 // harness runs the suite on a layout, in a table of its own for each test.
@@ -140,14 +140,18 @@ func (l layout) harness(t testing.TB) conformance.Harness {
 func (l layout) namespace(ctx context.Context, server engine.Server, faults *fault.Injector, client dynamodb.Client) (conformance.Namespace, error) {
 	o, direct := l.options, clientOn(server)
 	o.Table = newTable()
-	if err := applySchema(ctx, dynamodb.New(direct, o)); err != nil {
+	a, err := dynamodb.New(direct, o)
+	if err == nil {
+		err = applySchema(ctx, a)
+	}
+	if err != nil {
 		return conformance.Namespace{}, err
 	}
 	n := conformance.Namespace{
 		Open: func(options adapter.Options) (adapter.Adapter, error) {
 			o := o
 			o.Options = options
-			return dynamodb.New(client, o), nil
+			return dynamodb.New(client, o)
 		},
 		Dump:       func(ctx context.Context) ([]string, error) { return dump(ctx, direct, o.Table) },
 		Faults:     faults,
@@ -170,12 +174,20 @@ func (l layout) url(server engine.Server, table string) string {
 	return "dynamodb://" + table + "?" + query.Encode()
 }
 
+// open returns an adapter on a client.
+func open(t testing.TB, client dynamodb.Client, o dynamodb.Options) adapter.Adapter {
+	t.Helper()
+	a, err := dynamodb.New(client, o)
+	check(t, err)
+	return a
+}
+
 func applySchema(ctx context.Context, a adapter.Adapter) error {
 	schema, _ := adapter.As[adapter.Schema](a)
 	return schema.ApplySchema(ctx)
 }
 
-// steps lets every call be a step of an injector, above the SDK's own retries.
+// steps makes every request a step of an injector, above the SDK's own retries.
 func steps(faults *fault.Injector) func(*awsdynamodb.Options) {
 	step := middleware.InitializeMiddlewareFunc("steps", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 		var out middleware.InitializeOutput
@@ -205,8 +217,8 @@ func (f foreign) writer() *conformance.ForeignWriter {
 	return &conformance.ForeignWriter{Put: f.put, Has: f.has}
 }
 
-// put writes a record. That adapter has no authenticators: an application that has some
-// in this layout has their guards as well, or nothing finds them.
+// put writes a record. That adapter has no authenticators: an application that stores some in
+// this layout must write their guards as well, or nothing finds them.
 func (f foreign) put(ctx context.Context, r conformance.ForeignRecord) error {
 	it, err := foreignItem(r)
 	if err != nil {
@@ -233,8 +245,8 @@ func (f foreign) has(ctx context.Context, r conformance.ForeignRecord) (bool, er
 	return err == nil && len(out.Item) > 0, err
 }
 
-// foreignItem returns a record as an item. What has no value to make a key of is no record
-// of this layout.
+// foreignItem returns a record as an item. A record without a value for its key has none in
+// this layout.
 func foreignItem(r conformance.ForeignRecord) (map[string]types.AttributeValue, error) {
 	part := func(name string) string {
 		switch v := r.Members[name].(type) {
@@ -290,8 +302,8 @@ func foreignItem(r conformance.ForeignRecord) (map[string]types.AttributeValue, 
 	return it, nil
 }
 
-// foreignValue returns a value as the Auth.js adapter stores it, but for the dates of
-// expiries. There is no NaN in DynamoDB.
+// foreignValue returns a value as the Auth.js adapter stores it, except for dates of expiry.
+// DynamoDB has no NaN.
 func foreignValue(v any) (types.AttributeValue, error) {
 	switch v := v.(type) {
 	case string:
@@ -374,3 +386,63 @@ func describe(v types.AttributeValue) string {
 	}
 	return fmt.Sprintf("%T", v)
 }
+
+// item is an item of another program: strings, numbers, booleans and nil.
+type item map[string]any
+
+func (i item) attributes() map[string]types.AttributeValue {
+	all := map[string]types.AttributeValue{}
+	for name, v := range i {
+		switch v := v.(type) {
+		case string:
+			all[name] = &types.AttributeValueMemberS{Value: v}
+		case int, float64:
+			all[name] = &types.AttributeValueMemberN{Value: fmt.Sprint(v)}
+		case bool:
+			all[name] = &types.AttributeValueMemberBOOL{Value: v}
+		case nil:
+			all[name] = &types.AttributeValueMemberNULL{Value: true}
+		}
+	}
+	return all
+}
+
+// shared is a table to which other programs write as well.
+type shared struct {
+	adapter.Adapter
+	t      *testing.T
+	client *awsdynamodb.Client
+	table  string
+}
+
+func newShared(t *testing.T, options ...func(*dynamodb.Options)) shared {
+	o := dynamodb.Options{Table: newTable()}
+	o.PlainSessionTokens = true
+	for _, change := range options {
+		change(&o)
+	}
+	return shared{withIndex.newStore(t, o), t, newClient(t), o.Table}
+}
+
+// put writes an item as it is.
+func (s shared) put(i item) {
+	s.t.Helper()
+	_, err := s.client.PutItem(s.t.Context(), &awsdynamodb.PutItemInput{TableName: &s.table, Item: i.attributes()})
+	check(s.t, err)
+}
+
+// remove deletes an item, as the Auth.js adapter does: by its key, without a guard.
+func (s shared) remove(pk, sk string) {
+	s.t.Helper()
+	_, err := s.client.DeleteItem(s.t.Context(), &awsdynamodb.DeleteItemInput{TableName: &s.table, Key: item{"pk": pk, "sk": sk}.attributes()})
+	check(s.t, err)
+}
+
+func (s shared) dump() []string {
+	s.t.Helper()
+	all, err := dump(s.t.Context(), s.client, s.table)
+	check(s.t, err)
+	return all
+}
+
+func errOf[T any](_ T, err error) error { return err }

@@ -47,7 +47,7 @@ func (m *meanwhile) Do(req *http.Request) (*http.Response, error) {
 func (s shared) through(m *meanwhile, digests ...bool) adapter.Adapter {
 	o := dynamodb.Options{Table: s.table}
 	o.PlainSessionTokens = len(digests) == 0
-	return dynamodb.New(newClient(s.t, func(o *awsdynamodb.Options) { o.HTTPClient = m }), o)
+	return open(s.t, newClient(s.t, func(o *awsdynamodb.Options) { o.HTTPClient = m }), o)
 }
 
 // repairer returns what repairs the table, through a transport.
@@ -74,8 +74,8 @@ func (s shared) left() (all []string) {
 	return all
 }
 
-// at returns an item as text, "" if it is not there.
-func (s shared) at(pk, sk string) string {
+// itemText returns an item as text, "" if it is not there.
+func (s shared) itemText(pk, sk string) string {
 	s.t.Helper()
 	out, err := s.client.GetItem(s.t.Context(), &awsdynamodb.GetItemInput{
 		TableName: &s.table, Key: item{"pk": pk, "sk": sk}.attributes(), ConsistentRead: aws.Bool(true),
@@ -174,7 +174,7 @@ func TestRepairLeavesWhatIsWrittenMeanwhile(t *testing.T) {
 			}}
 			_, err := s.repairer(m).Repair(t.Context(), false)
 			check(t, err)
-			if got := s.at(tt.pk, tt.sk); !strings.Contains(got, tt.want) || !done {
+			if got := s.itemText(tt.pk, tt.sk); !strings.Contains(got, tt.want) || !done {
 				t.Errorf("got %q at %s, %s, want that it holds %q", got, tt.pk, tt.sk, tt.want)
 			}
 		})
@@ -207,7 +207,7 @@ func TestAUserWhoIsPutBackIsATwin(t *testing.T) {
 			}}
 			_, err := s.repairer(m).Repair(t.Context(), false)
 			check(t, err)
-			if got := s.at(adaGuard, "GUARD"); strings.Contains(got, "userId: u") != claimed || strings.Contains(got, "userId: v") {
+			if got := s.itemText(adaGuard, "GUARD"); strings.Contains(got, "userId: u") != claimed || strings.Contains(got, "userId: v") {
 				t.Errorf("got the guard %q, want u's if u claimed it (%t), else none", got, claimed)
 			}
 			_, err = s.repairer(&meanwhile{}).Repair(t.Context(), false) // the account's guard
@@ -241,7 +241,7 @@ func TestAUserIsPutBackAfterTheContext(t *testing.T) {
 	if _, err := s.repairer(m).Repair(ctx, false); err == nil {
 		t.Error("got no error from a Repair whose context has ended")
 	}
-	if s.at("USER#v", "USER#v") == "" {
+	if s.itemText("USER#v", "USER#v") == "" {
 		t.Error("the user to whom the account belongs is gone")
 	}
 }
@@ -266,7 +266,7 @@ func TestADeletedUserIsNotPutBack(t *testing.T) {
 			}}
 			_, err := s.repairer(m).Repair(t.Context(), false)
 			check(t, err)
-			if got := s.at("USER#v", "USER#v"); got != "" {
+			if got := s.itemText("USER#v", "USER#v"); got != "" {
 				t.Errorf("got the deleted user %s, want none", got)
 			}
 		})
@@ -285,7 +285,7 @@ func TestAUserOfADeletedIDIsPutBack(t *testing.T) {
 	}}
 	_, err := s.repairer(m).Repair(t.Context(), false)
 	check(t, err)
-	if s.at("USER#v", "USER#v") == "" {
+	if s.itemText("USER#v", "USER#v") == "" {
 		t.Error("the user to whom the account belongs is gone")
 	}
 }
@@ -298,7 +298,7 @@ func TestWhatIsNotOfTheLayoutBelongsToItsUser(t *testing.T) {
 	}
 	_, err := s.repairer(&meanwhile{}).Repair(t.Context(), false)
 	check(t, err)
-	if s.at("USER#v", "USER#v") == "" || s.at("USER#u", "USER#u") != "" {
+	if s.itemText("USER#v", "USER#v") == "" || s.itemText("USER#u", "USER#u") != "" {
 		t.Error("of two twins v has something, but did not stay alone")
 	}
 	if got := s.left(); len(got) != 0 {
@@ -432,7 +432,119 @@ func TestAnUpdateTakesAStrayGuardOver(t *testing.T) {
 	}}
 	_, err := s.through(m).UpdateAccount(t.Context(), accountKey, adapter.AccountUpdate{Scope: new("all")})
 	check(t, err)
-	if got := s.at(github, "GUARD"); !strings.Contains(got, "userId: u") || m.writes != 2 {
+	if got := s.itemText(github, "GUARD"); !strings.Contains(got, "userId: u") || m.writes != 2 {
 		t.Errorf("got the guard %q after %d writes, want u's after 2", got, m.writes)
 	}
+}
+
+// No finding shows a token or an address.
+func TestFindingsShowNoToken(t *testing.T) {
+	s := newShared(t)
+	s.put(theirSession("gone", theirToken, 4102444800))
+	s.put(theirSession("gone", theirToken+"2", "tomorrow"))
+	s.put(item{"pk": "VT#" + ada, "sk": "VT#" + theirHash, "expires": true})
+	s.put(theirAccount("gone", "email", ada))
+	found, err := s.repairer(&meanwhile{}).Repair(t.Context(), true)
+	check(t, err)
+	for _, f := range found {
+		if text := fmt.Sprint(f); strings.Contains(text, theirToken) || strings.Contains(text, theirHash) || strings.Contains(text, ada) {
+			t.Errorf("got %s, want no token and no address", text)
+		}
+	}
+	if len(found) < 4 {
+		t.Errorf("got %d findings, want one for each record", len(found))
+	}
+}
+
+// Repair takes only what leads nowhere, and what it cannot mend does not keep it from the
+// rest.
+func TestRepairTakesOnlyWhatLeadsNowhere(t *testing.T) {
+	kept := map[string]item{
+		"a name":              {"pk": "USER#1", "sk": "USER#1", "id": "1", "name": "Ada"},
+		"an address":          {"pk": "USER#2", "sk": "USER#2", "id": "2", "email": "2@example.com"},
+		"no type":             {"pk": "USER#3", "sk": "USER#3", "id": "3", "createdAt": "2026-01-01T00:00:00.000Z"},
+		"another type":        {"pk": "USER#4", "sk": "USER#4", "id": "4", "type": "admin"},
+		"a type of null":      {"pk": "USER#5", "sk": "USER#5", "id": "5", "type": nil, "name": "Ada"},
+		"a number for a type": {"pk": "USER#6", "sk": "USER#6", "id": "6", "type": 1},
+		"something else":      {"pk": "USER#7", "sk": "USER#7", "id": "7", "plan": "pro"},
+		"their user":          theirNobody("8"),
+		"an image":            {"pk": "USER#9", "sk": "USER#9", "id": "9", "image": "https://example.com/9.png"},
+		// Other programs' items.
+		"an order":               {"pk": "USER#nobody", "sk": "ORDER#1", "total": 1},
+		"an account of theirs":   {"pk": "USER#nobody", "sk": "ACCOUNT#billing", "userId": "nobody", "plan": "pro"},
+		"a session of theirs":    {"pk": "USER#nobody", "sk": "SESSION#2026-01-01", "minutes": 5},
+		"a guard of theirs":      {"pk": "CASTLE#1", "sk": "GUARD", "userId": "nobody", "authstoreStamp": "1"},
+		"a guard in their words": {"pk": "ACCOUNT#1", "sk": "GUARD", "name": "Bob"},
+		"a profile":              {"pk": "USER#nobody", "sk": "PROFILE"},
+		"an organization":        {"pk": "ORG#1", "sk": "ORG#1", "type": "ORG"},
+		"a tombstone of theirs":  {"pk": "DELETED#1", "sk": "2026"},
+	}
+	s := newShared(t)
+	for _, i := range kept {
+		s.put(i)
+	}
+	s.put(theirGhost("ghost"))
+	s.put(item{"pk": "USER#long", "sk": "USER#long", "email": strings.Repeat("x", 2100) + "@example.com"}) // no key of a guard
+	s.put(stamped(guard("EMAIL#stray@example.com", "ghost"), "1"))
+	found, err := s.repairer(&meanwhile{}).Repair(t.Context(), false)
+	check(t, err)
+	for name, i := range kept {
+		if s.itemText(i["pk"].(string), i["sk"].(string)) == "" {
+			t.Errorf("%s is gone", name)
+		}
+	}
+	if s.itemText("USER#ghost", "USER#ghost") != "" || s.itemText("EMAIL#stray@example.com", "GUARD") != "" {
+		t.Error("what leads nowhere is left")
+	}
+	for _, f := range found {
+		if strings.Contains(f.Object, "long") && f.Action != "" {
+			t.Errorf("got %v, want that a person has to", f)
+		}
+	}
+	check(t, s.DeleteUser(t.Context(), "nobody"))
+	for _, name := range []string{"an order", "an account of theirs", "a session of theirs", "a profile"} {
+		if i := kept[name]; s.itemText(i["pk"].(string), i["sk"].(string)) == "" {
+			t.Errorf("%s was deleted with a user", name)
+		}
+	}
+}
+
+// Who has nothing but an attribute with such a name was not made by an update of nobody.
+func TestAUserWithSuchAnAttributeIsNoGhost(t *testing.T) {
+	s := newShared(t)
+	s.put(theirGhost("u"))
+	check(t, errOf(s.UpdateUser(t.Context(), "u", adapter.UserUpdate{Attributes: adapter.Attributes{"type": "admin"}})))
+	found, err := s.repairer(&meanwhile{}).Repair(t.Context(), false)
+	check(t, err)
+	if len(found) != 0 || s.itemText("USER#u", "USER#u") == "" {
+		t.Errorf("got %v, want the user left alone", found)
+	}
+}
+
+// A guard that Repair takes away leads nowhere still, and one that it makes leads somewhere.
+func TestRepairLooksAtGuardsAgain(t *testing.T) {
+	s := newStand(t)
+	r, _ := adapter.As[adapter.Repairer](s.a)
+	mend := func() error { return errOf(r.Repair(t.Context(), false)) }
+	s.user("first")
+	s.user("next")
+	s.eachStep(func(name string, heldUp func(func() error, func()) error) {
+		record, guard := primaryKey("USER#first", "ACCOUNT#github#"+name), primaryKey("ACCOUNT#github#"+name, "GUARD")
+		check(t, s.link(s.b, "first", name))
+		s.delete(record)
+		taken := false
+		check(t, heldUp(mend, func() { taken = s.link(s.b, "next", name) == nil }))
+		if got := s.get(guard); taken != (len(got) > 0) || taken && describe(got["userId"]) != "next" {
+			t.Errorf("the guard is %v, of an account that was taken: %t", got, taken)
+		}
+
+		name += "-unguarded"
+		record, guard = primaryKey("USER#first", "ACCOUNT#github#"+name), primaryKey("ACCOUNT#github#"+name, "GUARD")
+		check(t, s.link(s.b, "first", name))
+		s.delete(guard)
+		check(t, heldUp(mend, func() { s.delete(record) }))
+		if left := len(s.get(guard)) > 0; left && len(s.get(record)) == 0 {
+			t.Error("a guard was made that leads nowhere")
+		}
+	})
 }

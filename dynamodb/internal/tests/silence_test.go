@@ -42,8 +42,8 @@ func idle(t *testing.T, a adapter.Adapter) {
 	all.Wait()
 }
 
-// Connections that died without a word cost a read a moment, however many there are, for
-// a client of the application's as well: the SDK's own, and one of net/http.
+// Connections that died silently cost a read a moment, however many there are, with the SDK's
+// own client and with one of net/http.
 func TestADeadConnectionCostsAMoment(t *testing.T) {
 	table := newTable()
 	direct := withIndex.newStore(t, dynamodb.Options{Table: table})
@@ -58,10 +58,10 @@ func TestADeadConnectionCostsAMoment(t *testing.T) {
 			return a
 		},
 		"the SDK's client": func(_ *testing.T, endpoint string) adapter.Adapter {
-			return dynamodb.New(clientOf(endpoint), dynamodb.Options{Table: table})
+			return open(t, clientOf(endpoint), dynamodb.Options{Table: table})
 		},
 		"a client of net/http": func(_ *testing.T, endpoint string) adapter.Adapter {
-			return dynamodb.New(clientOf(endpoint, func(o *awsdynamodb.Options) { o.HTTPClient = &http.Client{Transport: new(http.Transport)} }), dynamodb.Options{Table: table})
+			return open(t, clientOf(endpoint, func(o *awsdynamodb.Options) { o.HTTPClient = &http.Client{Transport: new(http.Transport)} }), dynamodb.Options{Table: table})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,12 +90,12 @@ func TestADeadConnectionCostsAMoment(t *testing.T) {
 	}
 }
 
-// Without a deadline a request ends by itself, and the next one has another connection.
+// Without a deadline a request ends by itself, and the next one uses another connection.
 func TestARequestEndsByItself(t *testing.T) {
 	table := newTable()
 	withIndex.newStore(t, dynamodb.Options{Table: table})
 	proxy, endpoint := newProxy(t)
-	a := dynamodb.New(clientOf(endpoint), dynamodb.Options{Table: table, RequestTimeout: 400 * time.Millisecond})
+	a := open(t, clientOf(endpoint), dynamodb.Options{Table: table, RequestTimeout: 400 * time.Millisecond})
 	for name, call := range map[string]func() error{
 		"a write": func() error {
 			_, err := a.CreateSession(t.Context(), adapter.Session{UserID: "u", Expires: time.Now().Add(time.Hour)})
@@ -125,12 +125,12 @@ func TestARequestEndsByItself(t *testing.T) {
 	}
 }
 
-// So do those of a call that goes through the whole table.
+// So do the requests of a call that reads the whole table.
 func TestRequestsOfAWalkEnd(t *testing.T) {
 	table := newTable()
 	withIndex.newStore(t, dynamodb.Options{Table: table})
 	proxy, endpoint := newProxy(t)
-	a := dynamodb.New(clientOf(endpoint), dynamodb.Options{Table: table, RequestTimeout: 400 * time.Millisecond})
+	a := open(t, clientOf(endpoint), dynamodb.Options{Table: table, RequestTimeout: 400 * time.Millisecond})
 	repairer, _ := adapter.As[adapter.Repairer](a)
 	check(t, repairer.ApplySchema(t.Context()))
 	proxy.Silence()
@@ -146,14 +146,14 @@ func TestRequestsOfAWalkEnd(t *testing.T) {
 	}
 }
 
-// A store that never answers is unavailable after ten seconds if nobody says otherwise.
+// A store that never answers is unavailable after ten seconds by default.
 func TestNoAnswerAtAll(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes ten seconds")
 	}
 	t.Parallel()
 	setNothing := clientOf("http://" + listen(t, func(net.Conn) { <-t.Context().Done() }))
-	a := dynamodb.New(setNothing, dynamodb.Options{Table: "users"})
+	a := open(t, setNothing, dynamodb.Options{Table: "users"})
 	var all sync.WaitGroup
 	for name, call := range map[string]func() error{
 		"a read":  func() error { _, err := a.GetUser(t.Context(), "u"); return err },
@@ -170,13 +170,13 @@ func TestNoAnswerAtAll(t *testing.T) {
 	all.Wait()
 }
 
-// Requests go over the connections that there are.
+// Requests reuse connections.
 func TestConnectionsAreKept(t *testing.T) {
 	table := newTable()
 	withIndex.newStore(t, dynamodb.Options{Table: table})
 	proxy, endpoint := newProxy(t)
 	client := clientOf(endpoint, func(o *awsdynamodb.Options) { o.HTTPClient = awshttp.NewBuildableClient() })
-	a := dynamodb.New(client, dynamodb.Options{Table: table})
+	a := open(t, client, dynamodb.Options{Table: table})
 	for range 50 {
 		_, err := a.CreateVerificationToken(t.Context(), adapter.VerificationToken{Identifier: "ada", Token: "t", Expires: time.Now().Add(time.Hour)})
 		if err != nil && !errors.Is(err, adapter.ErrConflict) {

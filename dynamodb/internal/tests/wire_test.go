@@ -37,7 +37,7 @@ func (w wire) Do(req *http.Request) (*http.Response, error) {
 	return nil, injected
 }
 
-// onWire has a client send its requests through a wire, and retry soon.
+// onWire makes a client send its requests through a wire, with short waits.
 func onWire(faults *fault.Injector) func(*awsdynamodb.Options) {
 	return func(o *awsdynamodb.Options) {
 		o.HTTPClient = wire{faults}

@@ -32,7 +32,7 @@ type pair struct {
 func newPair(b *testing.B) *pair {
 	p := &pair{client: newClient(b), table: newTable()}
 	withoutIndex.newStore(b, dynamodb.Options{Table: p.table})
-	p.Stage = measure.NewStage(b, dynamodb.New(p.client, dynamodb.Options{Table: p.table, NoIndex: true}))
+	p.Stage = measure.NewStage(b, open(b, p.client, dynamodb.Options{Table: p.table, NoIndex: true}))
 	return p
 }
 
@@ -143,9 +143,9 @@ func (p *pair) rawSession(token string) item {
 
 func guard(pk, userID string) item { return item{"pk": pk, "sk": "GUARD", "userId": userID} }
 
-// bare returns the bare calls that a careful application would make in place of each
-// operation: the same items to read and write, atomic where the operation must be, with
-// nothing checked beyond what the calls check.
+// bare returns the calls that a careful application would make in place of each operation: they
+// read and write the same items, atomically where the operation must be atomic, and check
+// nothing else.
 func (p *pair) bare() map[string]measure.Call {
 	session := p.key("USER#"+p.User.ID, "SESSION#"+p.Session.ID)
 	account, passkey := p.key("ACCOUNT#github#1", "GUARD"), p.key("AUTHENTICATOR#c", "GUARD")
@@ -154,10 +154,10 @@ func (p *pair) bare() map[string]measure.Call {
 		"GetSessionAndUser": func(ctx context.Context) error { return p.batchGet(ctx, session, p.userKey()) },
 		"GetUser":           func(ctx context.Context) error { return p.get(ctx, p.userKey()) },
 		"GetUserByEmail": func(ctx context.Context) error {
-			return first(p.get(ctx, p.key("EMAIL#"+p.User.Email, "GUARD")), func() error { return p.get(ctx, p.userKey()) })
+			return firstError(p.get(ctx, p.key("EMAIL#"+p.User.Email, "GUARD")), func() error { return p.get(ctx, p.userKey()) })
 		},
 		"GetUserByAccount": func(ctx context.Context) error {
-			return first(p.get(ctx, account), func() error { return p.get(ctx, p.userKey()) })
+			return firstError(p.get(ctx, account), func() error { return p.get(ctx, p.userKey()) })
 		},
 		"CreateUser": func(ctx context.Context) error {
 			id := "raw-" + p.Name()
@@ -170,50 +170,50 @@ func (p *pair) bare() map[string]measure.Call {
 		"UpdateUser": func(ctx context.Context) error { return p.update(ctx, p.userKey(), "name", p.Name()) },
 		"CreateUser+DeleteUser": func(ctx context.Context) error {
 			id := "raw-" + p.Name()
-			return first(p.puts(ctx, p.rawUser(id), guard("EMAIL#"+id, id)), func() error {
-				return first(p.query(ctx, id, "USER#"), func() error {
+			return firstError(p.puts(ctx, p.rawUser(id), guard("EMAIL#"+id, id)), func() error {
+				return firstError(p.query(ctx, id, "USER#"), func() error {
 					return p.deletes(ctx, p.key("USER#"+id, "USER#"+id), p.key("EMAIL#"+id, "GUARD"))
 				})
 			})
 		},
 		"LinkAccount+UnlinkAccount": func(ctx context.Context) error {
 			id := "raw-" + p.Name()
-			return first(p.puts(ctx, p.rawAccount(p.User.ID, id), guard("ACCOUNT#github#"+id, p.User.ID)), func() error {
-				return first(p.get(ctx, p.key("ACCOUNT#github#"+id, "GUARD")), func() error {
+			return firstError(p.puts(ctx, p.rawAccount(p.User.ID, id), guard("ACCOUNT#github#"+id, p.User.ID)), func() error {
+				return firstError(p.get(ctx, p.key("ACCOUNT#github#"+id, "GUARD")), func() error {
 					return p.deletes(ctx, p.key("USER#"+p.User.ID, "ACCOUNT#github#"+id), p.key("ACCOUNT#github#"+id, "GUARD"))
 				})
 			})
 		},
 		"GetAccount": func(ctx context.Context) error {
-			return first(p.get(ctx, account), func() error { return p.get(ctx, owned) })
+			return firstError(p.get(ctx, account), func() error { return p.get(ctx, owned) })
 		},
 		"ListAccounts": func(ctx context.Context) error { return p.query(ctx, p.User.ID, "ACCOUNT#") },
 		"UpdateAccount": func(ctx context.Context) error {
-			return first(p.get(ctx, account), func() error { return p.update(ctx, owned, "access_token", p.Name()) })
+			return firstError(p.get(ctx, account), func() error { return p.update(ctx, owned, "access_token", p.Name()) })
 		},
 		"CreateSession": func(ctx context.Context) error { return p.put(ctx, p.rawSession("raw-"+p.Name())) },
 		"UpdateSession": func(ctx context.Context) error { return p.prolong(ctx, session) },
 		"CreateSession+DeleteSession": func(ctx context.Context) error {
 			token := "raw-" + p.Name()
-			return first(p.put(ctx, p.rawSession(token)), func() error { return p.deleteOne(ctx, p.key("USER#"+p.User.ID, "SESSION#"+token)) })
+			return firstError(p.put(ctx, p.rawSession(token)), func() error { return p.deleteOne(ctx, p.key("USER#"+p.User.ID, "SESSION#"+token)) })
 		},
 		"ListSessions":            func(ctx context.Context) error { return p.query(ctx, p.User.ID, "SESSION#") },
 		"CreateVerificationToken": func(ctx context.Context) error { return p.put(ctx, rawToken("raw-"+p.Name())) },
 		"CreateVerificationToken+UseVerificationToken": func(ctx context.Context) error {
 			name := "raw-" + p.Name()
-			return first(p.put(ctx, rawToken(name)), func() error { return p.deleteOne(ctx, p.key("VT#"+name, "VT#t")) })
+			return firstError(p.put(ctx, rawToken(name)), func() error { return p.deleteOne(ctx, p.key("VT#"+name, "VT#t")) })
 		},
 		"GetAuthenticator": func(ctx context.Context) error {
-			return first(p.get(ctx, passkey), func() error { return p.get(ctx, credential) })
+			return firstError(p.get(ctx, passkey), func() error { return p.get(ctx, credential) })
 		},
 		"UpdateAuthenticatorCounter": func(ctx context.Context) error {
-			return first(p.get(ctx, passkey), func() error { return p.update(ctx, credential, "counter", 1) })
+			return firstError(p.get(ctx, passkey), func() error { return p.update(ctx, credential, "counter", 1) })
 		},
 	}
 }
 
-// first returns the error of a call, and of the next one if there was none.
-func first(err error, next func() error) error {
+// firstError returns the error of a call, and of the next one if there was none.
+func firstError(err error, next func() error) error {
 	if err != nil {
 		return err
 	}

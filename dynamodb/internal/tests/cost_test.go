@@ -21,7 +21,7 @@ import (
 	"github.com/authstore/authstore/internal/measure"
 )
 
-// cost is what an operation takes of the service.
+// cost is what an operation consumes.
 type cost struct {
 	calls       int
 	read, write float64 // capacity units
@@ -29,17 +29,17 @@ type cost struct {
 
 func (c cost) figures() []float64 { return []float64{float64(c.calls), c.read, c.write} }
 
-// meter has every call say what it consumed, and adds it up.
+// meter makes every request return what it consumed, and adds it up.
 type meter struct {
 	mu sync.Mutex
 	cost
 	transactions int
 }
 
-// add adds what a call says, as its kind of units. DynamoDB Local 3 says 2 for every
-// transaction (awslabs/amazon-dynamodb-local-samples#31), so those are counted by the
-// service's rule, two units for each item, all of which are smaller than 1 KB here. What
-// they write to the index, which follows later, is counted by indexWrites.
+// add adds what a request says it consumed. DynamoDB Local 3 says 2 for every transaction
+// (awslabs/amazon-dynamodb-local-samples#31), so those are counted by the rule of the service,
+// two units for each item, all of which are smaller than 1 KB here. What they write to the
+// index, which follows later, is counted by indexWrites.
 func (m *meter) add(input, output any) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -75,7 +75,7 @@ func (m *meter) add(input, output any) {
 	}
 }
 
-// ask has a call return what it consumes.
+// ask makes a request return what it consumes.
 func ask(input any) {
 	const total = types.ReturnConsumedCapacityTotal
 	switch in := input.(type) {
@@ -98,7 +98,7 @@ func ask(input any) {
 	}
 }
 
-// metered has a client's calls measured.
+// metered measures the requests of a client.
 func metered(m *meter) func(*awsdynamodb.Options) {
 	measure := middleware.InitializeMiddlewareFunc("meter", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 		ask(in.Parameters)
@@ -119,7 +119,7 @@ func (l layout) costs(t *testing.T) map[string]cost {
 		o := l.options
 		o.Table, o.PlainSessionTokens = newTable(), plain
 		store := l.newStore(t, o, metered(&m))
-		for _, op := range slices.Concat(measure.Operations(t, store, "ada"), more(t, store)) {
+		for _, op := range slices.Concat(measure.Operations(t, store, "ada"), moreOperations(t, store)) {
 			name := op.Name
 			if plain {
 				if !strings.Contains(name, "Session") {
@@ -133,8 +133,8 @@ func (l layout) costs(t *testing.T) map[string]cost {
 	return all
 }
 
-// more are operations that do more than those of package measure.
-func more(t *testing.T, a adapter.Adapter) []measure.Operation {
+// moreOperations are operations that do more than those of package measure.
+func moreOperations(t *testing.T, a adapter.Adapter) []measure.Operation {
 	hour := time.Now().Add(time.Hour)
 	_, err := a.CreateVerificationToken(t.Context(), adapter.VerificationToken{Identifier: "ada", Token: "t", Expires: hour})
 	check(t, err)
@@ -153,7 +153,7 @@ func more(t *testing.T, a adapter.Adapter) []measure.Operation {
 	}
 }
 
-// measure returns what a call takes.
+// measure returns what a call consumes.
 func (m *meter) measure(t *testing.T, table string, call measure.Call) cost {
 	m.cost, m.transactions = cost{}, 0
 	before := entries(t, table)
@@ -180,10 +180,10 @@ func (l layout) eventually(t *testing.T) cost {
 	return m.cost
 }
 
-// entry is an item in the index, with all that is in it.
+// entry is an item of the index, with its content.
 type entry struct{ key, content string }
 
-// entries returns what is in the index, by the items' keys.
+// entries returns the items of the index by their keys.
 func entries(t testing.TB, table string) map[string]entry {
 	items, err := newClient(t).Scan(t.Context(), &awsdynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})
 	check(t, err)
@@ -196,8 +196,8 @@ func entries(t testing.TB, table string) map[string]entry {
 	return all
 }
 
-// indexWrites returns how many writes an index takes to come from one state to another:
-// one for an entry that is new, gone or changed, two for one that has moved.
+// indexWrites returns how many writes an index takes from one state to another: one for an
+// entry that is new, gone or changed, two for one that has moved.
 func indexWrites(before, after map[string]entry) float64 {
 	writes := 0.0
 	for k, old := range before {
@@ -220,20 +220,23 @@ func indexWrites(before, after map[string]entry) float64 {
 func (l layout) newStore(t testing.TB, o dynamodb.Options, options ...func(*awsdynamodb.Options)) adapter.Adapter {
 	o.NoIndex = l.options.NoIndex
 	direct := newClient(t)
-	check(t, applySchema(t.Context(), dynamodb.New(direct, o)))
+	check(t, applySchema(t.Context(), open(t, direct, o)))
 	t.Cleanup(func() {
 		_, err := direct.DeleteTable(context.Background(), &awsdynamodb.DeleteTableInput{TableName: &o.Table})
 		check(t, err)
 	})
-	return dynamodb.New(newClient(t, options...), o)
+	return open(t, newClient(t, options...), o)
 }
 
-// TestCosts measures every row of the package comment's table, through the client's
-// middleware: calls, and read and write units as the service says. The figures of the
-// Auth.js adapter are those that testdata/authjs measured.
+// page has the table of costs.
+const page = "dynamodb.md"
+
+// TestCosts measures every row of the page's table, through the client's middleware: calls,
+// and read and write units as the service says. The figures of the Auth.js adapter are those
+// that testdata/authjs measured.
 func TestCosts(t *testing.T) {
 	t.Parallel()
-	table := measure.Documented(t, "Costs")
+	table := measure.PageTable(t, page, "Costs")
 	got := map[string][]float64{}
 	for _, costs := range []map[string]cost{withoutIndex.costs(t), withIndex.costs(t), authjs(t)} {
 		for name, c := range costs {
@@ -242,20 +245,20 @@ func TestCosts(t *testing.T) {
 	}
 	for name, row := range got {
 		if !slices.Equal(table[name], row) {
-			t.Errorf("doc.go has %v, and measured is\n//\t%s", table[name], printRow(name, row))
+			t.Errorf("docs/%s has %v, and measured is\n%s", page, table[name], pageRow(name, row))
 		}
 		delete(table, name)
 	}
 	for name := range table {
-		t.Errorf("%s: doc.go has it, and nothing measures it", name)
+		t.Errorf("%s: docs/%s has it, and nothing measures it", name, page)
 	}
 }
 
-// printRow returns a row as it stands in doc.go.
-func printRow(name string, row []float64) string {
-	text := fmt.Sprintf("%-41s", name)
-	for i, figure := range row {
-		text += fmt.Sprintf("%*v", []int{6, 5, 6}[i%3], figure)
+// pageRow returns a row as it stands in the page.
+func pageRow(name string, row []float64) string {
+	text := "| " + name + " |"
+	for _, figure := range row {
+		text += fmt.Sprintf(" %v |", figure)
 	}
 	return text
 }

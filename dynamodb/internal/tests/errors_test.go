@@ -24,14 +24,14 @@ import (
 	"github.com/authstore/authstore/internal/silent"
 )
 
-// clientOf returns a client of an address, which makes one attempt.
+// clientOf returns a client of an address that makes one attempt.
 func clientOf(endpoint string, options ...func(*awsdynamodb.Options)) *awsdynamodb.Client {
 	return awsdynamodb.New(awsdynamodb.Options{
 		Region: "eu-central-1", Credentials: credentials, BaseEndpoint: &endpoint, RetryMaxAttempts: 1,
 	}, options...)
 }
 
-// answering is a service that has one answer for every request.
+// answering is a service that gives every request the same answer.
 func answering(t *testing.T, status int, contentType, body string) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
@@ -48,10 +48,10 @@ func refusing(t *testing.T, status int, code, message string) string {
 		fmt.Sprintf(`{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":%q}`, code, message))
 }
 
-// checkCause checks what the calls of a store say that cannot serve, and Ping with them.
+// checkCause checks the errors of several calls, and of Ping.
 func checkCause(t *testing.T, client dynamodb.Client, kind error, texts ...string) {
 	t.Helper()
-	a := dynamodb.New(client, dynamodb.Options{Table: "users"})
+	a := open(t, client, dynamodb.Options{Table: "users"})
 	pinger, _ := adapter.As[adapter.Pinger](a)
 	_, read := a.GetUser(t.Context(), "u")
 	_, write := a.CreateSession(t.Context(), adapter.Session{UserID: "u", Expires: time.Now().Add(time.Hour)})
@@ -74,8 +74,8 @@ func checkCause(t *testing.T, client dynamodb.Client, kind error, texts ...strin
 	}
 }
 
-// What the service refuses with says what a person has to mend; only what another time
-// will be different is ErrUnavailable.
+// Refusals of the service say what a person has to mend; only what may work later is
+// ErrUnavailable.
 func TestRefusalsSayTheCause(t *testing.T) {
 	const user = "User: arn:aws:sts::123456789012:assumed-role/app/hunter2 is not authorized to perform: "
 	for _, tt := range []struct {
@@ -118,7 +118,7 @@ func TestRefusalsSayTheCause(t *testing.T) {
 
 // Throttling is waited out, and ErrUnavailable with its reason if there is no time.
 func TestThrottlingIsUnavailable(t *testing.T) {
-	a := dynamodb.New(clientOf(refusing(t, http.StatusBadRequest, "ProvisionedThroughputExceededException", "slow down")), dynamodb.Options{Table: "users"})
+	a := open(t, clientOf(refusing(t, http.StatusBadRequest, "ProvisionedThroughputExceededException", "slow down")), dynamodb.Options{Table: "users"})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := a.GetUser(ctx, "u"); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
@@ -126,8 +126,8 @@ func TestThrottlingIsUnavailable(t *testing.T) {
 	}
 }
 
-// What answers and is not DynamoDB is no store, whatever it says: an empty answer would
-// be a record that is not there, and a write that was done.
+// Answers of anything but DynamoDB are errors, whatever their status: an empty answer would be
+// taken for a missing record or a successful write.
 func TestForeignAnswers(t *testing.T) {
 	const html = "<html><body>hunter2</body></html>"
 	for name, tt := range map[string]struct {
@@ -136,29 +136,29 @@ func TestForeignAnswers(t *testing.T) {
 		want       error
 		says       string
 	}{
-		"a page":                     {200, "text/html", html, adapter.ErrSetup, "not DynamoDB"},
-		"nothing":                    {200, "", "", adapter.ErrSetup, "not DynamoDB"},
-		"a redirection":              {302, "text/html", html, adapter.ErrSetup, "not DynamoDB"},
-		"a page that is not there":   {404, "text/html", html, adapter.ErrSetup, "status 404"},
-		"a firewall":                 {403, "text/html", html, adapter.ErrSetup, "status 403"},
-		"a proxy that wants a login": {407, "text/html", html, adapter.ErrSetup, "proxy"},
-		"a gateway without service":  {502, "text/html", html, adapter.ErrUnavailable, ""},
-		"a gateway that is busy":     {503, "text/plain", "", adapter.ErrUnavailable, ""},
-		"a gateway that limits":      {429, "text/plain", "slow down", adapter.ErrUnavailable, ""},
+		"a page":                               {200, "text/html", html, adapter.ErrSetup, "not DynamoDB"},
+		"nothing":                              {200, "", "", adapter.ErrSetup, "not DynamoDB"},
+		"a redirection":                        {302, "text/html", html, adapter.ErrSetup, "not DynamoDB"},
+		"a page that is not there":             {404, "text/html", html, adapter.ErrSetup, "status 404"},
+		"a firewall":                           {403, "text/html", html, adapter.ErrSetup, "status 403"},
+		"a proxy that requires authentication": {407, "text/html", html, adapter.ErrSetup, "proxy"},
+		"a gateway without service":            {502, "text/html", html, adapter.ErrUnavailable, ""},
+		"a gateway that is busy":               {503, "text/plain", "", adapter.ErrUnavailable, ""},
+		"a gateway that limits":                {429, "text/plain", "slow down", adapter.ErrUnavailable, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkCause(t, clientOf(answering(t, tt.status, tt.kind, tt.body)), tt.want, tt.says)
 		})
 	}
 	t.Run("JSON of another type", func(t *testing.T) {
-		a := dynamodb.New(clientOf(answering(t, 200, "text/plain", ` {"Item":{}}`)), dynamodb.Options{Table: "users"})
+		a := open(t, clientOf(answering(t, 200, "text/plain", ` {"Item":{}}`)), dynamodb.Options{Table: "users"})
 		if _, err := a.GetUser(t.Context(), "u"); !errors.Is(err, adapter.ErrNotFound) {
 			t.Errorf("got %v, want ErrNotFound", err)
 		}
 	})
 }
 
-// An answer that breaks off is worth another try.
+// An answer that breaks off is ErrUnavailable.
 func TestAnAnswerThatBreaksOff(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
@@ -169,7 +169,7 @@ func TestAnAnswerThatBreaksOff(t *testing.T) {
 	checkCause(t, clientOf(server.URL), adapter.ErrUnavailable)
 }
 
-// withDial has a client reach its host by other means.
+// withDial makes a client connect by a function.
 func withDial(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(*awsdynamodb.Options) {
 	return func(o *awsdynamodb.Options) {
 		o.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) { tr.DialContext, tr.Proxy = dial, nil })
@@ -223,8 +223,8 @@ func listen(t *testing.T, serve func(net.Conn)) (address string) {
 	})
 }
 
-// A deadline is kept while nobody answers what the address of a name is, and where
-// credentials come from, and is no end that somebody else asked for.
+// A deadline holds while nobody resolves the name of the host or issues credentials, and is not
+// mistaken for an end that somebody else asked for.
 func TestADeadlineIsKept(t *testing.T) {
 	nobody := func(ctx context.Context) (aws.Credentials, error) {
 		<-ctx.Done()
@@ -238,7 +238,7 @@ func TestADeadlineIsKept(t *testing.T) {
 		"silent credentials without a cache": clientOf("http://127.0.0.1:1", func(o *awsdynamodb.Options) { o.Credentials = aws.CredentialsProviderFunc(nobody) }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := dynamodb.New(client, dynamodb.Options{Table: "users"})
+			a := open(t, client, dynamodb.Options{Table: "users"})
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
 			begun := time.Now()
@@ -253,7 +253,7 @@ func TestADeadlineIsKept(t *testing.T) {
 	}
 }
 
-// Without credentials a store says so, whatever the SDK's chain ends with.
+// Without credentials the error says so, whatever the SDK's chain ends with.
 func TestNoCredentials(t *testing.T) {
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"} {
 		t.Setenv(name, "")
@@ -286,13 +286,13 @@ func TestNoCredentials(t *testing.T) {
 	}
 }
 
-// A role that cannot be taken is said, and by which code.
+// A role that cannot be assumed is named as the cause, with the code.
 func TestARoleThatIsRefused(t *testing.T) {
 	sts := answering(t, http.StatusForbidden, "text/xml",
 		`<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>hunter2</Message></Error></ErrorResponse>`)
 	t.Setenv("AWS_ENDPOINT_URL_STS", sts)
 	t.Setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/app")
-	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "causes_test.go")
+	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "errors_test.go")
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
 	a, err := adapter.Open(t.Context(), "dynamodb://users?region=eu-central-1&endpoint=http://127.0.0.1:1")

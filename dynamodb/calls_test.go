@@ -13,7 +13,7 @@ import (
 	"github.com/authstore/authstore/adapter/driver"
 )
 
-// What is busy for too long is unavailable, and says why.
+// A service that is busy for too long is unavailable, with the reason.
 func TestPatienceEnds(t *testing.T) {
 	r := newRetrier()
 	if left := time.Until(r.until); left < patience-time.Second || left > patience {
@@ -40,7 +40,8 @@ func TestWaitsGrow(t *testing.T) {
 	}
 }
 
-// A request that was refused for its set-up was not done, whatever the network says behind it.
+// A request that failed because of the set-up was not applied, whatever the cause behind it
+// says.
 func TestARefusedRequestIsNotLost(t *testing.T) {
 	for err, want := range map[error]bool{
 		nil: false,
