@@ -7,16 +7,16 @@ import (
 )
 
 func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
-	return a, s.own(ctx, createAuthenticator, a.UserID, "Authenticator", adapter.FieldCredentialID, s.newAuthenticator(a))
+	return a, s.createOwned(ctx, createAuthenticator, a.UserID, "Authenticator", adapter.FieldCredentialID, s.createAuthenticatorArgs(a))
 }
 
-// newAuthenticator returns the arguments with which an authenticator is created.
-func (s *store) newAuthenticator(a adapter.Authenticator) args {
+// createAuthenticatorArgs returns the arguments that create an authenticator.
+func (s *store) createAuthenticatorArgs(a adapter.Authenticator) args {
 	return args{"credentialID": a.CredentialID, "name": s.names.Authenticators, "brought": encodeAuthenticator(a)}
 }
 
 func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
-	d, err := s.one(ctx, getAuthenticator, args{"credentialID": credentialID}, "authenticator")
+	d, err := s.queryDocument(ctx, getAuthenticator, args{"credentialID": credentialID}, "authenticator")
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
@@ -54,7 +54,7 @@ func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID str
 
 func (s *store) UpdateAuthenticator(ctx context.Context, credentialID string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
 	a := args{"credentialID": credentialID, "changes": encodeAuthenticatorUpdate(up, s.options.Now()), "seen": nil}
-	d, err := s.settled(ctx, updateAuthenticator, a, "authenticator", func(d doc) error {
+	d, err := s.changeReadable(ctx, updateAuthenticator, a, "authenticator", func(d doc) error {
 		_, err := decodeAuthenticator(d, s.names.Authenticators)
 		return err
 	})

@@ -13,70 +13,19 @@ import (
 	"github.com/fauna/fauna-go/v3"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/authjs"
 	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/attribute"
 	"github.com/authstore/authstore/internal/lenient"
 )
 
-// doc is the fields of a document, or changes to them. A field that is null is not
-// there: in a new document it is left out, in changes it is removed.
+// doc is the fields of a document, or changes to them. A nil field is left out of a new
+// document, and removed by changes.
 type doc map[string]any
 
-// The names of fields: those of the Auth.js adapters, and what they do not have.
-const (
-	fieldID      = "id"
-	fieldCreated = "createdAt"
-	fieldUpdated = "updatedAt"
-	fieldUserID  = "userId"
-	fieldExpires = "expires"
-	fieldTTL     = "ttl" // when the server removes the document
-
-	userName     = "name"
-	userEmail    = "email"
-	userVerified = "emailVerified"
-	userImage    = "image"
-
-	accountType         = "type"
-	accountProvider     = "provider"
-	accountID           = "providerAccountId"
-	accountRefreshToken = "refresh_token"
-	accountAccessToken  = "access_token"
-	accountExpiresAt    = "expires_at"
-	accountTokenType    = "token_type"
-	accountScope        = "scope"
-	accountIDToken      = "id_token"
-	accountSessionState = "session_state"
-
-	sessionToken = "sessionToken"
-
-	linkIdentifier = "identifier"
-	linkToken      = "token"
-	linkValue      = "value"
-
-	authenticatorID         = "credentialID"
-	authenticatorAccount    = "providerAccountId"
-	authenticatorKey        = "credentialPublicKey"
-	authenticatorCounter    = "counter"
-	authenticatorDeviceType = "credentialDeviceType"
-	authenticatorBackedUp   = "credentialBackedUp"
-	authenticatorTransports = "transports"
-)
-
-// reserved are the names that the server refuses at the top of a document, since they are
-// its own fields and methods. The field id is no attribute's either.
-var reserved = []string{fieldID, "coll", "ts", fieldTTL, "data", "delete", "update", "replace", "updateData", "replaceData", "exists"}
-
-// layout is how attributes are named at the top of a document.
-var layout = attribute.Layout(func(name string) bool { return slices.Contains(reserved, name) })
-
-// nulls begins the name of the field that says where an attribute has nulls, which the
-// server drops from objects: a list of paths, of which the empty one is the attribute
-// itself. No attribute's name begins so (driver.Reserved).
-const nulls = "authstoreNulls:"
-
-// grace is how long after its expiry a document is kept, so that one which is live by
-// the adapter's clock is not removed by the server's.
-const grace = time.Hour
+// ttlMargin is how long after its expiry the server removes a document, so that its clock does
+// not remove one that is live by the adapter's.
+const ttlMargin = time.Hour
 
 func (d doc) text(name, v string) {
 	d[name] = nil
@@ -99,63 +48,60 @@ func (d doc) time(name string, t time.Time) {
 	}
 }
 
-// expires sets the expiry of a new document, and when the server removes it.
-func (d doc) expires(t time.Time) {
-	d[fieldExpires], d[fieldTTL] = t, t.Add(grace)
-}
+// ttl sets when the server removes a new document that expires.
+func (d doc) ttl(expires time.Time) { d[fieldTTL] = expires.Add(ttlMargin) }
 
 // attributes sets attributes and removes others.
 func (d doc) attributes(set adapter.Attributes, removed []string) {
 	for _, name := range removed {
 		name = layout.Stored(name)
-		d[name], d[nulls+name] = nil, nil
+		d[name], d[nullsPrefix+name] = nil, nil
 	}
 	for name, v := range set {
-		name, v = layout.Stored(name), renamed(v, attribute.Stored)
-		d[name], d[nulls+name] = v, nil
+		name, v = layout.Stored(name), rename(v, attribute.Stored)
+		d[name], d[nullsPrefix+name] = v, nil
 		if paths := nullPaths(v, nil, nil); paths != nil {
-			d[nulls+name] = paths
+			d[nullsPrefix+name] = paths
 		}
 	}
 }
 
-// renamed returns a value in whose objects the names are changed.
-func renamed(v any, name func(string) string) any {
+// rename returns a value with the names in its objects changed.
+func rename(v any, name func(string) string) any {
 	switch v := v.(type) {
 	case []any:
 		list := make([]any, len(v))
 		for i := range v {
-			list[i] = renamed(v[i], name)
+			list[i] = rename(v[i], name)
 		}
 		return list
 	case map[string]any:
-		return renamedFields(v, name, name)
+		return renameFields(v, name, name)
 	}
 	return v
 }
 
-// renamedFields returns an object in which the names are changed by top, and those below by
-// name. Of two that become the same the one that was changed stays: the other one is another
-// program's.
-func renamedFields(object map[string]any, top, name func(string) string) map[string]any {
+// renameFields returns an object with its own names changed by top, and those further down by
+// name. Of two names that become equal the changed one stays: the other is another program's.
+func renameFields(object map[string]any, top, name func(string) string) map[string]any {
 	out := make(map[string]any, len(object))
 	for n := range object {
-		to := top(n)
-		if _, there := out[to]; !there || to != n {
-			out[to] = renamed(object[n], name)
+		renamed := top(n)
+		if _, exists := out[renamed]; !exists || renamed != n {
+			out[renamed] = rename(object[n], name)
 		}
 	}
 	return out
 }
 
-// new returns the fields of a new document.
-func (d doc) new() doc {
+// withoutNil returns the fields of a new document, which are those that are not nil.
+func (d doc) withoutNil() doc {
 	maps.DeleteFunc(d, func(_ string, v any) bool { return v == nil })
 	return d
 }
 
-// nullPaths adds to paths where a value has nulls, under the path of the value. Nulls in
-// lists are kept by the server.
+// nullPaths appends the paths of the nulls in a value, whose own path is path. The server keeps
+// nulls in lists.
 func nullPaths(v any, path, paths []any) []any {
 	switch v := v.(type) {
 	case nil:
@@ -174,32 +120,31 @@ func nullPaths(v any, path, paths []any) []any {
 	return paths
 }
 
-// restore puts a null into a value where a path leads, unless something else is there
-// now or the path leads nowhere any more.
-func restore(v any, path []any) {
+// restoreNull puts a null at the path in a value, unless another value is there now or the path
+// no longer exists.
+func restoreNull(v any, path []any) {
 	for ; len(path) > 0; path = path[1:] {
-		switch at := path[0].(type) {
+		switch step := path[0].(type) {
 		case string:
 			object, _ := v.(map[string]any)
 			if object == nil {
 				return
 			}
-			if _, there := object[at]; !there && len(path) == 1 {
-				object[at] = nil
+			if _, exists := object[step]; !exists && len(path) == 1 {
+				object[step] = nil
 			}
-			v = object[at]
+			v = object[step]
 		case int64:
 			list, _ := v.([]any)
-			if at < 0 || at >= int64(len(list)) {
+			if step < 0 || step >= int64(len(list)) {
 				return
 			}
-			v = list[at]
+			v = list[step]
 		}
 	}
 }
 
-// fields returns the fields of a document that a query has projected, nil if there is
-// none.
+// fields returns the fields of a document that a query projected, nil if there is none.
 func fields(v any) doc {
 	projected, _ := v.(map[string]any)
 	data, _ := projected["data"].(map[string]any)
@@ -211,8 +156,8 @@ func fields(v any) doc {
 	return data
 }
 
-// The functions that take a field out of a document, so that attributes are left. What
-// another program stored there in another form is read as package lenient says.
+// The take functions remove a field from a document, so that the attributes are left, and
+// convert values that other programs stored as package lenient does.
 
 func (d doc) take(name string) any {
 	v := d[name]
@@ -229,7 +174,7 @@ func (d doc) takeText(name string) string {
 	return text
 }
 
-// takeID returns the ID of a document, also from a reference to one.
+// takeID returns an ID, also from a reference to a document.
 func (d doc) takeID(name string) string {
 	switch v := d[name].(type) {
 	case *fauna.Ref:
@@ -244,30 +189,30 @@ func (d doc) takeID(name string) string {
 
 func (d doc) takeSeconds(name string) int64 {
 	v := d.take(name)
-	if at, ok := v.(*time.Time); ok {
-		v = *at
+	if t, ok := v.(*time.Time); ok {
+		v = *t
 	}
 	n, _ := lenient.Seconds(v)
 	return n
 }
 
 func (d doc) takeTime(name string) time.Time {
-	t, _ := date(d.take(name))
+	t, _ := parseDate(d.take(name))
 	return t
 }
 
-// date reads a date. The driver has the server's dates and times alike.
-func date(v any) (time.Time, bool) {
-	if at, ok := v.(*time.Time); ok {
-		v = *at
+// parseDate converts a value to a time. The driver returns Fauna's Date and Time as one type.
+func parseDate(v any) (time.Time, bool) {
+	if t, ok := v.(*time.Time); ok {
+		v = *t
 	}
 	return lenient.Time(v)
 }
 
 func (d doc) takeVerified(created time.Time) time.Time {
 	v := d.take(userVerified)
-	if at, ok := v.(*time.Time); ok {
-		v = *at
+	if t, ok := v.(*time.Time); ok {
+		v = *t
 	}
 	return lenient.Verified(v, created)
 }
@@ -283,65 +228,33 @@ func (d doc) takeWords(name, separator string) string {
 	return text
 }
 
-// takeExpiry returns when a document of a collection ends. The contract cannot do without
-// that.
-func (d doc) takeExpiry(collection, id, userID string) (time.Time, error) {
-	v := d.take(fieldExpires)
-	at, ok := date(v)
-	if !ok {
-		return at, &adapter.RecordError{Place: collection + " " + id, UserID: userID, Field: fieldExpires, Want: "a Time of the years 1 to 9999", Got: typeName(v)}
-	}
-	return at, nil
-}
-
-// typeName returns what a value is, in FQL's words.
-func typeName(v any) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case string:
-		return "String"
-	case bool:
-		return "Boolean"
-	case int64, float64:
-		return "Number"
-	case *time.Time:
-		return "a time that is out of range"
-	case []any:
-		return "Array"
-	case map[string]any:
-		return "Object"
-	}
-	return "a value of another type"
-}
-
-// takeAttributes returns what is left, as far as it can be written back. A field of a name
-// that is reserved is another program's.
-func (d doc) takeAttributes(of driver.Record) adapter.Attributes {
+// takeAttributes returns the remaining fields that can be written back. A field with a reserved
+// name is another program's.
+func (d doc) takeAttributes(record driver.Record) adapter.Attributes {
 	if len(d) == 0 {
 		return nil
 	}
 	a := map[string]any{}
 	for name, v := range d {
-		if v, ok := normal(v); ok && !strings.HasPrefix(name, nulls) && !slices.Contains(reserved, name) {
+		if v, ok := normalize(v); ok && !strings.HasPrefix(name, nullsPrefix) && !slices.Contains(reserved, name) {
 			a[name] = v
 		}
 	}
 	for name, v := range d {
-		of, marks := strings.CutPrefix(name, nulls)
+		stored, lists := strings.CutPrefix(name, nullsPrefix)
 		paths, _ := v.([]any)
 		for _, path := range paths {
-			if steps, is := path.([]any); marks && is {
-				restore(a, append([]any{of}, steps...))
+			if steps, ok := path.([]any); lists && ok {
+				restoreNull(a, append([]any{stored}, steps...))
 			}
 		}
 	}
-	return driver.Writable(renamedFields(a, layout.Name, attribute.Name), of)
+	return driver.Writable(renameFields(a, layout.Name, attribute.Name), record)
 }
 
-// normal brings a decoded value into the types of adapter.Attributes. It is false for one
-// that holds something of a type that only the server has, such as a reference.
-func normal(v any) (any, bool) {
+// normalize converts a decoded value to the types of adapter.Attributes. It is false for one
+// that contains a value of a type of the server's own, such as a reference.
+func normalize(v any) (any, bool) {
 	switch v := v.(type) {
 	case nil, string, bool, int64, float64:
 		return v, true
@@ -349,7 +262,7 @@ func normal(v any) (any, bool) {
 		return adapter.Milliseconds(*v), true
 	case []any:
 		for i := range v {
-			e, ok := normal(v[i])
+			e, ok := normalize(v[i])
 			if !ok {
 				return nil, false
 			}
@@ -358,7 +271,7 @@ func normal(v any) (any, bool) {
 		return v, true
 	case map[string]any:
 		for name := range v {
-			e, ok := normal(v[name])
+			e, ok := normalize(v[name])
 			if !ok {
 				return nil, false
 			}
@@ -369,22 +282,22 @@ func normal(v any) (any, bool) {
 	return nil, false
 }
 
-// key is a name in an object that is made for the server. The driver leaves such an object as
-// it is: of one that it makes itself it escapes only some of the names that begin with "@".
-type key struct{ name string }
+// objectKey is a name in an encoded object. The driver sends a map with such keys as it is; in
+// its own encoding it escapes only some of the names that begin with "@".
+type objectKey struct{ name string }
 
 // MarshalText implements encoding.TextMarshaler.
-func (k key) MarshalText() ([]byte, error) { return []byte(k.name), nil }
+func (k objectKey) MarshalText() ([]byte, error) { return []byte(k.name), nil }
 
-// tagged returns a value in the form in which the server takes it, under any names.
+// tagged returns a value in Fauna's tagged format, in which objects can have any names.
 func tagged(v any) any {
 	switch v := v.(type) {
 	case int64:
-		return map[key]any{{"@long"}: strconv.FormatInt(v, 10)}
+		return map[objectKey]any{{"@long"}: strconv.FormatInt(v, 10)}
 	case float64:
-		return map[key]any{{"@double"}: strconv.FormatFloat(v, 'f', -1, 64)}
+		return map[objectKey]any{{"@double"}: strconv.FormatFloat(v, 'f', -1, 64)}
 	case time.Time:
-		return map[key]any{{"@time"}: v.UTC().Format(time.RFC3339Nano)}
+		return map[objectKey]any{{"@time"}: v.UTC().Format(time.RFC3339Nano)}
 	case []any:
 		list := make([]any, len(v))
 		for i := range v {
@@ -392,27 +305,23 @@ func tagged(v any) any {
 		}
 		return list
 	case map[string]any:
-		object := make(map[key]any, len(v))
+		object := make(map[objectKey]any, len(v))
 		for name := range v {
-			object[key{name}] = tagged(v[name])
+			object[objectKey{name}] = tagged(v[name])
 		}
-		return map[key]any{{"@object"}: object}
+		return map[objectKey]any{{"@object"}: object}
 	}
 	return v
 }
 
 func encodeUser(u adapter.User) doc {
-	d := doc{fieldID: u.ID}
-	d.text(userName, u.Name)
-	d.text(userEmail, u.Email)
-	d.time(userVerified, u.EmailVerified)
-	d.text(userImage, u.Image)
+	d := doc(authjs.User(u))
 	d.stamps(u.CreatedAt, u.UpdatedAt)
 	d.attributes(u.Attributes, nil)
-	return d.new()
+	return d.withoutNil()
 }
 
-// stamps sets the times of a new document.
+// stamps sets createdAt and updatedAt of a new document.
 func (d doc) stamps(created, updated time.Time) {
 	d.time(fieldCreated, created)
 	d.time(fieldUpdated, updated)
@@ -451,17 +360,10 @@ func decodeUser(d doc) adapter.User {
 }
 
 func encodeAccount(a adapter.Account) doc {
-	d := doc{fieldUserID: a.UserID, accountType: string(a.Type), accountProvider: a.Provider, accountID: a.ProviderAccountID}
-	d.text(accountRefreshToken, a.RefreshToken)
-	d.text(accountAccessToken, a.AccessToken)
-	d.number(accountExpiresAt, a.ExpiresAt)
-	d.text(accountTokenType, a.TokenType)
-	d.text(accountScope, a.Scope)
-	d.text(accountIDToken, a.IDToken)
-	d.text(accountSessionState, a.SessionState)
+	d := doc(authjs.Account(a))
 	d.stamps(a.CreatedAt, a.UpdatedAt)
 	d.attributes(a.Attributes, nil)
-	return d.new()
+	return d.withoutNil()
 }
 
 func encodeAccountUpdate(up adapter.AccountUpdate, now time.Time) doc {
@@ -499,11 +401,12 @@ func decodeAccount(d doc) adapter.Account {
 
 // encodeSession encodes a session under its stored token.
 func encodeSession(s adapter.Session, stored string) doc {
-	d := doc{fieldUserID: s.UserID, sessionToken: stored}
-	d.expires(s.Expires)
+	s.SessionToken = stored
+	d := doc(authjs.Session(s))
+	d.ttl(s.Expires)
 	d.stamps(s.CreatedAt, s.UpdatedAt)
 	d.attributes(s.Attributes, nil)
-	return d.new()
+	return d.withoutNil()
 }
 
 func encodeSessionUpdate(up adapter.SessionUpdate, now time.Time) doc {
@@ -527,10 +430,10 @@ func decodeSession(d doc, collection string) (session adapter.Session, err error
 	return session, err
 }
 
-// storedSessionID returns the ID of a session by its document. What is stored of its
-// token is a digest, which is the ID, if it has the form and the fields that this adapter
-// gives such a session; anything else may be a token that another program stored as it
-// is, of which the ID is the digest.
+// storedSessionID returns the ID of a session from its document. The stored token is a digest,
+// and the ID, if it has the form and the document has the fields that this adapter gives such a
+// session. Otherwise it may be a token that another program stored as it is, and the ID is its
+// digest.
 func (d doc) storedSessionID(plain bool) string {
 	token, _ := lenient.Text(d[sessionToken])
 	_, hasTTL := d[fieldTTL].(*time.Time)
@@ -544,34 +447,28 @@ func (d doc) storedSessionID(plain bool) string {
 // digest is the form of adapter.SessionID.
 var digest = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
-func encodeLink(t adapter.VerificationToken) doc {
-	d := doc{linkIdentifier: t.Identifier, linkToken: t.Token}
-	d.text(linkValue, t.Value)
-	d.expires(t.Expires)
+func encodeVerificationToken(t adapter.VerificationToken) doc {
+	d := doc(authjs.VerificationToken(t))
+	d.text(verificationValue, t.Value)
+	d.ttl(t.Expires)
 	d.time(fieldCreated, t.CreatedAt)
-	return d.new()
+	return d.withoutNil()
 }
 
-func decodeLink(d doc, collection string) (t adapter.VerificationToken, err error) {
-	t.Identifier = d.takeText(linkIdentifier)
-	t.Token = d.takeText(linkToken)
-	t.Value = d.takeText(linkValue)
+func decodeVerificationToken(d doc, collection string) (t adapter.VerificationToken, err error) {
+	t.Identifier = d.takeText(verificationIdentifier)
+	t.Token = d.takeText(verificationToken)
+	t.Value = d.takeText(verificationValue)
 	t.Expires, err = d.takeExpiry(collection, d.takeText(fieldID), "")
 	t.CreatedAt = d.takeTime(fieldCreated)
 	return t, err
 }
 
 func encodeAuthenticator(a adapter.Authenticator) doc {
-	d := doc{
-		authenticatorID: a.CredentialID, fieldUserID: a.UserID, authenticatorKey: a.CredentialPublicKey,
-		authenticatorCounter: int64(a.Counter), authenticatorBackedUp: a.CredentialBackedUp,
-	}
-	d.text(authenticatorAccount, a.ProviderAccountID)
-	d.text(authenticatorDeviceType, a.CredentialDeviceType)
-	d.transports(a.Transports)
+	d := doc(authjs.Authenticator(a))
 	d.stamps(a.CreatedAt, a.UpdatedAt)
 	d.attributes(a.Attributes, nil)
-	return d.new()
+	return d.withoutNil()
 }
 
 func (d doc) transports(all []string) { d.text(authenticatorTransports, strings.Join(all, ",")) }

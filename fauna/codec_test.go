@@ -48,7 +48,7 @@ func TestNullsComeBack(t *testing.T) {
 	} {
 		d := doc{}
 		d.attributes(a, nil)
-		stored := doc(dropNulls(map[string]any(d.new())).(map[string]any))
+		stored := doc(dropNulls(map[string]any(d.withoutNil())).(map[string]any))
 		if diff := cmp.Diff(a, stored.takeAttributes(driver.UserRecord)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", a, diff)
 		}
@@ -61,13 +61,13 @@ func TestNullsYield(t *testing.T) {
 		stored doc
 		want   adapter.Attributes
 	}{
-		"a value since":          {doc{"a": "x", nulls + "a": []any{[]any{}}}, adapter.Attributes{"a": "x"}},
-		"a field since":          {doc{"a": map[string]any{"b": "x"}, nulls + "a": []any{[]any{"b"}}}, adapter.Attributes{"a": map[string]any{"b": "x"}}},
-		"of another type since":  {doc{"a": "x", nulls + "a": []any{[]any{"b"}, []any{int64(1)}}}, adapter.Attributes{"a": "x"}},
-		"a shorter list since":   {doc{"a": []any{}, nulls + "a": []any{[]any{int64(3), "b"}, []any{int64(-1), "b"}}}, adapter.Attributes{"a": []any{}}},
-		"gone since":             {doc{nulls + "a": []any{[]any{"b"}}}, nil},
+		"a value since":          {doc{"a": "x", nullsPrefix + "a": []any{[]any{}}}, adapter.Attributes{"a": "x"}},
+		"a field since":          {doc{"a": map[string]any{"b": "x"}, nullsPrefix + "a": []any{[]any{"b"}}}, adapter.Attributes{"a": map[string]any{"b": "x"}}},
+		"of another type since":  {doc{"a": "x", nullsPrefix + "a": []any{[]any{"b"}, []any{int64(1)}}}, adapter.Attributes{"a": "x"}},
+		"a shorter list since":   {doc{"a": []any{}, nullsPrefix + "a": []any{[]any{int64(3), "b"}, []any{int64(-1), "b"}}}, adapter.Attributes{"a": []any{}}},
+		"gone since":             {doc{nullsPrefix + "a": []any{[]any{"b"}}}, nil},
 		"a name of the server's": {doc{"ttl": "theirs", "authstorettl": "ours", "data": "theirs"}, adapter.Attributes{"ttl": "ours"}},
-		"not of our own writing": {doc{"b": true, nulls + "a": "x", nulls + "c": []any{"d", []any{true}}}, adapter.Attributes{"b": true}},
+		"not of our own writing": {doc{"b": true, nullsPrefix + "a": "x", nullsPrefix + "c": []any{"d", []any{true}}}, adapter.Attributes{"b": true}},
 	} {
 		if diff := cmp.Diff(test.want, test.stored.takeAttributes(driver.UserRecord)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -78,7 +78,7 @@ func TestNullsYield(t *testing.T) {
 // An attribute that is set anew, or removed, leaves no trace of its nulls.
 func TestAnUpdateForgetsNulls(t *testing.T) {
 	d := encodeUserUpdate(adapter.UserUpdate{Attributes: adapter.Attributes{"a": "x"}, RemoveAttributes: []string{"b"}}, time.Time{})
-	for _, name := range []string{nulls + "a", nulls + "b", "b"} {
+	for _, name := range []string{nullsPrefix + "a", nullsPrefix + "b", "b"} {
 		if v, there := d[name]; !there || v != nil {
 			t.Errorf("%q is not removed: %v", name, d)
 		}

@@ -6,20 +6,20 @@ import (
 	"github.com/authstore/authstore/adapter"
 )
 
-// EnumerateUsers returns users in the order of their IDs; a cursor is the ID at which a page
-// begins. Where so many are too large for an answer the page has fewer. It implements
-// adapter.Enumerator.
+// EnumerateUsers returns users in the order of their IDs as numbers. A cursor is the ID at which
+// a page begins. A page has fewer users than limit where more are too large for one answer. It
+// implements adapter.Enumerator.
 func (s *store) EnumerateUsers(ctx context.Context, cursor string, limit int) (adapter.UserPage, error) {
-	from := "0"
+	first := "0"
 	if cursor != "" {
-		from = cursor
+		first = cursor
 	}
-	if !isID(from) {
+	if !isID(first) {
 		return adapter.UserPage{}, adapter.Invalid("cursor", "must be one that EnumerateUsers returned")
 	}
 	for n := limit; ; n = max(n/4, 1) {
-		r, err := s.query(ctx, enumerateUsers, args{"from": from, "n": n + 1}) // one more is the next page's first
-		if tooMuch(err) && n > 1 {
+		r, err := s.query(ctx, enumerateUsers, args{"from": first, "n": n + 1}) // the last one begins the next page
+		if tooLarge(err) && n > 1 {
 			continue
 		}
 		if err != nil {

@@ -16,28 +16,16 @@ import (
 	"github.com/authstore/authstore/internal/cause"
 )
 
-// unique is how the server says that a value is taken.
-const unique = "unique constraint"
-
-// conflicts has the field of each unique constraint, by the name of its last field.
-var conflicts = map[string]string{
-	"email":             adapter.FieldUserEmail,
-	"providerAccountId": adapter.FieldAccount,
-	"sessionToken":      adapter.FieldSessionToken,
-	"token":             adapter.FieldVerificationToken,
-	"credentialID":      adapter.FieldCredentialID,
-}
-
-// failure returns an error of the driver as one of the contract's kinds.
+// failure gives an error of the driver its kind.
 func failure(err error) error {
 	if err == nil {
 		return nil
 	}
-	answer, isServers := answered(err)
+	answer, fromServer := serverError(err)
 	switch {
-	case !isServers:
-		return driver.Caused(unanswered(err), err)
-	case answer == nil: // the driver found nothing in it, and its error has no text
+	case !fromServer:
+		return driver.Caused(transportFailure(err), err)
+	case answer == nil: // the response was empty, and the driver's error has no text
 		return driver.Caused(adapter.ErrUnavailable, err)
 	}
 	switch answer.StatusCode {
@@ -47,11 +35,11 @@ func failure(err error) error {
 	return driver.Caused(refusal(answer), err)
 }
 
-// refusal returns the kind of an answer that the same query will always get.
+// refusal returns the kind of an answer that every repetition of the query would get.
 func refusal(answer *fauna.ErrFauna) error {
 	switch answer.StatusCode {
 	case http.StatusUnauthorized:
-		return adapter.Setup("the server refuses the secret", "check that the secret is that of a key in a database of this server, and that both are there still")
+		return adapter.Setup("the server refuses the secret", "check that the secret is that of a key in a database of this server, and that both still exist")
 	case http.StatusForbidden:
 		return errRole
 	case http.StatusGone:
@@ -65,7 +53,7 @@ func refusal(answer *fauna.ErrFauna) error {
 	case "permission_denied", "forbidden":
 		return errRole
 	case "invalid_query", "invalid_argument", "invalid_index_invocation", "invalid_function_invocation":
-		return adapter.Setup("a collection or an index is missing or not ready ("+answer.Code+")", "check the schema, and apply it")
+		return adapter.Setup("a collection or an index is missing or not ready ("+answer.Code+")", "run CheckSchema and ApplySchema")
 	}
 	if answer.Code == "invalid_request" {
 		return adapter.Setup("the document or the transaction is too large for the server (invalid_request)", "keep less in one record")
@@ -76,10 +64,10 @@ func refusal(answer *fauna.ErrFauna) error {
 var errRole = adapter.Setup("the secret's role may not do this",
 	"give it the role server, or one with read, write, create and delete on the five collections, and for the schema create and write on Collection")
 
-// constraintFailed returns the field that is taken, or which of the operator's own rules a
-// record breaks. Names of fields are the operator's, values are not in them.
+// constraintFailed returns a conflict, or ErrSetup with the operator's own constraint that the
+// record breaks. The text contains names of fields, and no values.
 func constraintFailed(answer *fauna.ErrFauna) error {
-	if field := taken(answer); field != "" {
+	if field := takenField(answer); field != "" {
 		return adapter.Conflict(field)
 	}
 	var names []string
@@ -92,42 +80,42 @@ func constraintFailed(answer *fauna.ErrFauna) error {
 		}
 	}
 	return adapter.Setup(fmt.Sprintf("the collection has a constraint of its own, which the record does not meet: %q", names),
-		"drop or loosen what is unique, has a type or is checked there")
+		"drop or relax the unique constraint, the type or the check")
 }
 
-// remedies are for what keeps queries from a server.
+// remedies say what to do where no query reaches a server.
 var remedies = cause.Remedies{
-	cause.NotTLS:    "use fauna+http:// or http:// if that is meant",
+	cause.NotTLS:    "use fauna+http:// or http:// if that is intended",
 	cause.SpeaksTLS: "use fauna:// or https://",
 	cause.Authority: "check the host, or add its authority to those of the system (SSL_CERT_FILE)",
 }
 
-// unanswered returns the kind of an error in which the server has said nothing: the network's,
-// or that of a response which is no answer.
-func unanswered(err error) error {
+// transportFailure returns the kind of an error that is not the server's: of the network, or of
+// a response that is not an answer.
+func transportFailure(err error) error {
 	var (
 		foreign *wire.ForeignAnswer
 		request *url.Error
-		far     *time.ParseError
+		badTime *time.ParseError
 	)
 	switch {
 	case errors.As(err, &foreign):
-		return adapter.Setup(fmt.Sprintf("this is no Fauna server (it answers with status %d, %q)", foreign.Status, foreign.ContentType),
-			"check host, port and path, and whether it wants TLS: fauna:// has it, fauna+http:// has not")
+		return adapter.Setup(fmt.Sprintf("this is not a Fauna server (it answers with status %d, %q)", foreign.Status, foreign.ContentType),
+			"check host, port and path, and whether it expects TLS: fauna:// uses it, fauna+http:// does not")
 	case cause.Of(err) == cause.Unknown && errors.As(err, &request) && strings.Contains(request.Error(), "malformed HTTP"):
-		return adapter.Setup("the server does not speak HTTP", "check the port, and whether it wants TLS: fauna:// has it, fauna+http:// has not")
-	case errors.As(err, &far):
+		return adapter.Setup("the server does not speak HTTP", "check the port, and whether it expects TLS: fauna:// uses it, fauna+http:// does not")
+	case errors.As(err, &badTime):
 		return adapter.Setup("a document has a time beyond the year 9999, which the driver cannot read", "correct it, or make the client with ClientOptions and no HTTPClient after them")
 	}
 	return cause.Explain(err, remedies)
 }
 
-// statusTimeOut is the status of a query that took longer than it may.
+// statusTimeOut is the HTTP status of a query that exceeded its time limit.
 const statusTimeOut = 440
 
-// answered returns what an error of the driver says that the server answered, and whether it
-// did. The driver's errors embed it, where errors.As does not look.
-func answered(err error) (*fauna.ErrFauna, bool) {
+// serverError returns the server's error in an error of the driver, and whether there is one. The
+// driver's types embed it, where errors.As does not find it.
+func serverError(err error) (*fauna.ErrFauna, bool) {
 	var (
 		check      *fauna.ErrQueryCheck
 		runtime    *fauna.ErrQueryRuntime
@@ -168,35 +156,16 @@ func answered(err error) (*fauna.ErrFauna, bool) {
 	return nil, false
 }
 
-// taken returns the field whose value is taken, "" if another constraint has failed.
-func taken(answer *fauna.ErrFauna) string {
-	for _, f := range answer.ConstraintFailures {
-		if !strings.Contains(strings.ToLower(f.Message), unique) {
-			continue
-		}
-		for _, path := range f.Paths {
-			names, _ := path.([]any)
-			if len(names) == 0 {
-				continue
-			}
-			if name, _ := names[len(names)-1].(string); conflicts[name] != "" {
-				return conflicts[name]
-			}
-		}
-	}
-	return ""
-}
-
-// contended reports whether the server says that others got in the way of a transaction,
-// of which it then has applied nothing.
+// contended reports whether the server says that a transaction conflicted with others. It was
+// not applied then.
 func contended(err error) bool {
-	answer, _ := answered(err)
+	answer, _ := serverError(err)
 	return answer != nil && answer.StatusCode == http.StatusConflict && answer.Code == "contended_transaction"
 }
 
-// tooMuch reports whether a smaller transaction may succeed: this one was too large, or
-// took too long.
-func tooMuch(err error) bool {
-	answer, _ := answered(err)
+// tooLarge reports whether a smaller transaction may succeed: this one was too large, or took
+// too long.
+func tooLarge(err error) bool {
+	answer, _ := serverError(err)
 	return answer != nil && (answer.StatusCode == statusTimeOut || answer.Code == "invalid_request")
 }

@@ -18,7 +18,10 @@ import (
 func ExampleNew() {
 	client := driver.NewClient(os.Getenv("FAUNA_SECRET"), driver.DefaultTimeouts(), append(fauna.ClientOptions(),
 		driver.URL("https://fauna.example.com"))...)
-	store := fauna.New(client, fauna.Options{})
+	store, err := fauna.New(client, fauna.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer store.Close() // the client stays open
 
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -38,7 +41,10 @@ func ExampleNew() {
 func ExampleOptions() {
 	client := driver.NewClient(os.Getenv("FAUNA_SECRET"), driver.DefaultTimeouts(), append(fauna.ClientOptions(),
 		driver.URL("https://fauna.example.com"))...)
-	store := fauna.New(client, fauna.Options{Collections: fauna.Collections{Users: "People"}})
+	store, err := fauna.New(client, fauna.Options{Collections: fauna.Collections{Users: "People"}})
+	if err != nil {
+		log.Fatal(err)
+	}
 	schema, _ := adapter.As[adapter.Schema](store)
 	if err := schema.ApplySchema(context.Background()); err != nil {
 		log.Fatal(err)

@@ -3,41 +3,41 @@ package fauna
 // The queries, each one transaction. They are constants: what varies is in their
 // arguments, the names of the collections included, so no data is ever read as FQL.
 //
-// Each answers with an object, never with null: an answer that holds nothing is then
-// told from a response that is no answer, which the driver takes for success.
+// Each returns an object, never null: an empty result is then distinct from a response that is
+// not an answer, which the driver treats as success.
 //
-// Documents are changed by replaceData with all that they have, as update merges an object
-// that is the value of a field with the one that was there, and takes some names of fields
-// for the server's own. A ttl has to be set again then.
+// Documents are changed by replaceData with all of their fields, since update merges an object
+// with the previous one, and treats some names of fields as the server's own. The ttl has to
+// be set again then.
 //
-// Other programs have values in other forms. What belongs to a user is also found by a
-// reference to it, and an account by its ID as a number. Which text is a time, and which
-// a number, is not for FQL to say: a document whose expiry is no Time, or whose counter is no
-// Number, is answered as it is, and if it can be read and is live, a second query changes it,
-// unless it has changed meanwhile (ts).
+// Other programs store values in other forms. Records of a user are also found by a reference
+// to the user, and an account by its ID as a number. FQL cannot decide which text is a time or a
+// number: a document whose expiry is not a Time, or whose counter is not a Number, is returned
+// as it is. If it can be read and is live, a second query changes it, unless it has changed in
+// between (ts).
 //
-// Sets are filtered before they are put together: the server finds nothing in a set that
-// was put together, and then filtered, if a page of it ends where one of its parts does.
+// Sets are filtered before they are concatenated: in a concatenated set that is filtered
+// afterwards, the server finds nothing if a page ends at the end of one of its parts.
 const (
-	// theOwner leads from what is owned to its user.
-	theOwner = `
+	// findOwner finds the user of a record.
+	findOwner = `
 		let field: Any = if (owned == null) null else owned.userId
 		let all: Any = Collection(${users})
 		let number: Any = if (field isa String) field.parseLong() else null
 		let owner: Any = if (number != null) all.byId(number) else if (field isa all) field else null`
 
-	// theAccount finds an account by its key.
-	theAccount = `
+	// findAccount finds an account by its key.
+	findAccount = `
 		let text: Any = Collection(${accounts}).byProviderAndProviderAccountId(${provider}, ${providerAccountId}).first()
 		let account: Any = if (text != null) text else {
 			let found: Any = ${numbers}.flatMap(n => Collection(${accounts}).byProviderAndProviderAccountId(${provider}, n).toArray())
 			found.first()
 		}`
 
-	// leads tells whether somebody has a document. One of nobody, or of a user who is gone,
-	// which another program has left, holds no key and makes room for a new one. What may
-	// be a user in a way that is not known here is somebody.
-	leads = `
+	// hasOwner decides whether a record has a user. One without, or whose user was deleted by
+	// another program, does not reserve its key and is replaced by a new record. A value of
+	// an unknown form counts as a user.
+	hasOwner = `
 		let all: Any = Collection(${users})
 		let leads: Any = (d) => {
 			let field: Any = d.userId
@@ -45,17 +45,17 @@ const (
 			if (number != null) all.byId(number).exists() else if (field isa all) field.exists() else field isa Doc || field isa Number || field isa String && field != ""
 		}`
 
-	// accountTaken finds whether somebody has an account, credentialTaken an authenticator.
-	accountTaken = leads + `
+	// accountTaken decides whether a user has an account, credentialTaken an authenticator.
+	accountTaken = hasOwner + `
 		let held: Any = Collection(${accounts}).byProviderAndProviderAccountId(${provider}, ${providerAccountId}).toArray()
 			.concat(${numbers}.flatMap(n => Collection(${accounts}).byProviderAndProviderAccountId(${provider}, n).toArray()))
 		let taken = held.any(leads)`
 
-	credentialTaken = leads + `
+	credentialTaken = hasOwner + `
 		let held: Any = Collection(${authenticators}).byCredentialID(${credentialID}).toArray()
 		let taken = held.any(leads)`
 
-	// signUp creates a user with what it brings, and bring gives that to a user who is there.
+	// signUp creates a user together with a record, and createRecord a record of an existing user.
 	signUp = `
 		if (!left && !taken) {
 			held.forEach(d => d.delete())
@@ -64,7 +64,7 @@ const (
 		}
 		{ left: left, taken: taken }`
 
-	bring = `
+	createRecord = `
 		let owner = Collection(${users}).byId(${id}).exists()
 		if (owner && !taken) {
 			held.forEach(d => d.delete())
@@ -72,24 +72,24 @@ const (
 		}
 		{ owner: owner, taken: taken }`
 
-	// isLeft finds an ID taken while a deletion of its user has not been finished, else
-	// the new user would inherit what is left of the old one.
-	isLeft = `
+	// checkLeftovers treats an ID as taken while the deletion of its user is unfinished, or the
+	// new user would inherit sessions of the old one.
+	checkLeftovers = `
 		let old: Any = Collection(${users}).byId(${id})
 		let left = Collection(${sessions}).byUserId(${id}).concat(Collection(${sessions}).byUserId(old)).first() != null`
 
-	// theSession finds a session that is live, as far as FQL can tell.
-	theSession = `
+	// findSession finds a session that is live, as far as FQL can tell.
+	findSession = `
 		let session: Any = Collection(${sessions}).bySessionToken(${token}).where(s => !(s.expires isa Time) || s.expires > ${now}).first()
-		let owned: Any = session` + theOwner
+		let owned: Any = session` + findOwner
 
-	createUser = isLeft + `
+	createUser = checkLeftovers + `
 		if (!left) Collection(${users}).create(${user})
 		{ left: left }`
 
-	createUserWithAccount = isLeft + accountTaken + signUp
+	createUserWithAccount = checkLeftovers + accountTaken + signUp
 
-	createUserWithAuthenticator = isLeft + credentialTaken + signUp
+	createUserWithAuthenticator = checkLeftovers + credentialTaken + signUp
 
 	getUser = `
 		{ user: Collection(${users}).byId(${id}) { id, data } }`
@@ -97,8 +97,8 @@ const (
 	getUserByEmail = `
 		{ user: Collection(${users}).byEmail(${email}).first() { id, data } }`
 
-	getUserByAccount = theAccount + `
-		let owned: Any = account` + theOwner + `
+	getUserByAccount = findAccount + `
+		let owned: Any = account` + findOwner + `
 		{ user: owner { id, data } }`
 
 	updateUser = `
@@ -108,8 +108,8 @@ const (
 		if (ttl != null) u.update({ ttl: ttl })
 		{ user: u { id, data } }`
 
-	// deleteUser deletes the user with the first n of what belongs to it. Without the
-	// user nothing of the rest can be reached.
+	// deleteUser deletes the user with the first n of its records. Without the user none of the
+	// rest can be reached.
 	deleteUser = `
 		let u: Any = Collection(${users}).byId(${id})
 		if (u.exists()) u.delete()
@@ -119,23 +119,23 @@ const (
 		accounts.concat(passkeys).concat(sessions).forEach(d => d.delete())
 		{ more: accounts.length + passkeys.length + sessions.length == ${n} }`
 
-	// dropUser deletes the user alone, which nobody gets in the way of who has only looked
-	// whether there is one.
-	dropUser = `
+	// deleteUserOnly deletes the user alone, which does not conflict with calls that have only
+	// checked that the user exists.
+	deleteUserOnly = `
 		let u: Any = Collection(${users}).byId(${id})
 		if (u.exists()) u.delete()
 		{ done: true }`
 
-	// ownDocuments and linkDocuments list what may be deleted by its document.
-	ownDocuments = `
+	// listOwned and listTokens list documents to be deleted by their IDs.
+	listOwned = `
 		let u: Any = Collection(${users}).byId(${id})
 		let own: Any = Collection(${name}).byUserId(${id}).concat(Collection(${name}).byUserId(u))
 		{ page: own.map(d => ({ id: d.id, data: { sessionToken: d.sessionToken } })).pageSize(${n}) }`
 
-	linkDocuments = `
+	listTokens = `
 		{ page: Collection(${tokens}).byIdentifier(${identifier}).map(d => ({ id: d.id, data: {} })).pageSize(${n}) }`
 
-	// deleteDocuments reads no index, so nobody gets in its way who adds to one.
+	// deleteDocuments reads no index, so it does not conflict with calls that add documents.
 	deleteDocuments = `
 		let all: Any = Collection(${name})
 		${documents}.forEach(id => {
@@ -144,16 +144,16 @@ const (
 		})
 		{ done: true }`
 
-	linkAccount = accountTaken + bring
+	linkAccount = accountTaken + createRecord
 
-	getAccount = theAccount + `
+	getAccount = findAccount + `
 		{ account: account { data } }`
 
 	listAccounts = `
 		let u: Any = Collection(${users}).byId(${id})
 		{ page: Collection(${accounts}).byUserId(${id}).concat(Collection(${accounts}).byUserId(u)).pageSize(${n}) { data } }`
 
-	updateAccount = theAccount + `
+	updateAccount = findAccount + `
 		let ttl = account?.ttl
 		if (account != null) account.replaceData(Object.assign(account.data, ${changes}))
 		if (ttl != null) account.update({ ttl: ttl })
@@ -169,14 +169,14 @@ const (
 		if (owner) Collection(${sessions}).create(${session})
 		{ owner: owner }`
 
-	getSessionAndUser = theSession + `
+	getSessionAndUser = findSession + `
 		let user: Any = owner { id, data }
 		{ session: if (user == null) null else session { id, data }, user: user }`
 
-	// updateSession writes once, unless another program has named a field like one of the
-	// server's own. It gives a session that ends now a little time, as a document cannot be
-	// read any more at its ttl, not even to answer with it.
-	updateSession = theSession + `
+	// updateSession writes once, unless another program stored a field with a name that the
+	// server reserves. A session that ends now keeps a ttl of a minute, since a document past
+	// its ttl cannot be read, not even to return it.
+	updateSession = findSession + `
 		let there = session != null && owner != null
 		let odd = there && !(session.expires isa Time)
 		let live = there && (!odd || session.ts == ${seen})
@@ -196,8 +196,8 @@ const (
 		Collection(${sessions}).bySessionToken(${token}).forEach(d => d.delete())
 		{ done: true }`
 
-	// deleteOwnSession deletes a user's session by its stored digest. If there is none it
-	// answers with those of the user's that may have been stored in another form.
+	// deleteOwnSession deletes a user's session by its stored digest. If there is none it returns
+	// the sessions of the user that may have been stored in another form.
 	deleteOwnSession = `
 		let user: Any = Collection(${users}).byId(${id})
 		let own = Collection(${sessions}).bySessionToken(${digest}).where(s => s.userId == ${id} || s.userId isa Collection(${users}) && s.userId.id == ${id}).toArray()
@@ -224,8 +224,8 @@ const (
 		Collection(${tokens}).create(${link})
 		{ done: true }`
 
-	// useVerificationToken copies the fields, as a projection of what an index has found
-	// may be evaluated after the document is gone.
+	// useVerificationToken copies the fields, since a projection of a document from an index may
+	// be evaluated after it is deleted.
 	useVerificationToken = `
 		let t: Any = Collection(${tokens}).byIdentifierAndToken(${identifier}, ${token}).first()
 		let odd = t != null && !(t.expires isa Time)
@@ -239,7 +239,7 @@ const (
 		links.forEach(d => d.delete())
 		{ more: links.length == ${n} }`
 
-	createAuthenticator = credentialTaken + bring
+	createAuthenticator = credentialTaken + createRecord
 
 	getAuthenticator = `
 		{ authenticator: Collection(${authenticators}).byCredentialID(${credentialID}).first() { id, data } }`
@@ -255,7 +255,7 @@ const (
 		let grows = a != null && stored isa Number && stored >= 0 && stored <= 4294967295 && (${counter} > stored || ${counter} == 0 && stored == 0)
 		{ grows: grows, authenticator: if (grows) a.update({ counter: ${counter}, updatedAt: ${now} }) { id, data } else a { id, data } }`
 
-	// updateAuthenticator leaves one whose counter cannot be read as it is.
+	// updateAuthenticator does not change an authenticator whose counter cannot be read.
 	updateAuthenticator = `
 		let a: Any = Collection(${authenticators}).byCredentialID(${credentialID}).first()
 		let counter: Any = a?.counter
@@ -270,8 +270,8 @@ const (
 		Collection(${authenticators}).byCredentialID(${credentialID}).forEach(d => d.delete())
 		{ done: true }`
 
-	// enumerateUsers finds users by their IDs, from one on, whether there is a user of that ID
-	// or not.
+	// enumerateUsers returns users in the order of their IDs, beginning with an ID that need not
+	// exist.
 	enumerateUsers = `
 		let all: Any = Collection(${users})
 		{ users: all.all({ from: all.byId(${from}) }).take(${n}).toArray() { id, data } }`
@@ -283,9 +283,9 @@ const (
 		{ done: true }`
 )
 
-// reads are the queries that change nothing, which may be sent twice.
-var reads = map[string]bool{
+// readOnly are the queries that change nothing, and may be sent twice.
+var readOnly = map[string]bool{
 	getUser: true, enumerateUsers: true, getUserByEmail: true, getUserByAccount: true, getAccount: true, listAccounts: true,
-	getSessionAndUser: true, listSessions: true, ownDocuments: true, linkDocuments: true, getAuthenticator: true, listAuthenticators: true,
+	getSessionAndUser: true, listSessions: true, listOwned: true, listTokens: true, getAuthenticator: true, listAuthenticators: true,
 	nextPage: true, checkCollections: true, checkExpiries: true, ping: true,
 }

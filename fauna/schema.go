@@ -12,7 +12,7 @@ import (
 	"github.com/authstore/authstore/adapter/driver"
 )
 
-// collection is what the adapter needs of a collection.
+// collection is what the adapter requires of a collection.
 type collection struct {
 	name    string
 	unique  []string            // the fields that are unique together
@@ -27,8 +27,8 @@ func (s *store) schema() []collection {
 		{s.names.Accounts, []string{accountProvider, accountID}, map[string][]string{
 			"byProviderAndProviderAccountId": {accountProvider, accountID}, "byUserId": byUser}},
 		{s.names.Sessions, []string{sessionToken}, map[string][]string{"bySessionToken": {sessionToken}, "byUserId": byUser}},
-		{s.names.VerificationTokens, []string{linkIdentifier, linkToken}, map[string][]string{
-			"byIdentifierAndToken": {linkIdentifier, linkToken}, "byIdentifier": {linkIdentifier}}},
+		{s.names.VerificationTokens, []string{verificationIdentifier, verificationToken}, map[string][]string{
+			"byIdentifierAndToken": {verificationIdentifier, verificationToken}, "byIdentifier": {verificationIdentifier}}},
 		{s.names.Authenticators, []string{authenticatorID}, map[string][]string{"byCredentialID": {authenticatorID}, "byUserId": byUser}},
 	}
 }
@@ -37,8 +37,8 @@ const (
 	checkCollections = `
 		{ collections: ${names}.map(n => Collection.byName(n) { indexes, constraints }) }`
 
-	// checkExpiries answers with documents that have nothing but what their expiry is
-	// known by. One that is a time needs not be looked at.
+	// checkExpiries returns documents with no other fields than the expiry and the user's ID. An
+	// expiry that is a Time is valid, and is replaced by a short value.
 	checkExpiries = `
 		{ page: Collection(${name}).all().map(d => {
 			let d: Any = d
@@ -50,7 +50,7 @@ const (
 		if (!Collection.byName(${name}).exists()) Collection.create({ name: ${name}, indexes: ${indexes}, constraints: ${constraints} })
 		{ done: true }`
 
-	// extendCollection keeps the indexes and constraints that there are.
+	// extendCollection keeps the existing indexes and constraints.
 	extendCollection = `
 		let c: Any = Collection.byName(${name})
 		let old = if (c.constraints == null) [] else c.constraints
@@ -58,73 +58,33 @@ const (
 		{ done: true }`
 )
 
-// lack is what a collection lacks.
-type lack struct {
+// difference is what a collection lacks of what is required.
+type difference struct {
 	collection
-	absent   bool // all of it
+	absent   bool // there is no such collection
 	problems []adapter.SchemaProblem
-	blocked  bool // an index of a name that is needed has other terms
+	blocked  bool // an index of a required name has other terms
 }
 
-// CheckSchema implements adapter.Schema. An index that is still being built is a
-// problem, which passes.
+// CheckSchema implements adapter.Schema. An index that is still being built is a problem that
+// goes away by itself.
 func (s *store) CheckSchema(ctx context.Context) ([]adapter.SchemaProblem, error) {
-	lacks, err := s.lacks(ctx)
+	differences, err := s.differences(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var problems []adapter.SchemaProblem
-	for _, l := range lacks {
-		problems = append(problems, l.problems...)
+	for _, d := range differences {
+		problems = append(problems, d.problems...)
 	}
 	if len(problems) > 0 {
 		return problems, nil
 	}
-	return s.unreadable(ctx)
+	return s.unreadableExpiries(ctx)
 }
 
-// lookedAt is how many documents of a collection CheckSchema looks at.
-const lookedAt = 10_000
-
-// unreadable returns the documents that no read can use, and a sign-in fails on, among the
-// first of those that expire.
-func (s *store) unreadable(ctx context.Context) (problems []adapter.SchemaProblem, err error) {
-	for _, collection := range []string{s.names.Sessions, s.names.VerificationTokens} {
-		a, looked := args{"name": collection, "n": pageSize}, 0
-		r, err := s.query(ctx, checkExpiries, a)
-		for ; err == nil; r, err = s.query(ctx, nextPage, a) {
-			records, after := page(r)
-			for _, d := range records {
-				if _, err := d.takeExpiry(collection, d.takeText(fieldID), d.takeID(fieldUserID)); err != nil {
-					problems = append(problems, unreadable(err))
-				}
-			}
-			if looked += len(records); after == "" || looked >= lookedAt {
-				break
-			}
-			a = args{"after": after}
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return problems, nil
-}
-
-// unreadable returns the problem of an *adapter.RecordError.
-func unreadable(err error) adapter.SchemaProblem {
-	var r *adapter.RecordError
-	if !errors.As(err, &r) {
-		return adapter.SchemaProblem{Detail: err.Error(), Blocking: true}
-	}
-	return adapter.SchemaProblem{
-		Object: r.Place, Blocking: true,
-		Detail: fmt.Sprintf("cannot be read, since its field %s should be %s, not %s: correct or delete it", r.Field, r.Want, r.Got),
-	}
-}
-
-// lacks compares the collections with what they should be.
-func (s *store) lacks(ctx context.Context) ([]lack, error) {
+// differences compares the collections with what is required.
+func (s *store) differences(ctx context.Context) ([]difference, error) {
 	schema := s.schema()
 	names := make([]string, len(schema))
 	for i, c := range schema {
@@ -138,65 +98,65 @@ func (s *store) lacks(ctx context.Context) ([]lack, error) {
 	if len(found) != len(schema) {
 		return nil, driver.Caused(adapter.ErrUnavailable, errNoAnswer)
 	}
-	lacks := make([]lack, len(schema))
+	differences := make([]difference, len(schema))
 	for i, c := range schema {
 		definition, _ := found[i].(map[string]any)
-		lacks[i] = c.compare(definition)
+		differences[i] = c.compare(definition)
 	}
-	return lacks, nil
+	return differences, nil
 }
 
-// compare returns what a collection lacks. No definition is no collection. What is
-// left in the lack's indexes and unique is what has to be made.
-func (c collection) compare(definition map[string]any) lack {
-	l := lack{collection: c, absent: definition == nil}
-	if l.absent {
-		l.problem("is missing: apply the schema")
-		return l
+// compare returns what a collection lacks; its definition is nil if it does not exist. The
+// indexes and the constraint in the result are those to be created.
+func (c collection) compare(definition map[string]any) difference {
+	d := difference{collection: c, absent: definition == nil}
+	if d.absent {
+		d.problem("is missing: run ApplySchema")
+		return d
 	}
-	l.indexes = map[string][]string{}
+	d.indexes = map[string][]string{}
 	indexes, _ := definition["indexes"].(map[string]any)
 	for name, terms := range c.indexes {
-		index, there := indexes[name].(map[string]any)
+		index, exists := indexes[name].(map[string]any)
 		switch {
-		case !there:
-			l.indexes[name] = terms
-			l.problem("has no index %s: apply the schema", name)
+		case !exists:
+			d.indexes[name] = terms
+			d.problem("has no index %s: run ApplySchema", name)
 		case !slices.Equal(paths(index["terms"]), terms):
-			l.blocked = true
-			l.problem("has an index %s of other fields than %q: drop it, and apply the schema", name, terms)
+			d.blocked = true
+			d.problem("has an index %s of other fields than %q: drop it, and run ApplySchema", name, terms)
 		case index["queryable"] != true:
-			l.problem("is building the index %s: wait", name)
+			d.problem("is still building the index %s: wait", name)
 		}
 	}
-	l.compareUnique(definition["constraints"])
-	return l
+	d.compareUnique(definition["constraints"])
+	return d
 }
 
-func (l *lack) compareUnique(constraints any) {
+func (d *difference) compareUnique(constraints any) {
 	all, _ := constraints.([]any)
 	for _, v := range all {
 		constraint, _ := v.(map[string]any)
-		if !slices.Equal(paths(constraint["unique"]), l.unique) {
+		if !slices.Equal(paths(constraint["unique"]), d.unique) {
 			continue
 		}
 		if constraint["status"] != "active" {
-			l.problem("does not check yet that %q is unique: wait", l.unique)
+			d.problem("does not check yet that %q is unique: wait", d.unique)
 		}
-		l.unique = nil
+		d.unique = nil
 		return
 	}
-	l.problem("does not check that %q is unique: apply the schema", l.unique)
+	d.problem("does not check that %q is unique: run ApplySchema", d.unique)
 }
 
-func (l *lack) problem(format string, a ...any) {
-	l.problems = append(l.problems, adapter.SchemaProblem{
-		Object: "collection " + l.name, Detail: fmt.Sprintf(format, a...), Blocking: l.blocked,
+func (d *difference) problem(format string, a ...any) {
+	d.problems = append(d.problems, adapter.SchemaProblem{
+		Object: "collection " + d.name, Detail: fmt.Sprintf(format, a...), Blocking: d.blocked,
 	})
 }
 
-// paths returns the names of fields in a definition, where a field is ".name" or an
-// object with that.
+// paths returns the names of the fields in a definition, in which a field is ".name" or an object
+// that contains it.
 func paths(v any) []string {
 	all, _ := v.([]any)
 	names := make([]string, len(all))
@@ -213,25 +173,25 @@ func paths(v any) []string {
 // buildTime is how long indexes may take to be built before ApplySchema stops waiting.
 const buildTime = 10 * time.Minute
 
-// errBuilding says that indexes are not ready yet.
+// errBuilding means that indexes are not ready yet.
 var errBuilding = errors.New("fauna: indexes are still being built")
 
 // ApplySchema implements adapter.Schema. It waits until the indexes are built and the
 // unique constraints are checked, which they are at once where there are few documents.
 func (s *store) ApplySchema(ctx context.Context) error {
-	// Schema takes longer than a record. With a deadline of its own a query is not limited
-	// as others are.
+	// These queries take longer than those for a record. A deadline of their own replaces the
+	// usual limit.
 	ctx, cancel := context.WithTimeout(ctx, buildTime+time.Minute)
 	defer cancel()
 	for end := time.Now().Add(buildTime); time.Now().Before(end); {
-		lacks, err := s.lacks(ctx)
+		differences, err := s.differences(ctx)
 		if err != nil {
 			return err
 		}
 		ready := true
-		for _, l := range lacks {
-			ready = ready && len(l.problems) == 0
-			if err := s.supply(ctx, l); err != nil {
+		for _, d := range differences {
+			ready = ready && len(d.problems) == 0
+			if err := s.apply(ctx, d); err != nil {
 				return err
 			}
 		}
@@ -245,23 +205,23 @@ func (s *store) ApplySchema(ctx context.Context) error {
 	return driver.Caused(adapter.ErrUnavailable, errBuilding)
 }
 
-// supply makes what a collection lacks.
-func (s *store) supply(ctx context.Context, l lack) error {
-	if l.blocked {
-		return adapter.Setup("the collection "+l.name+" has an index of a name that is needed on other fields", "CheckSchema says which: drop it, or name another collection by Options.Collections")
+// apply creates what a collection lacks.
+func (s *store) apply(ctx context.Context, d difference) error {
+	if d.blocked {
+		return adapter.Setup("the collection "+d.name+" has an index with a required name on other fields", "CheckSchema says which: drop it, or name another collection in Options.Collections")
 	}
-	a := args{"name": l.name, "indexes": definitions(l.indexes), "constraints": constraint(l.unique)}
+	a := args{"name": d.name, "indexes": definitions(d.indexes), "constraints": constraint(d.unique)}
 	var err error
 	switch {
-	case l.absent:
+	case d.absent:
 		_, err = s.query(ctx, createCollection, a)
-	case len(l.indexes) > 0 || l.unique != nil:
+	case len(d.indexes) > 0 || d.unique != nil:
 		_, err = s.query(ctx, extendCollection, a)
 	}
 	return err
 }
 
-// definitions returns indexes as the server has them defined.
+// definitions returns indexes in the form of a collection's definition.
 func definitions(indexes map[string][]string) map[string]any {
 	all := map[string]any{}
 	for name, fields := range indexes {
@@ -274,7 +234,7 @@ func definitions(indexes map[string][]string) map[string]any {
 	return all
 }
 
-// constraint returns a unique constraint as the server has it defined, in a list.
+// constraint returns a unique constraint in the form of a collection's definition, in a list.
 func constraint(unique []string) []any {
 	if unique == nil {
 		return []any{}

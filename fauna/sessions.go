@@ -10,16 +10,16 @@ import (
 
 func (s *store) CreateSession(ctx context.Context, session adapter.Session) (adapter.Session, error) {
 	stored := s.options.SessionKey(session.SessionToken)
-	return session, s.own(ctx, createSession, session.UserID, "Session", adapter.FieldSessionToken, args{"session": encodeSession(session, stored)})
+	return session, s.createOwned(ctx, createSession, session.UserID, "Session", adapter.FieldSessionToken, args{"session": encodeSession(session, stored)})
 }
 
-// live returns the arguments that find the live session with a token.
-func (s *store) live(token string) args {
+// liveArgs returns the arguments that find the live session with a token.
+func (s *store) liveArgs(token string) args {
 	return args{"token": s.options.SessionKey(token), "now": s.options.Now()}
 }
 
 func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
-	a := s.live(token)
+	a := s.liveArgs(token)
 	r, err := s.query(ctx, getSessionAndUser, a)
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
@@ -28,15 +28,15 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 	if d == nil || user == nil {
 		return adapter.Session{}, adapter.User{}, adapter.ErrNotFound
 	}
-	session, err := s.known(d, token, a["now"].(time.Time))
+	session, err := s.decodeLive(d, token, a["now"].(time.Time))
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
 	}
 	return session, decodeUser(user), nil
 }
 
-// known decodes a session whose token the caller knows, and that must be live.
-func (s *store) known(d doc, token string, now time.Time) (adapter.Session, error) {
+// decodeLive decodes the session with a token. One that has expired is ErrNotFound.
+func (s *store) decodeLive(d doc, token string, now time.Time) (adapter.Session, error) {
 	session, err := decodeSession(d, s.names.Sessions)
 	if err != nil {
 		return adapter.Session{}, err
@@ -49,14 +49,14 @@ func (s *store) known(d doc, token string, now time.Time) (adapter.Session, erro
 }
 
 func (s *store) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
-	a := s.live(token)
+	a := s.liveArgs(token)
 	now := a["now"].(time.Time)
 	a["changes"], a["ttl"], a["seen"], a["reserved"] = encodeSessionUpdate(up, now), nil, nil, reserved
 	if up.Expires != nil {
-		a["ttl"] = up.Expires.Add(grace)
+		a["ttl"] = up.Expires.Add(ttlMargin)
 	}
-	d, err := s.settled(ctx, updateSession, a, "session", func(d doc) error {
-		_, err := s.known(d, token, now)
+	d, err := s.changeReadable(ctx, updateSession, a, "session", func(d doc) error {
+		_, err := s.decodeLive(d, token, now)
 		return err
 	})
 	if err != nil {
@@ -65,30 +65,6 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 	session, err := decodeSession(d, s.names.Sessions)
 	session.ID, session.SessionToken = adapter.SessionID(token), token
 	return session, err
-}
-
-// settled runs a query that changes a document unless it has a field in a form that FQL does
-// not know. Of such a one judge says whether it can be read and is live; the query then
-// changes it if nobody else has meanwhile.
-func (s *store) settled(ctx context.Context, fql string, a args, name string, judge func(doc) error) (doc, error) {
-	for {
-		r, err := s.query(ctx, fql, a)
-		if err != nil {
-			return nil, err
-		}
-		d := fields(r[name])
-		switch {
-		case d == nil:
-			return nil, adapter.ErrNotFound
-		case r["odd"] != true:
-			return d, nil
-		}
-		object, _ := r[name].(map[string]any)
-		a["seen"] = object["ts"]
-		if err := judge(d); err != nil {
-			return nil, err
-		}
-	}
 }
 
 func (s *store) DeleteSession(ctx context.Context, token string) error {
@@ -124,7 +100,7 @@ func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string)
 	if err != nil {
 		return err
 	}
-	return s.delete(ctx, s.names.Sessions, documents)
+	return s.deleteByID(ctx, s.names.Sessions, documents)
 }
 
 func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
@@ -139,7 +115,7 @@ func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...strin
 	if !contended(err) {
 		return err
 	}
-	return s.clear(ctx, s.names.Sessions, ownDocuments, args{"id": userID, "name": s.names.Sessions}, func(d doc) bool {
+	return s.deleteListed(ctx, s.names.Sessions, listOwned, args{"id": userID, "name": s.names.Sessions}, func(d doc) bool {
 		return !slices.Contains(stored, d.takeText(sessionToken))
 	})
 }

@@ -7,21 +7,21 @@ import (
 )
 
 func (s *store) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
-	_, err := s.query(ctx, createVerificationToken, args{"link": encodeLink(t)})
+	_, err := s.query(ctx, createVerificationToken, args{"link": encodeVerificationToken(t)})
 	return t, err
 }
 
 func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
 	now := s.options.Now()
 	a := args{"identifier": identifier, "token": token, "seen": nil}
-	d, err := s.settled(ctx, useVerificationToken, a, "link", func(d doc) error {
-		_, err := decodeLink(d, s.names.VerificationTokens) // an expired one is used up too
+	d, err := s.changeReadable(ctx, useVerificationToken, a, "link", func(d doc) error {
+		_, err := decodeVerificationToken(d, s.names.VerificationTokens) // an expired one is used up too
 		return err
 	})
 	if err != nil {
 		return adapter.VerificationToken{}, err
 	}
-	t, err := decodeLink(d, s.names.VerificationTokens)
+	t, err := decodeVerificationToken(d, s.names.VerificationTokens)
 	if err != nil {
 		return adapter.VerificationToken{}, err
 	}
@@ -36,5 +36,5 @@ func (s *store) DeleteVerificationTokens(ctx context.Context, identifier string)
 	if !contended(err) {
 		return err
 	}
-	return s.clear(ctx, s.names.VerificationTokens, linkDocuments, args{"identifier": identifier}, func(doc) bool { return true })
+	return s.deleteListed(ctx, s.names.VerificationTokens, listTokens, args{"identifier": identifier}, func(doc) bool { return true })
 }

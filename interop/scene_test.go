@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/authjs"
 )
 
 // scene is a case at work: its own people on a pair.
@@ -219,7 +220,7 @@ func (s *scene) goUser() (object, adapter.User) {
 		Name: "Ada 👩‍💻 Lovelace, עדה", Email: s.email(), EmailVerified: noon, Image: "https://example.com/a?b=1&c#d", Attributes: attributes,
 	})
 	s.ok(err)
-	maps.Copy(js, object{"id": u.ID, "name": u.Name, "email": u.Email, "emailVerified": noon, "image": u.Image})
+	maps.Copy(js, authjs.User(u))
 	return s.read(js), u
 }
 
@@ -315,7 +316,8 @@ func (s *scene) seesSession(se adapter.Session) {
 		s.Errorf("JavaScript: getSessionAndUser: got null")
 		return
 	}
-	want := object{"sessionToken": se.SessionToken, "userId": se.UserID, "expires": se.Expires, "id": both["session"].(object)["id"]}
+	want := authjs.Session(se)
+	want["id"] = both["session"].(object)["id"]
 	if rounded := s.expires(se.Expires); both["session"].(object)["expires"] == any(rounded) {
 		want["expires"] = rounded // where Go wrote it last
 	}

@@ -26,10 +26,6 @@ func (m *memory) LinkAccount(_ context.Context, a adapter.Account) (adapter.Acco
 	return m.addAccount(owner, a).copy(), nil
 }
 
-func unknownUser(r driver.Record) error {
-	return adapter.Invalid(string(r)+".UserID", "must be the ID of a user")
-}
-
 func (s *Store) addAccount(owner *user, a adapter.Account) *account {
 	stored := &account{Account: a, owner: owner}
 	stored.UserID, stored.Attributes = owner.ID, a.Attributes.Clone()

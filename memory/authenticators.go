@@ -20,7 +20,7 @@ func (m *memory) CreateAuthenticator(_ context.Context, a adapter.Authenticator)
 	defer m.mu.Unlock()
 	owner := m.users[a.UserID]
 	if owner == nil {
-		return adapter.Authenticator{}, adapter.Invalid("Authenticator.UserID", "must be the ID of a user")
+		return adapter.Authenticator{}, unknownUser(driver.AuthenticatorRecord)
 	}
 	if m.authenticators[a.CredentialID] != nil {
 		return adapter.Authenticator{}, adapter.Conflict(adapter.FieldCredentialID)

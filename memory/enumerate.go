@@ -7,8 +7,8 @@ import (
 	"github.com/authstore/authstore/adapter"
 )
 
-// EnumerateUsers returns users in the order of their IDs; a cursor is the last ID of a page.
-// A page looks at all users. It implements adapter.Enumerator.
+// EnumerateUsers returns users in the order of their IDs. A cursor is the last ID of a page. Each
+// page reads all users. It implements adapter.Enumerator.
 func (m *memory) EnumerateUsers(_ context.Context, cursor string, limit int) (adapter.UserPage, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -24,15 +24,15 @@ func (m *memory) EnumerateUsers(_ context.Context, cursor string, limit int) (ad
 	return page, nil
 }
 
-// idsAfter returns the first n IDs that come after one, in order.
-func (s *Store) idsAfter(after string, n int) []string {
+// idsAfter returns the first n IDs after another one, in order.
+func (s *Store) idsAfter(previous string, n int) []string {
 	first := make([]string, 0, n+1)
 	for id := range s.users {
-		if id <= after || len(first) == n && id > first[n-1] {
+		if id <= previous || len(first) == n && id > first[n-1] {
 			continue
 		}
-		at, _ := slices.BinarySearch(first, id)
-		first = slices.Insert(first, at, id)
+		i, _ := slices.BinarySearch(first, id)
+		first = slices.Insert(first, i, id)
 		first = first[:min(len(first), n)]
 	}
 	return first

@@ -16,11 +16,11 @@ func init() { driver.Register(backend, open) }
 type Options struct {
 	adapter.Options
 
-	// Store is where the data is. Nil: a new, empty store.
+	// Store holds the data. Nil: a new, empty store.
 	Store *Store
 }
 
-// WithDefaults returns the options with nothing nil.
+// WithDefaults returns the options with all defaults filled in.
 func (o Options) WithDefaults() Options {
 	o.Options = o.Options.WithDefaults()
 	if o.Store == nil {
@@ -29,20 +29,20 @@ func (o Options) WithDefaults() Options {
 	return o
 }
 
-// New returns an adapter on the store that the options name.
+// New returns an adapter on the store of the options. It cannot fail.
 func New(o Options) adapter.Adapter {
 	o = o.WithDefaults()
 	return driver.Guard(&memory{Store: o.Store, options: o.Options}, backend, o.Options, nil)
 }
 
-// open serves URLs of the form "memory:", which say nothing else.
+// open opens the URL "memory:", which has no parameters.
 func open(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
 	u, err := driver.ParseURL(rawURL)
 	if err != nil {
 		return nil, err
 	}
 	if u.Opaque != "" || u.Host != "" || u.Path != "" || u.RawQuery != "" {
-		return nil, adapter.Invalid("URL", "must be memory: and nothing more")
+		return nil, adapter.Invalid("URL", "must be memory: and nothing else")
 	}
 	return New(Options{Options: o}), nil
 }
@@ -53,8 +53,8 @@ type memory struct {
 	options adapter.Options
 }
 
-// Close does nothing: the store may be shared, and the garbage collector has it.
+// Close does nothing: the store may be shared, and has nothing to release.
 func (m *memory) Close() error { return nil }
 
-// Ping returns nil: the store is always there.
+// Ping returns nil: the store is always available.
 func (m *memory) Ping(context.Context) error { return nil }

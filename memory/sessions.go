@@ -8,7 +8,7 @@ import (
 	"github.com/authstore/authstore/adapter/driver"
 )
 
-// copy returns the session with the token that the caller knows it by.
+// copy returns the session with a token, which may not be stored.
 func (s *session) copy(token string) adapter.Session {
 	c := s.Session
 	c.SessionToken = token
@@ -28,7 +28,7 @@ func (m *memory) CreateSession(_ context.Context, s adapter.Session) (adapter.Se
 		if live(other.Expires, m.options.Now()) {
 			return adapter.Session{}, adapter.Conflict(adapter.FieldSessionToken)
 		}
-		m.removeSession(other) // it was not reaped yet
+		m.removeSession(other) // expired, but not removed yet
 	}
 	return m.addSession(owner, s).copy(s.SessionToken), nil
 }
@@ -51,7 +51,7 @@ func (s *Store) removeSession(se *session) {
 	delete(se.owner.sessions, se)
 }
 
-// liveSession returns the session with a token.
+// liveSession returns the session with a token, or ErrNotFound if there is none that is live.
 func (m *memory) liveSession(token string) (*session, error) {
 	s := m.sessions[adapter.SessionID(token)]
 	if s == nil || !live(s.Expires, m.options.Now()) {

@@ -32,7 +32,7 @@ func NewStore() *Store {
 	}
 }
 
-// user is a user with what belongs to it.
+// user is a user with its records.
 type user struct {
 	adapter.User
 	accounts       map[*account]struct{}
@@ -61,10 +61,9 @@ type token struct {
 	timer timer
 }
 
-// Records returns a copy of every record as it is stored: adapter.User,
-// adapter.Account, adapter.Session, adapter.VerificationToken and
-// adapter.Authenticator values, in no particular order. It is for looking into a
-// store in tests.
+// Records returns a copy of every stored record: adapter.User, adapter.Account,
+// adapter.Session, adapter.VerificationToken and adapter.Authenticator values, in no
+// particular order. It is for tests.
 func (s *Store) Records() []any {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -87,13 +87,13 @@ func (s *Store) addUser(u adapter.User) *user {
 func (m *memory) GetUser(_ context.Context, id string) (adapter.User, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return found(m.users[id])
+	return copyOrNotFound(m.users[id])
 }
 
 func (m *memory) GetUserByEmail(_ context.Context, email string) (adapter.User, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return found(m.emails[email])
+	return copyOrNotFound(m.emails[email])
 }
 
 func (m *memory) GetUserByAccount(_ context.Context, key adapter.AccountKey) (adapter.User, error) {
@@ -106,8 +106,8 @@ func (m *memory) GetUserByAccount(_ context.Context, key adapter.AccountKey) (ad
 	return a.owner.copy(), nil
 }
 
-// found returns a copy of u, or that there is none.
-func found(u *user) (adapter.User, error) {
+// copyOrNotFound returns a copy of u, or ErrNotFound if u is nil.
+func copyOrNotFound(u *user) (adapter.User, error) {
 	if u == nil {
 		return adapter.User{}, adapter.ErrNotFound
 	}
@@ -130,7 +130,7 @@ func (m *memory) UpdateUser(_ context.Context, id string, up adapter.UserUpdate)
 	return u.copy(), nil
 }
 
-// moveEmail moves a user's place in the index of addresses to another one.
+// moveEmail changes the address of a user in the index.
 func (s *Store) moveEmail(u *user, email string) error {
 	if other := s.emails[email]; other != nil && other != u {
 		return adapter.Conflict(adapter.FieldUserEmail)
@@ -161,4 +161,9 @@ func (m *memory) DeleteUser(_ context.Context, id string) error {
 	delete(m.emails, u.Email)
 	delete(m.users, id)
 	return nil
+}
+
+// unknownUser is the error of a record whose user does not exist.
+func unknownUser(r driver.Record) error {
+	return adapter.Invalid(string(r)+".UserID", "must be the ID of a user")
 }

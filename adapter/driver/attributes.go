@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/authjs"
 )
 
 // Limits on attributes.
@@ -37,13 +38,11 @@ const (
 // reserved are the names of each record's fields in Auth.js, and under "" those that every
 // record has.
 var reserved = map[Record]map[string]bool{
-	"":         setOf("id", "createdAt", "updatedAt"),
-	UserRecord: setOf("name", "email", "emailVerified", "image"),
-	AccountRecord: setOf("userId", "type", "provider", "providerAccountId", "refresh_token", "access_token", "expires_at",
-		"token_type", "scope", "id_token", "session_state"),
-	SessionRecord: setOf("sessionToken", "userId", "expires"),
-	AuthenticatorRecord: setOf("credentialID", "userId", "providerAccountId", "credentialPublicKey", "counter",
-		"credentialDeviceType", "credentialBackedUp", "transports"),
+	"":                  setOf("id", "createdAt", "updatedAt"),
+	UserRecord:          setOf(authjs.UserFields()...),
+	AccountRecord:       setOf(authjs.AccountFields()...),
+	SessionRecord:       setOf(authjs.SessionFields()...),
+	AuthenticatorRecord: setOf(authjs.AuthenticatorFields()...),
 }
 
 func setOf(names ...string) map[string]bool {

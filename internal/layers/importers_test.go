@@ -30,6 +30,7 @@ func (c cost) String() string {
 // own. What it costs is in docs/adr/0014.
 var limits = map[string]cost{
 	"adapter":              {0, 0, 0, 2, 10},
+	"adapter/authjs":       {0, 0, 0, 3, 10},
 	"adapter/codec":        {3, 1, 8, 5, 50},
 	"authhttp":             {1, 0.5, 2, 7, 10},
 	"memory":               {0, 0, 0, 5, 10},
@@ -37,9 +38,9 @@ var limits = map[string]cost{
 	"dynamodb":             {7, 2.5, 14, 80, 150},
 	"dynamodb/open":        {16, 3, 32, 120, 150},
 	"fauna":                {6, 0.7, 12, 15, 50},
-	"redis":                {13, 6, 26, 30, 100},
+	"redis":                {13, 6, 26, 33, 100},
 	"redis/upstash":        {11, 5.6, 22, 30, 120},
-	"conformance":          {4, 0.6, 8, 10, 80},
+	"conformance":          {4, 0.6, 8, 12, 80},
 	"conformance/sequence": {4, 0.6, 8, 15, 80},
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/authjs"
 	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/attribute"
 	"github.com/authstore/authstore/internal/lenient"
@@ -351,16 +352,27 @@ func (r record) setTimestamps(created, updated time.Time) {
 	r.setTime("updatedAt", updated)
 }
 
+// setFields sets the fields of a record in Auth.js. Those that have no value are removed.
+func (r record) setFields(names []string, values map[string]any) {
+	for _, name := range names {
+		v, isSet := values[name]
+		switch v := v.(type) {
+		case nil:
+			delete(r, name)
+			if isSet {
+				r[name] = json.RawMessage("null")
+			}
+		case time.Time:
+			r.setTime(name, v)
+		default:
+			r.set(name, v)
+		}
+	}
+}
+
 // setUser sets the fields of a user.
 func (r record) setUser(u adapter.User) {
-	r.set("id", u.ID)
-	r.setText("name", u.Name)
-	r.setText("email", u.Email)
-	r.setTime("emailVerified", u.EmailVerified)
-	if u.EmailVerified.IsZero() {
-		r["emailVerified"] = json.RawMessage("null") // as Auth.js has it
-	}
-	r.setText("image", u.Image)
+	r.setFields(authjs.UserFields(), authjs.User(u))
 	r.setTimestamps(u.CreatedAt, u.UpdatedAt)
 }
 
@@ -397,20 +409,7 @@ func (r *reader) verified(created time.Time) time.Time {
 // setAccount sets the fields of an account.
 func (r record) setAccount(a adapter.Account) {
 	r.set("id", a.Provider+":"+a.ProviderAccountID)
-	r.set("userId", a.UserID)
-	r.set("type", string(a.Type))
-	r.set("provider", a.Provider)
-	r.set("providerAccountId", a.ProviderAccountID)
-	r.setText("refresh_token", a.RefreshToken)
-	r.setText("access_token", a.AccessToken)
-	delete(r, "expires_at")
-	if a.ExpiresAt != 0 {
-		r.set("expires_at", a.ExpiresAt)
-	}
-	r.setText("token_type", a.TokenType)
-	r.setText("scope", a.Scope)
-	r.setText("id_token", a.IDToken)
-	r.setText("session_state", a.SessionState)
+	r.setFields(authjs.AccountFields(), authjs.Account(a))
 	r.setTimestamps(a.CreatedAt, a.UpdatedAt)
 }
 
@@ -436,9 +435,7 @@ func (l layout) decodeAccount(key, value string) (adapter.Account, error) {
 
 // setSession sets the fields of a session.
 func (r record) setSession(s adapter.Session) {
-	r.set("sessionToken", s.SessionToken)
-	r.set("userId", s.UserID)
-	r.setTime("expires", s.Expires)
+	r.setFields(authjs.SessionFields(), authjs.Session(s))
 	r.setTimestamps(s.CreatedAt, s.UpdatedAt)
 }
 
@@ -458,10 +455,8 @@ func (l layout) decodeSession(key, value string) (adapter.Session, error) {
 
 func encodeLink(t adapter.VerificationToken) (string, error) {
 	r := record{}
-	r.set("identifier", t.Identifier)
-	r.set("token", t.Token)
+	r.setFields(authjs.VerificationTokenFields(), authjs.VerificationToken(t))
 	r.setText("value", t.Value)
-	r.setTime("expires", t.Expires)
 	r.setTime("createdAt", t.CreatedAt)
 	return r.String()
 }
@@ -480,14 +475,7 @@ func (l layout) decodeLink(key, value string) (adapter.VerificationToken, error)
 
 // setAuthenticator sets the fields of an authenticator.
 func (r record) setAuthenticator(a adapter.Authenticator) {
-	r.set("credentialID", a.CredentialID)
-	r.set("userId", a.UserID)
-	r.setText("providerAccountId", a.ProviderAccountID)
-	r.set("credentialPublicKey", a.CredentialPublicKey)
-	r.set("counter", a.Counter)
-	r.setText("credentialDeviceType", a.CredentialDeviceType)
-	r.set("credentialBackedUp", a.CredentialBackedUp)
-	r.setText("transports", strings.Join(a.Transports, ","))
+	r.setFields(authjs.AuthenticatorFields(), authjs.Authenticator(a))
 	r.setTimestamps(a.CreatedAt, a.UpdatedAt)
 }
 

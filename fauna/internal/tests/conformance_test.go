@@ -8,6 +8,6 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	b := newBed(t)
+	b := newTestbed(t)
 	conformance.Run(t, b.harness(), sequence.Test(20), schemaAtOnce(b))
 }

@@ -9,10 +9,10 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,7 +22,7 @@ import (
 	"github.com/authstore/authstore/fauna"
 )
 
-// cost is how many queries an operation takes, and what the server bills for them.
+// cost is the number of queries of an operation, and of the operations that the server bills.
 type cost struct{ Queries, Compute, Read, Write int }
 
 // meter is a transport that counts.
@@ -58,7 +58,7 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// take returns the cost since the last time.
+// take returns the cost since the last call, and begins again.
 func (m *meter) take() cost {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -66,13 +66,13 @@ func (m *meter) take() cost {
 	return m.cost
 }
 
-// TestCost measures every row of the package comment's table, by the transport.
+// TestCost measures every row of the table in docs/fauna.md, by the transport.
 func TestCost(t *testing.T) {
-	b := newBed(t)
-	wire, done, err := b.wire("cost")
+	b := newTestbed(t)
+	wire, done, err := b.recording("cost")
 	check(t, err)
 	m := &meter{next: wire}
-	a := fauna.New(b.client(m), fauna.Options{Options: b.options()})
+	a := open(t, b.client(m), fauna.Options{Options: b.options()})
 	table := documented(t)
 	seen := map[string]bool{}
 	for _, op := range operations(t, a) {
@@ -80,36 +80,30 @@ func TestCost(t *testing.T) {
 		check(t, op.call(t.Context()))
 		got := m.take()
 		if got != table[op.name] {
-			t.Errorf("%-30s %5d %9d %6d %6d   measured, doc.go says %v", op.name, got.Queries, got.Compute, got.Read, got.Write, table[op.name])
+			t.Errorf("| %s | %d | %d | %d | %d |   measured, %s says %v", op.name, got.Queries, got.Compute, got.Read, got.Write, page, table[op.name])
 		}
 		seen[op.name] = true
 	}
 	for _, name := range slices.Sorted(maps.Keys(table)) {
 		if !seen[name] {
-			t.Errorf("%s: doc.go has it, and nothing measures it", name)
+			t.Errorf("%s: %s has it, and nothing measures it", name, page)
 		}
 	}
 	check(t, done())
 }
 
-// options are those of an adapter whose calls are the same in every run.
-func (b *bed) options() adapter.Options {
-	ids, secrets := uint64(0), byte(0)
-	return adapter.Options{
-		Clock:     func() time.Time { return conformance.Start },
-		NewID:     func() string { ids++; return newID(ids) },
-		NewSecret: func() [32]byte { secrets++; return [32]byte{secrets} },
-	}
-}
+// page is where the table of costs is.
+const page = "docs/fauna.md"
 
-// documented returns the table of the package comment.
+// costRow is a row of the table: an operation, and what it costs.
+var costRow = regexp.MustCompile(`(?m)^\| (\w+(?: \([\w -]+\))?) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$`)
+
+// documented returns the table of costs.
 func documented(t *testing.T) map[string]cost {
-	source, err := os.ReadFile("../../doc.go")
+	source, err := os.ReadFile(filepath.Join("../../..", page))
 	check(t, err)
-	_, text, _ := strings.Cut(string(source), "# Round trips and cost")
-	text, _, _ = strings.Cut(text, "\n// # ")
 	table := map[string]cost{}
-	for _, row := range regexp.MustCompile(`(?m)^//\t(\w+(?: \([\w -]+\))?) +(\d+) +(\d+) +(\d+) +(\d+)$`).FindAllStringSubmatch(text, -1) {
+	for _, row := range costRow.FindAllStringSubmatch(string(source), -1) {
 		var n [4]int
 		for i := range n {
 			n[i], _ = strconv.Atoi(row[i+2])

@@ -12,19 +12,10 @@ import (
 	"github.com/authstore/authstore/fauna"
 )
 
-func users(t testing.TB, a adapter.Adapter) adapter.Enumerator {
-	t.Helper()
-	e, ok := adapter.As[adapter.Enumerator](a)
-	if !ok {
-		t.Fatal("no Enumerator")
-	}
-	return e
-}
-
-// Users are enumerated in the order of their numbers, from the lowest to the highest that
-// there can be, and a cursor outlives the user whom it names.
+// Users are enumerated in the order of their IDs as numbers, from the lowest possible to the
+// highest, and a cursor outlives the user that it names.
 func TestEnumerationByID(t *testing.T) {
-	s := newStage(t, "enumerate", fauna.Options{})
+	s := newFixture(t, "enumerate", fauna.Options{})
 	ctx := t.Context()
 	ids := []string{"0", "9", "10", "100", "999999999999999999", "1000000000000000000", "9223372036854775807"}
 	for _, id := range []string{"100", "9223372036854775807", "9", "1000000000000000000", "0", "999999999999999999", "10"} {
@@ -57,8 +48,8 @@ func TestEnumerationByID(t *testing.T) {
 	same(t, "its cursor", next, "")
 }
 
-// Where an answer is too large for the server the page has fewer users, and the next one
-// goes on behind them.
+// If an answer is too large for the server the page has fewer users, and the next page continues
+// after them.
 func TestEnumerationShrinks(t *testing.T) {
 	var sizes []string
 	client := newClient("http://fauna.test", "secret", roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -75,13 +66,13 @@ func TestEnumerationShrinks(t *testing.T) {
 		}
 		return answered(req, 200, fmt.Sprintf(`{"data": {"users": [%s]}, "stats": {}}`, strings.Join(documents, ", "))), nil
 	}))
-	page, err := users(t, fauna.New(client, fauna.Options{})).EnumerateUsers(t.Context(), "", 500)
+	page, err := users(t, open(t, client, fauna.Options{})).EnumerateUsers(t.Context(), "", 500)
 	check(t, err)
 	if got := strings.Join(sizes, " "); got != "501 126 32" || len(page.Users) != 31 || page.Next != "32" {
 		t.Errorf("asked for %s, got %d users and the cursor %q, want 501 126 32, 31 and 32", got, len(page.Users), page.Next)
 	}
 
-	a, count := scripted(scriptedAnswer{status: 440, body: failing("time_out")})
+	a, count := scripted(t, scriptedAnswer{status: 440, body: failing("time_out")})
 	if _, err := users(t, a).EnumerateUsers(t.Context(), "", 1000); !errors.Is(err, adapter.ErrUnavailable) || count.Load() != 6 {
 		t.Errorf("got %v after %d requests, want ErrUnavailable after 1000, 250, 62, 15, 3 and 1", err, count.Load())
 	}

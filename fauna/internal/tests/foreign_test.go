@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,22 +15,15 @@ import (
 	"github.com/authstore/authstore/fauna"
 )
 
-// Tests of documents that other programs have written, with values that only Fauna has.
-// What is the same on every store is in the suite.
+// Tests of documents that other programs have written, with values of Fauna's own types. The
+// suite tests what is the same on every store.
 
 // ada is the ID of a user that another program has made.
 const ada = "412345678901234567"
 
-// plainStage returns a stage with session tokens as they are.
-func plainStage(t *testing.T, name string) stage {
-	o := fauna.Options{Options: new(bed).options()}
-	o.PlainSessionTokens = true
-	return newStage(t, name, o)
-}
-
-// Values of Fauna's own types keep nobody from signing in, and stay as they are.
+// Values of Fauna's own types do not prevent a sign-in, and stay as they are.
 func TestValuesOfFaunasOwnTypes(t *testing.T) {
-	s := plainStage(t, "own-types")
+	s := newPlainFixture(t, "own-types")
 	ctx := t.Context()
 	s.fql(`
 		let gone = Collection("User").create({ id: "400000000000000001" })
@@ -72,10 +64,10 @@ func TestValuesOfFaunasOwnTypes(t *testing.T) {
 		map[string]any{"id": ada}), []any{true, "400000000000000002", "400000000000000002", true, true, true})
 }
 
-// A userId may be a reference to the user, as applications model it that use Fauna for
-// more than their sign-in.
+// A userId may be a reference to the user, which is how applications model it that use Fauna for
+// more than authentication.
 func TestReferencesToUsers(t *testing.T) {
-	s := plainStage(t, "references")
+	s := newPlainFixture(t, "references")
 	ctx := t.Context()
 	make := func(id string) {
 		s.fql(`
@@ -129,10 +121,9 @@ func TestReferencesToUsers(t *testing.T) {
 	check(t, err)
 }
 
-// A reference to a document that is no user leads nowhere, and neither does text that is
-// no ID.
+// A reference to a document that is not a user finds no user, nor does text that is not an ID.
 func TestOwnersThatAreNone(t *testing.T) {
-	s := plainStage(t, "no-owners")
+	s := newPlainFixture(t, "no-owners")
 	ctx := t.Context()
 	s.fql(`
 		let session: Any = Collection("Session").create({ sessionToken: "nobody", expires: Time("2101-01-01T00:00:00Z") })
@@ -158,10 +149,9 @@ func TestOwnersThatAreNone(t *testing.T) {
 	same(t, "what is left", s.fql(`Collection("Account").all().count() + Collection("Session").all().count()`, nil), int64(1))
 }
 
-// An account that a deletion by another program has left locks nobody out: it leads
-// nowhere, and makes room.
+// An account whose user another program has deleted does not reserve its key: it is replaced.
 func TestAbandonedAccountsMakeRoom(t *testing.T) {
-	s := plainStage(t, "abandoned")
+	s := newPlainFixture(t, "abandoned")
 	ctx := t.Context()
 	s.fql(`
 		let gone: Any = Collection("User").create({ id: "400000000000000001" })
@@ -189,9 +179,9 @@ func TestAbandonedAccountsMakeRoom(t *testing.T) {
 	}
 	for _, id := range []string{"held", "2", "held by reference", "unknown"} {
 		_, err := s.LinkAccount(ctx, account(id))
-		taken(t, "LinkAccount "+id, err, adapter.FieldAccount)
+		takenField(t, "LinkAccount "+id, err, adapter.FieldAccount)
 		_, _, err = s.CreateUserWithAccount(ctx, adapter.User{}, typicalAccount(id))
-		taken(t, "CreateUserWithAccount "+id, err, adapter.FieldAccount)
+		takenField(t, "CreateUserWithAccount "+id, err, adapter.FieldAccount)
 	}
 	same(t, "the documents", s.fql(`[Collection("Account").all().count(), Collection("User").all().count()]`, nil), []any{int64(8), int64(1)})
 	s.fql(`
@@ -203,9 +193,9 @@ func TestAbandonedAccountsMakeRoom(t *testing.T) {
 	_, err := s.CreateAuthenticator(ctx, passkey(ada, "c"))
 	check(t, err)
 	_, err = s.CreateAuthenticator(ctx, passkey(ada, "c"))
-	taken(t, "CreateAuthenticator", err, adapter.FieldCredentialID)
+	takenField(t, "CreateAuthenticator", err, adapter.FieldCredentialID)
 	_, _, err = s.CreateUserWithAuthenticator(ctx, adapter.User{}, passkey("", "c"))
-	taken(t, "CreateUserWithAuthenticator", err, adapter.FieldCredentialID)
+	takenField(t, "CreateUserWithAuthenticator", err, adapter.FieldCredentialID)
 	s.fql(`
 		Collection("Authenticator").create({ userId: "400000000000000001", credentialID: "d" })
 		null`, nil)
@@ -217,68 +207,12 @@ func TestAbandonedAccountsMakeRoom(t *testing.T) {
 	_, _, err = s.CreateUserWithAccount(ctx, adapter.User{}, typicalAccount("2"))
 	check(t, err)
 	_, err = s.LinkAccount(ctx, account("2"))
-	taken(t, "LinkAccount of what was signed up with", err, adapter.FieldAccount)
-}
-
-func taken(t *testing.T, op string, err error, field string) {
-	t.Helper()
-	var conflict *adapter.ConflictError
-	if !errors.As(err, &conflict) || conflict.Field != field {
-		t.Errorf("%s: got %v, want %s taken", op, err, field)
-	}
-}
-
-// A token of another program may look like a digest. The list has its digest all the same.
-func TestSessionIDsAreNeverTokens(t *testing.T) {
-	for name, plain := range map[string]bool{"digests": false, "plain": true} {
-		t.Run(name, func(t *testing.T) {
-			o := fauna.Options{Options: new(bed).options()}
-			o.PlainSessionTokens = plain
-			s := newStage(t, "ids-"+name, o)
-			ctx := t.Context()
-			u, err := s.CreateUser(ctx, adapter.User{ID: ada})
-			check(t, err)
-			tokens := []string{"4ce6a1f5-6b3c-4a3e-9f4e-7d0b1f1c2a3b", strings.Repeat("t", 43), strings.Repeat("-", 43), strings.Repeat("t", 44)}
-			want := map[string]bool{}
-			for _, token := range tokens {
-				s.fql(`
-					Collection("Session").create({ userId: ${id}, sessionToken: ${token}, expires: Time("2101-01-01T00:00:00Z") })
-					null`, map[string]any{"id": ada, "token": token})
-				want[adapter.SessionID(token)] = true
-			}
-			s.fql(`
-				Collection("Session").create({ userId: ${id}, sessionToken: 42, expires: Time("2101-01-01T00:00:00Z"), createdAt: Time("2025-01-01T00:00:00Z"), ttl: Time("2101-01-01T00:00:00Z") })
-				null`, map[string]any{"id": ada})
-			want[adapter.SessionID("42")] = true
-			own, err := s.CreateSession(ctx, adapter.Session{UserID: u.ID, Expires: conformance.Start.Add(time.Hour)})
-			check(t, err)
-			want[own.ID] = true
-			ids := func() map[string]bool {
-				all, err := s.ListSessions(ctx, ada)
-				check(t, err)
-				ids := map[string]bool{}
-				for _, session := range all {
-					ids[session.ID] = true
-				}
-				return ids
-			}
-			same(t, "the IDs", ids(), want)
-			for id := range want {
-				check(t, s.DeleteSessionByID(ctx, "412345678901234568", id))
-			}
-			same(t, "the IDs after another user's try", ids(), want)
-			for _, token := range append(tokens, "42", own.SessionToken) {
-				check(t, s.DeleteSessionByID(ctx, ada, adapter.SessionID(token)))
-				delete(want, adapter.SessionID(token))
-				same(t, "the IDs without that of "+token, ids(), want)
-			}
-		})
-	}
+	takenField(t, "LinkAccount of what was signed up with", err, adapter.FieldAccount)
 }
 
 // An expiry in another form counts, for sessions and for one-time tokens.
 func TestExpiriesInOtherForms(t *testing.T) {
-	s := plainStage(t, "expiries")
+	s := newPlainFixture(t, "expiries")
 	ctx := t.Context()
 	s.fql(`
 		Collection("User").create({ id: ${id} })
@@ -320,8 +254,8 @@ func TestExpiriesInOtherForms(t *testing.T) {
 	same(t, "what is stored", s.fql(`Collection("Session").bySessionToken("token0").first()!.expires`, nil), new(conformance.Start.Add(time.Hour)))
 }
 
-// put stores a session and a one-time token that are alike.
-func (s stage) put(userID, token string, expires any) {
+// put stores a session and a verification token with the same expiry.
+func (s fixture) put(userID, token string, expires any) {
 	s.t.Helper()
 	s.fql(`
 		Collection("Session").create({ userId: ${id}, sessionToken: ${token}, expires: ${expires} })
@@ -329,10 +263,9 @@ func (s stage) put(userID, token string, expires any) {
 		null`, map[string]any{"id": userID, "token": token, "hash": adapter.HashVerificationToken(token, ""), "expires": expires})
 }
 
-// An expiry that cannot be read is an error that says where to look, and holds up nothing
-// else.
+// An expiry that cannot be read is an error that names the document, and affects no other call.
 func TestExpiriesThatCannotBeRead(t *testing.T) {
-	s := plainStage(t, "unreadable")
+	s := newPlainFixture(t, "unreadable")
 	ctx := t.Context()
 	s.fql(`
 		Collection("User").create({ id: ${id} })
@@ -390,7 +323,7 @@ func TestExpiriesThatCannotBeRead(t *testing.T) {
 // A counter in another form counts; one that cannot be read is an error, which changes
 // nothing.
 func TestCountersInOtherForms(t *testing.T) {
-	s := plainStage(t, "counters")
+	s := newPlainFixture(t, "counters")
 	ctx := t.Context()
 	s.fql(`
 		Collection("User").create({ id: ${id} })
@@ -428,13 +361,13 @@ func TestCountersInOtherForms(t *testing.T) {
 	}
 }
 
-// meddler is a transport after whose first request somebody else does something.
-type meddler struct {
+// interloper is a transport that lets another call run after its first request.
+type interloper struct {
 	http.RoundTripper
 	do func()
 }
 
-func (m *meddler) RoundTrip(req *http.Request) (*http.Response, error) {
+func (m *interloper) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := whole(m.RoundTripper.RoundTrip(req))
 	if do := m.do; do != nil {
 		m.do = nil
@@ -443,18 +376,18 @@ func (m *meddler) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// The second query of a change of what has its expiry in another form minds what others
-// have done since the first: R13, R15.
+// A document whose expiry has another form is changed by a second query, which respects what other
+// calls have done since the first: R13, R15.
 func TestOthersBetweenTwoQueries(t *testing.T) {
-	b := newBed(t)
-	wire, done, err := b.wire("between")
+	b := newTestbed(t)
+	wire, done, err := b.recording("between")
 	check(t, err)
 	t.Cleanup(func() { check(t, done()) })
 	o := b.options()
 	o.PlainSessionTokens = true
-	between := &meddler{RoundTripper: wire}
-	slow := fauna.New(b.client(between), fauna.Options{Options: o})
-	s := stage{fauna.New(b.client(wire), fauna.Options{Options: o}), b.client(wire), t}
+	between := &interloper{RoundTripper: wire}
+	slow := open(t, b.client(between), fauna.Options{Options: o})
+	s := fixture{open(t, b.client(wire), fauna.Options{Options: o}), b.client(wire), t}
 	ctx := t.Context()
 	s.fql(`
 		Collection("User").create({ id: ${id} })
@@ -514,40 +447,9 @@ func TestOthersBetweenTwoQueries(t *testing.T) {
 	}
 }
 
-// Names that JavaScript takes for an object's prototype are stored as others, at every
-// depth, and what is read can be written back.
-func TestNamesOfPrototypes(t *testing.T) {
-	s := newStage(t, "prototypes", fauna.Options{})
-	ctx := t.Context()
-	attributes := adapter.Attributes{
-		"__proto__": map[string]any{"admin": true, "__proto__": nil}, "constructor": "x", "toString": int64(1), "nested": map[string]any{"__proto__": map[string]any{"__proto__": []any{map[string]any{"__proto__": "deep"}}}},
-	}
-	u, err := s.CreateUser(ctx, adapter.User{Attributes: attributes})
-	check(t, err)
-	got, err := s.GetUser(ctx, u.ID)
-	check(t, err)
-	same(t, "the attributes", got.Attributes, attributes)
-	got, err = s.UpdateUser(ctx, u.ID, adapter.UserUpdate{Attributes: adapter.Attributes{"__proto__": "y"}, RemoveAttributes: []string{"nested"}})
-	check(t, err)
-	same(t, "the attributes after an update", got.Attributes, adapter.Attributes{"__proto__": "y", "constructor": "x", "toString": int64(1)})
-	stored := s.fql(`Object.keys(Collection("User").all().first()!.data)`, nil)
-	if slices.Contains(stored.([]any), any("__proto__")) || !slices.Contains(stored.([]any), any("authstore__proto__")) {
-		t.Errorf("the stored names are %v", stored)
-	}
-	s.fql(`
-		let u: Any = Collection("User").all().first()
-		u.update({ __proto__: { admin: true } })
-		null`, nil)
-	got, err = s.GetUser(ctx, u.ID)
-	check(t, err)
-	same(t, "the attributes beside another program's", got.Attributes, adapter.Attributes{"__proto__": "y", "constructor": "x", "toString": int64(1)})
-	_, err = s.UpdateUser(ctx, u.ID, adapter.UserUpdate{Attributes: got.Attributes})
-	check(t, err)
-}
-
-// Whatever a read returns an update takes, and what it cannot take stays in the store.
+// An update accepts whatever a read returns, and what it cannot accept stays in the store.
 func TestAttributesCanBeWrittenBack(t *testing.T) {
-	s := plainStage(t, "written-back")
+	s := newPlainFixture(t, "written-back")
 	ctx := t.Context()
 	s.fql(`
 		let odd = {

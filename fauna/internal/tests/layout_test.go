@@ -1,59 +1,23 @@
 package fauna_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
-
-	driver "github.com/fauna/fauna-go/v3"
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/fauna"
 )
 
-// stage is a store in empty collections, and the bare driver on the same.
-type stage struct {
-	adapter.Adapter
-	client *driver.Client
-	t      *testing.T
-}
-
-// newStage returns a stage whose queries are recorded under a name.
-func newStage(t *testing.T, name string, o fauna.Options) stage {
-	t.Helper()
-	b := newBed(t)
-	wire, done, err := b.wire(name)
-	check(t, err)
-	t.Cleanup(func() { check(t, done()) })
-	if reflect.DeepEqual(o.Options, adapter.Options{}) {
-		o.Options = b.options()
-	}
-	client := b.client(wire)
-	return stage{fauna.New(client, o), client, t}
-}
-
-// fql runs a query of a test's own, the same in every run.
-func (s stage) fql(query string, args map[string]any) any {
-	s.t.Helper()
-	v, err := run(s.t.Context(), s.client, query, args)
-	check(s.t, err)
-	return v
-}
-
-// TestWhatAuthJSWrites reads documents as the Auth.js adapter for FQL v10 writes them,
-// and changes them without touching what it does not know.
+// TestWhatAuthJSWrites reads documents as the Auth.js adapter for FQL v10 writes them, and changes
+// them without touching unknown fields.
 func TestWhatAuthJSWrites(t *testing.T) {
 	o := fauna.Options{}
 	o.PlainSessionTokens, o.Clock = true, func() time.Time { return conformance.Start }
-	s := newStage(t, "authjs-writes", o)
+	s := newFixture(t, "authjs-writes", o)
 	ctx := t.Context()
 	id, _ := s.fql(`
 		let u = Collection("User").create({ id: "412345678901234567", name: "Ada", email: "ada@example.com", emailVerified: Time("2099-01-02T03:04:05.678901Z"), role: "admin" })
@@ -95,17 +59,10 @@ func TestWhatAuthJSWrites(t *testing.T) {
 	}
 }
 
-func same(t *testing.T, what string, got, want any) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", what, diff)
-	}
-}
-
-// TestWhatIsStored looks at the documents by the bare driver: names and types are those
-// of the Auth.js adapter, with nothing nested that it has beside each other.
+// TestWhatIsStored reads the documents by the bare driver: their names, types and nesting are those
+// of the Auth.js adapter.
 func TestWhatIsStored(t *testing.T) {
-	s := newStage(t, "stored", fauna.Options{})
+	s := newFixture(t, "stored", fauna.Options{})
 	ctx, later := t.Context(), conformance.Start.Add(time.Hour)
 	link := adapter.HashVerificationToken("d9db", "secret")
 	u, a, err := s.CreateUserWithAccount(ctx, adapter.User{
@@ -166,9 +123,9 @@ func TestWhatIsStored(t *testing.T) {
 	same(t, "GetUser", got, u)
 }
 
-// A time to live moves along with the expiry, and stays when something else changes.
+// The ttl changes with the expiry, and stays when another field changes.
 func TestTheServerRemovesWhatHasExpired(t *testing.T) {
-	s := newStage(t, "ttl", fauna.Options{})
+	s := newFixture(t, "ttl", fauna.Options{})
 	ctx := t.Context()
 	u, err := s.CreateUser(ctx, adapter.User{})
 	check(t, err)
@@ -203,139 +160,29 @@ func TestTheServerRemovesWhatHasExpired(t *testing.T) {
 	same(t, "documents that are there after their time", count(), int64(0))
 }
 
-// Who sees a user half deleted sees nothing of it, and nobody inherits what is left.
-func TestAHalfDeletedUserIsGone(t *testing.T) {
-	s := newStage(t, "half", fauna.Options{})
+// An authenticator that was stored without times and attributes is read without them.
+func TestAuthenticatorsOfBefore(t *testing.T) {
+	s := newFixture(t, "passkeys-before", fauna.Options{})
 	ctx := t.Context()
-	u, err := s.CreateUser(ctx, typicalUser("ada"))
+	u, err := s.CreateUser(ctx, adapter.User{})
 	check(t, err)
-	session, err := s.CreateSession(ctx, adapter.Session{UserID: u.ID, Expires: conformance.Start.Add(time.Hour)})
+	s.fql(`
+		Collection("Authenticator").create({ userId: ${id}, credentialID: "c", credentialPublicKey: "key", counter: 1, credentialBackedUp: true, transports: "usb,nfc" })
+		Collection("VerificationToken").create({ identifier: "ada", token: ${hash}, expires: Time("2101-01-01T00:00:00Z") })
+		null`, map[string]any{"id": u.ID, "hash": adapter.HashVerificationToken("t", "")})
+	want := adapter.Authenticator{UserID: u.ID, CredentialID: "c", CredentialPublicKey: "key", Counter: 1, CredentialBackedUp: true, Transports: []string{"usb", "nfc"}}
+	got, err := s.GetAuthenticator(ctx, "c")
 	check(t, err)
-	s.fql(`Collection("User").byId(${id})!.delete()
-		null`, map[string]any{"id": u.ID}) // what the first query of a larger deletion leaves
-
-	_, _, err = s.GetSessionAndUser(ctx, session.SessionToken)
-	absent(t, "GetSessionAndUser", err)
-	_, err = s.UpdateSession(ctx, session.SessionToken, adapter.SessionUpdate{})
-	absent(t, "UpdateSession", err)
-	sessions, err := s.ListSessions(ctx, u.ID)
-	if err != nil || len(sessions) > 0 {
-		t.Errorf("ListSessions: got %v, %v, want none", sessions, err)
-	}
-	_, err = s.CreateUser(ctx, adapter.User{ID: u.ID})
-	var taken *adapter.ConflictError
-	if !errors.As(err, &taken) || taken.Field != adapter.FieldUserID {
-		t.Errorf("CreateUser with the ID: got %v, want it taken", err)
-	}
-	_, _, err = s.CreateUserWithAccount(ctx, adapter.User{ID: u.ID}, typicalAccount("1"))
-	if !errors.As(err, &taken) || taken.Field != adapter.FieldUserID {
-		t.Errorf("CreateUserWithAccount with the ID: got %v, want it taken", err)
-	}
-	_, _, err = s.CreateUserWithAuthenticator(ctx, adapter.User{ID: u.ID}, passkey("", "c"))
-	if !errors.As(err, &taken) || taken.Field != adapter.FieldUserID {
-		t.Errorf("CreateUserWithAuthenticator with the ID: got %v, want it taken", err)
-	}
-	page, err := users(t, s.Adapter).EnumerateUsers(ctx, "", 10)
-	if err != nil || len(page.Users) > 0 {
-		t.Errorf("EnumerateUsers: got %v, %v, want nobody", page, err)
-	}
-	check(t, s.DeleteUser(ctx, u.ID))
-	_, err = s.CreateUser(ctx, adapter.User{ID: u.ID})
+	same(t, "the authenticator", got, want)
+	got, err = s.UpdateAuthenticatorCounter(ctx, "c", 2)
 	check(t, err)
-	_, _, err = s.GetSessionAndUser(ctx, session.SessionToken)
-	absent(t, "GetSessionAndUser after the deletion was repeated", err)
-}
-
-func absent(t *testing.T, op string, err error) {
-	t.Helper()
-	if !errors.Is(err, adapter.ErrNotFound) {
-		t.Errorf("%s: got %v, want ErrNotFound", op, err)
-	}
-}
-
-// busy is a transport to a server where others get in the way of every query that looks
-// for a number of documents and changes them.
-type busy struct{ next http.RoundTripper }
-
-func (b busy) RoundTrip(req *http.Request) (*http.Response, error) {
-	query, err := io.ReadAll(req.Body)
-	if err != nil {
-		return nil, err
-	}
-	if bytes.Contains(query, []byte(".take(")) {
-		return answered(req, http.StatusConflict, contended), nil
-	}
-	req.Body = io.NopCloser(bytes.NewReader(query))
-	return b.next.RoundTrip(req)
-}
-
-// Somebody who signs in, or asks for links, all the time is signed out and deleted all
-// the same.
-func TestDeletesAmongWriters(t *testing.T) {
-	b := newBed(t)
-	wire, done, err := b.wire("among-writers")
+	want.Counter, want.UpdatedAt = 2, conformance.Start
+	same(t, "the authenticator after a sign-in", got, want)
+	got, err = s.UpdateAuthenticator(ctx, "c", adapter.AuthenticatorUpdate{Transports: &[]string{}, Attributes: adapter.Attributes{"name": "phone"}})
 	check(t, err)
-	t.Cleanup(func() { check(t, done()) })
-	a := fauna.New(b.client(busy{wire}), fauna.Options{Options: b.options()})
-	ctx, hour := t.Context(), conformance.Start.Add(time.Hour)
-	u, _, err := a.CreateUserWithAccount(ctx, adapter.User{}, typicalAccount("1"))
+	want.Transports, want.Attributes = nil, adapter.Attributes{"name": "phone"}
+	same(t, "the authenticator after an update", got, want)
+	link, err := s.UseVerificationToken(ctx, "ada", adapter.HashVerificationToken("t", ""))
 	check(t, err)
-	_, err = a.CreateAuthenticator(ctx, passkey(u.ID, "c"))
-	check(t, err)
-	session := func() adapter.Session {
-		s, err := a.CreateSession(ctx, adapter.Session{UserID: u.ID, Expires: hour})
-		check(t, err)
-		return s
-	}
-	kept := session()
-	session()
-	check(t, a.DeleteSessions(ctx, u.ID, kept.SessionToken))
-	left, err := a.ListSessions(ctx, u.ID)
-	check(t, err)
-	if len(left) != 1 || left[0].ID != kept.ID {
-		t.Errorf("got %+v, want the session that was to be kept", left)
-	}
-	_, err = a.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: "ada", Token: "t", Expires: hour})
-	check(t, err)
-	check(t, a.DeleteVerificationTokens(ctx, "ada"))
-	check(t, a.DeleteUser(ctx, u.ID))
-	documents, err := dump(ctx, b.client(wire))
-	check(t, err)
-	same(t, "documents that are left", len(documents), 0)
-}
-
-// TestDeleteManySessions deletes users with more sessions than a transaction can have, in
-// number and in size, and counts.
-func TestDeleteManySessions(t *testing.T) {
-	for name, test := range map[string]struct {
-		sessions, each, bytes int // made by queries of each
-		queries               int
-	}{
-		"ten-thousand": {10_000, 500, 0, 21},
-		"large":        {600, 100, 60_000, 6}, // one of 500 that is refused, and of 125
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := newBed(t)
-			wire, done, err := b.wire(name)
-			check(t, err)
-			m := &meter{next: wire}
-			a := fauna.New(b.client(m), fauna.Options{Options: b.options()})
-			u, err := a.CreateUser(t.Context(), adapter.User{})
-			check(t, err)
-			for made := 0; b.live() && made < test.sessions; made += test.each {
-				b.run(t, `Set.sequence(${from}, ${from} + ${each}).forEach(i => Collection("Session").create({
-					userId: ${id}, sessionToken: "t" + i.toString(), expires: Time("2101-01-01T00:00:00Z"), agent: ${agent} }))`,
-					map[string]any{"id": u.ID, "from": made, "each": test.each, "agent": strings.Repeat("a", test.bytes)})
-			}
-			m.take()
-			check(t, a.DeleteUser(t.Context(), u.ID))
-			if got := m.take(); got.Queries != test.queries {
-				t.Errorf("%+v, want %d queries", got, test.queries)
-			}
-			left, err := run(t.Context(), b.client(wire), `Collection("Session").all().count()`, nil)
-			check(t, err)
-			same(t, "sessions that are left", left, int64(0))
-			check(t, done())
-		})
-	}
+	same(t, "the value of a token of before", link.Value, "")
 }

@@ -19,16 +19,16 @@ import (
 	"github.com/authstore/authstore/fauna"
 )
 
-// senders are the functions that take a query, with the number of that parameter.
-var senders = map[string]int{"query": 1, "sweep": 1, "user": 1, "one": 1, "own": 1, "signUp": 1, "account": 1, "settled": 1, "repeat": 2, "clear": 2, "list": 2, "FQL": 0}
+// senders are the functions that take a query, with the index of that parameter.
+var senders = map[string]int{"query": 1, "sweep": 1, "queryUser": 1, "queryDocument": 1, "createOwned": 1, "signUp": 1, "queryAccount": 1, "changeReadable": 1, "repeat": 2, "deleteListed": 2, "list": 2, "FQL": 0}
 
-// source is the package as its files have it.
+// source is the source of the package.
 type source struct {
 	files     []*ast.File
 	constants map[string]ast.Expr
 }
 
-// readSource reads the package.
+// readSource parses the package.
 func readSource(t testing.TB) source {
 	t.Helper()
 	names, err := filepath.Glob("../../*.go")
@@ -63,8 +63,8 @@ func (s source) each(tok token.Token, f func(name string, value ast.Expr)) {
 	}
 }
 
-// text returns a constant that is raw text, of itself or put together of other constants,
-// which are parts of it, and whether it is that.
+// text returns the value of a constant that consists of raw strings and other such constants, which
+// it adds to parts, and whether it is one.
 func (s source) text(v ast.Expr, parts map[string]bool) (string, bool) {
 	switch v := v.(type) {
 	case *ast.BasicLit:
@@ -80,8 +80,8 @@ func (s source) text(v ast.Expr, parts map[string]bool) (string, bool) {
 	return "", false
 }
 
-// queries returns the texts of the package's queries by name: the constants that are text,
-// but for those that others are put together of.
+// queries returns the package's queries by name: the constants that are raw strings, except those
+// that are parts of others.
 func (s source) queries() map[string]string {
 	all, parts := map[string]string{}, map[string]bool{}
 	for name, v := range s.constants {
@@ -93,8 +93,8 @@ func (s source) queries() map[string]string {
 	return all
 }
 
-// TestQueriesAreConstants reads the package: wherever a query is handed on, it is the
-// name of a constant, or the parameter by which it came.
+// TestQueriesAreConstants reads the source: wherever a query is passed on, it is a constant or a
+// parameter.
 func TestQueriesAreConstants(t *testing.T) {
 	s := readSource(t)
 	queries := s.queries()
@@ -124,13 +124,13 @@ func TestQueriesAreConstants(t *testing.T) {
 	}
 }
 
-// What is sent twice if its answer is late changes nothing, and whatever changes nothing
-// is.
+// Queries that are sent again when their answer is late change nothing, and all that change
+// nothing are.
 func TestReadsChangeNothing(t *testing.T) {
 	s := readSource(t)
 	reads := map[string]bool{}
 	s.each(token.VAR, func(name string, value ast.Expr) {
-		if name == "reads" {
+		if name == "readOnly" {
 			for _, e := range value.(*ast.CompositeLit).Elts {
 				reads[e.(*ast.KeyValueExpr).Key.(*ast.Ident).Name] = true
 			}
@@ -157,9 +157,8 @@ func called(f ast.Expr) string {
 	return ""
 }
 
-// TestRecordings looks at what was sent and answered in every recording there is, the
-// suite's hostile keys included. The text of a query is the same whatever its arguments
-// are, so nothing of the data is read as FQL, and no secret is kept.
+// TestRecordings reads every recording, those with the suite's hostile keys included. The text of a
+// query does not depend on its arguments, so no data is read as FQL, and no secret is recorded.
 func TestRecordings(t *testing.T) {
 	texts := map[string]bool{}
 	variable := regexp.MustCompile(`\$\{\w+\}`)
@@ -236,7 +235,7 @@ func literals(t *testing.T, body []byte) string {
 	return strings.Join(parts, "\x00")
 }
 
-// The names of collections are arguments too: one that is FQL is a name all the same.
+// The names of collections are arguments too: one that looks like FQL is still a name.
 func TestCollectionNamesAreData(t *testing.T) {
 	const hostile = `User") Collection.all().forEach(c => c.delete()) ("`
 	var sent []byte
@@ -244,7 +243,7 @@ func TestCollectionNamesAreData(t *testing.T) {
 		sent, _ = io.ReadAll(req.Body)
 		return answered(req, http.StatusOK, nobody), nil
 	}))
-	a := fauna.New(client, fauna.Options{Collections: fauna.Collections{Users: hostile}})
+	a := open(t, client, fauna.Options{Collections: fauna.Collections{Users: hostile}})
 	_, _ = a.GetUserByEmail(t.Context(), "ada@example.com")
 	if strings.Contains(literals(t, sent), "delete") || !strings.Contains(string(sent), "delete") {
 		t.Errorf("the name is not sent as a value: %s", sent)

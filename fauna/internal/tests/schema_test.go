@@ -11,10 +11,10 @@ import (
 	"github.com/authstore/authstore/fauna"
 )
 
-// names are collections that only the tests of the schema have.
+// names are the collections of the tests of the schema.
 var names = fauna.Collections{Users: "People", Accounts: "Links", Sessions: "Visits", VerificationTokens: "Mails", Authenticators: "Keys"}
 
-func schemaOf(t *testing.T, s stage) adapter.Schema {
+func schemaOf(t *testing.T, s fixture) adapter.Schema {
 	t.Helper()
 	schema, ok := adapter.As[adapter.Schema](s.Adapter)
 	if !ok {
@@ -23,7 +23,7 @@ func schemaOf(t *testing.T, s stage) adapter.Schema {
 	return schema
 }
 
-// problems fails the test unless CheckSchema has these, each a part of one.
+// problems fails the test unless CheckSchema returns problems that contain these words, one each.
 func problems(t *testing.T, schema adapter.Schema, blocking bool, want ...string) {
 	t.Helper()
 	got, err := schema.CheckSchema(t.Context())
@@ -43,11 +43,11 @@ func problems(t *testing.T, schema adapter.Schema, blocking bool, want ...string
 }
 
 func TestSchemaIsMade(t *testing.T) {
-	s := newStage(t, "schema", fauna.Options{Collections: names})
+	s := newFixture(t, "schema", fauna.Options{Collections: names})
 	schema := schemaOf(t, s)
 	problems(t, schema, false, "People is missing", "Links is missing", "Visits is missing", "Mails is missing", "Keys is missing")
 	_, err := s.GetUserByEmail(t.Context(), "ada@example.com")
-	if errors.Is(err, adapter.ErrNotFound) || err == nil || !strings.Contains(err.Error(), "schema") {
+	if errors.Is(err, adapter.ErrNotFound) || err == nil || !strings.Contains(err.Error(), "ApplySchema") {
 		t.Errorf("got %v, want what to do about the schema", err)
 	}
 	check(t, schema.ApplySchema(t.Context()))
@@ -60,9 +60,9 @@ func TestSchemaIsMade(t *testing.T) {
 	}
 }
 
-// The collections of the Auth.js adapter get what they lack, and keep what they have.
+// The collections of the Auth.js adapter are extended, and keep what they have.
 func TestSchemaIsExtended(t *testing.T) {
-	s := newStage(t, "schema-extended", fauna.Options{Collections: names})
+	s := newFixture(t, "schema-extended", fauna.Options{Collections: names})
 	schema := schemaOf(t, s)
 	s.fql(`
 		Collection.create({ name: "People", indexes: { byEmail: { terms: [{ field: ".email" }] }, byRole: { terms: [{ field: ".role" }] } }, constraints: [{ unique: [".email"] }, { unique: [".phone"] }] })
@@ -80,9 +80,9 @@ func TestSchemaIsExtended(t *testing.T) {
 	same(t, "what there was", kept, map[string]any{"role": true, "constraints": int64(2), "documents": int64(1)})
 }
 
-// An index of a name that is needed, on something else, is for a person to see to.
+// An index with a required name on other fields has to be dropped by a person.
 func TestSchemaIsBlocked(t *testing.T) {
-	s := newStage(t, "schema-blocked", fauna.Options{Collections: names})
+	s := newFixture(t, "schema-blocked", fauna.Options{Collections: names})
 	schema := schemaOf(t, s)
 	check(t, schema.ApplySchema(t.Context()))
 	s.fql(`
@@ -94,8 +94,8 @@ func TestSchemaIsBlocked(t *testing.T) {
 	}
 }
 
-// schemaAtOnce is a test of the suite's kind, since it is one that cannot be played back.
-func schemaAtOnce(b *bed) conformance.Test {
+// schemaAtOnce is a test of the suite, which knows that it cannot be played back.
+func schemaAtOnce(b *testbed) conformance.Test {
 	return conformance.Test{
 		ID:     "FAU-001",
 		Rule:   "Processes that start at once make one schema.",
@@ -105,7 +105,12 @@ func schemaAtOnce(b *bed) conformance.Test {
 			var calls sync.WaitGroup
 			for range 8 {
 				calls.Go(func() {
-					schema, _ := adapter.As[adapter.Schema](fauna.New(b.client(b.transport), fauna.Options{Collections: names}))
+					a, err := fauna.New(b.client(b.transport), fauna.Options{Collections: names})
+					if err != nil {
+						t.Errorf("New: %v", err)
+						return
+					}
+					schema, _ := adapter.As[adapter.Schema](a)
 					if err := schema.ApplySchema(t.Context()); err != nil {
 						t.Errorf("ApplySchema: %v", err)
 					}

@@ -14,16 +14,16 @@ import (
 	"sync"
 )
 
-// exchange is a query as it was sent, and what the server answered. Nothing of the
-// headers is kept, so no secret is.
+// exchange is a query as it was sent, and the server's answer. Headers, which contain the secret,
+// are not recorded.
 type exchange struct {
 	Query  json.RawMessage `json:"query"`
 	Status int             `json:"status,omitempty"` // 0: there was no answer before the context ended
 	Answer json.RawMessage `json:"answer,omitempty"`
 }
 
-// answer is what is kept of a response: what the driver reads, without what is
-// different each time.
+// answer is the recorded part of a response: what the driver reads, without what is different
+// each time.
 type answer struct {
 	Data  json.RawMessage `json:"data,omitempty"`
 	Error *struct {
@@ -38,9 +38,9 @@ type answer struct {
 	} `json:"stats,omitempty"`
 }
 
-// tape is the transport of one test. It records what goes to a server and comes back,
-// or plays that back: a query that is not byte for byte one that was recorded has no
-// answer, and one that was recorded n times has the n answers in their order.
+// tape is the transport of one test. It records queries and answers, or plays them back: a query
+// has an answer if it is equal to a recorded one byte for byte, and one that was recorded n times has
+// the n answers in order.
 type tape struct {
 	file   string
 	server http.RoundTripper // nil to play back
@@ -113,7 +113,7 @@ func (t *tape) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// whole reads a response to its end, which belongs to the round trip.
+// whole reads a response to its end, as a part of the round trip.
 func whole(resp *http.Response, err error) (*http.Response, error) {
 	if err != nil {
 		return nil, err

@@ -1,5 +1,5 @@
-// Package wire has the connections to a Fauna server: one that has died is left for another,
-// and what no Fauna server answers is named.
+// Package wire manages the connections to a Fauna server: it replaces dead ones, and reports
+// responses that are not a Fauna server's.
 package wire
 
 import (
@@ -17,25 +17,25 @@ import (
 	"github.com/fauna/fauna-go/v3"
 )
 
-// Connections are those of a client: a pool, and for a query that is tried once more one
-// of its own, since what forgot one idle connection, such as a load balancer or a pause of
-// the process, forgot all of them.
+// Connections are those of a client: a pool, and one of its own for each query that is sent
+// again, since a load balancer or a pause of the process that drops one idle connection drops
+// all of them.
 type Connections struct {
 	Pool, Single *http.Transport
 }
 
 const (
-	// poolSize is how many connections are kept, as many as there may be calls at once.
+	// poolSize is how many idle connections are kept.
 	poolSize = 100
 	idleTime = 90 * time.Second
 	dialTime = 10 * time.Second
-	// A connection of HTTP/2 that is silent is asked whether it lives.
+	// A silent HTTP/2 connection is pinged.
 	pingAfter = 5 * time.Second
 	pingTime  = 2 * time.Second
 )
 
-// New makes transports of its own: http.DefaultTransport is whatever the
-// program has put there.
+// New returns connections on transports of their own, whatever the program has made of
+// http.DefaultTransport.
 func New() *Connections {
 	dialer := &net.Dialer{Timeout: dialTime}
 	pool := &http.Transport{
@@ -48,7 +48,7 @@ func New() *Connections {
 	return &Connections{pool, single}
 }
 
-// Client returns an HTTP client that follows no redirection: the secret is for one host.
+// Client returns an HTTP client that follows no redirects: the secret is for one host.
 func (c *Connections) Client() *http.Client {
 	return &http.Client{
 		Transport:     c,
@@ -56,18 +56,20 @@ func (c *Connections) Client() *http.Client {
 	}
 }
 
-// Close closes what is idle.
+// Close closes idle connections.
 func (c *Connections) Close() { c.Pool.CloseIdleConnections() }
 
-type afreshKey struct{}
+type newConnectionKey struct{}
 
-// Afresh returns a context whose requests take a connection of their own.
-func Afresh(ctx context.Context) context.Context { return context.WithValue(ctx, afreshKey{}, true) }
+// OnNewConnection returns a context whose requests open connections of their own.
+func OnNewConnection(ctx context.Context) context.Context {
+	return context.WithValue(ctx, newConnectionKey{}, true)
+}
 
 type snapshotKey struct{}
 
-// AtSnapshot returns a context for reads that are not linearized, whatever the client says:
-// the driver has no such option for one query.
+// AtSnapshot returns a context for reads that are not linearized, whatever the client's option
+// is: the driver has no such option per query.
 func AtSnapshot(ctx context.Context) context.Context {
 	return context.WithValue(ctx, snapshotKey{}, true)
 }
@@ -79,7 +81,7 @@ func (c *Connections) RoundTrip(req *http.Request) (*http.Response, error) {
 		req.Header.Del(fauna.HeaderLinearized)
 	}
 	transport := c.Pool
-	if req.Context().Value(afreshKey{}) != nil {
+	if req.Context().Value(newConnectionKey{}) != nil {
 		c.Close()
 		transport = c.Single
 	}
@@ -87,31 +89,31 @@ func (c *Connections) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !isFauna(resp) {
+	if !mayBeFauna(resp) {
 		_ = resp.Body.Close()
 		return nil, &ForeignAnswer{resp.StatusCode, resp.Header.Get("Content-Type")}
 	}
-	return legible(resp)
+	return rewriteTimes(resp)
 }
 
-// farTime is a time beyond the year 9999 or before the year 0, such as the last one that
-// JavaScript has, which stands for never. In JSON no string can have this in it.
-var farTime = regexp.MustCompile(`\{"@(?:time|date)":("[+-][^"\\]*")\}`)
+// outOfRangeTime matches a time after the year 9999 or before the year 0, such as JavaScript's
+// last one, which is used for "never". No string in JSON can contain this.
+var outOfRangeTime = regexp.MustCompile(`\{"@(?:time|date)":("[+-][^"\\]*")\}`)
 
-// legible makes text of times that the driver cannot read: it would refuse all of the
-// answer for one of them.
-func legible(resp *http.Response) (*http.Response, error) {
+// rewriteTimes makes text of times that the driver cannot parse: it would reject the whole
+// answer because of one.
+func rewriteTimes(resp *http.Response) (*http.Response, error) {
 	body, err := io.ReadAll(resp.Body)
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
 		return nil, err
 	}
-	resp.Body = io.NopCloser(bytes.NewReader(farTime.ReplaceAll(body, []byte("$1"))))
+	resp.Body = io.NopCloser(bytes.NewReader(outOfRangeTime.ReplaceAll(body, []byte("$1"))))
 	return resp, nil
 }
 
-// isFauna reports whether a response may be a Fauna server's, or that of a gateway to one
-// that it cannot reach now.
-func isFauna(resp *http.Response) bool {
+// mayBeFauna reports whether a response may be a Fauna server's, or that of a gateway in front
+// of one.
+func mayBeFauna(resp *http.Response) bool {
 	switch status := resp.StatusCode; {
 	case status >= http.StatusInternalServerError, status == http.StatusTooManyRequests:
 		return true
@@ -121,13 +123,13 @@ func isFauna(resp *http.Response) bool {
 	return strings.Contains(resp.Header.Get("Content-Type"), "json")
 }
 
-// ForeignAnswer is a response that no Fauna server gives.
+// ForeignAnswer is a response that is not a Fauna server's.
 type ForeignAnswer struct {
 	Status      int
 	ContentType string
 }
 
-// Error says what came instead.
+// Error names the status and the content type.
 func (a *ForeignAnswer) Error() string {
-	return fmt.Sprintf("fauna: an answer of status %d and type %q is not a Fauna server's", a.Status, a.ContentType)
+	return fmt.Sprintf("fauna: a response of status %d and type %q is not a Fauna server's", a.Status, a.ContentType)
 }

@@ -24,13 +24,12 @@ func TestOpenTakesNothingButItsScheme(t *testing.T) {
 	}
 	for _, url := range []string{"memory:shared", "memory://host", "memory:/path", "memory:?ttl=1"} {
 		if _, err := adapter.Open(t.Context(), url); !errors.Is(err, adapter.ErrInvalid) {
-			t.Errorf("%s: got %v, want ErrInvalid: it would say something that is not heard", url, err)
+			t.Errorf("%s: got %v, want ErrInvalid: it says something that would be ignored", url, err)
 		}
 	}
 }
 
-// An application that only ever creates sessions and tokens keeps as many as are
-// live, and a few.
+// An application that only creates sessions and tokens stores those that are live, and a few.
 func TestCreatesRemoveWhatHasExpired(t *testing.T) {
 	ctx := t.Context()
 	now := time.Now()
@@ -50,7 +49,7 @@ func TestCreatesRemoveWhatHasExpired(t *testing.T) {
 	}
 }
 
-// create makes a session and a verification token with one expiry.
+// create creates a session and a verification token with the same expiry.
 func create(t *testing.T, a adapter.Adapter, userID string, i int, expires time.Time) {
 	t.Helper()
 	_, err := a.CreateSession(t.Context(), adapter.Session{UserID: userID, Expires: expires})

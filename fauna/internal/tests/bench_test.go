@@ -28,7 +28,7 @@ func BenchmarkRaw(b *testing.B) {
 	}
 }
 
-// pair is a store with one user, and the client that it is on.
+// pair is a store with one user, and the client that it uses.
 type pair struct {
 	client  *driver.Client
 	queries map[string]string // the package's
@@ -43,10 +43,10 @@ type pair struct {
 }
 
 func newPair(b *testing.B) *pair {
-	bed := liveBed(b)
+	bed := liveTestbed(b)
 	now := adapter.Milliseconds(time.Now())
 	e := &pair{client: bed.client(transport()), queries: readSource(b).queries(), now: now, expires: now.Add(24 * time.Hour)}
-	e.store = fauna.New(e.client, fauna.Options{})
+	e.store = open(b, e.client, fauna.Options{})
 	var err error
 	e.user, e.account, err = e.store.CreateUserWithAccount(b.Context(), typicalUser("ada"), typicalAccount("1"))
 	check(b, err)
@@ -59,19 +59,15 @@ func newPair(b *testing.B) *pair {
 	return e
 }
 
-func passkey(userID, id string) adapter.Authenticator {
-	return adapter.Authenticator{CredentialID: id, UserID: userID, CredentialPublicKey: "pQECAyYgASFYIA+/==", Counter: 1, CredentialDeviceType: "multiDevice", Transports: []string{"internal"}}
-}
-
-// next returns a name that was not used.
+// next returns a new name.
 func (e *pair) next() string { e.count++; return fmt.Sprint("n", e.count) }
 
 func (e *pair) nextID() string { e.count++; return newID(uint64(e.count)) }
 
-// rounds is how often each side is called for one figure, after a few calls to warm up.
+// rounds is how often each side is measured for one figure, after warm calls that are not.
 const rounds, warm = 200, 20
 
-func (e *pair) compare(b *testing.B, row pairRow) {
+func (e *pair) compare(b *testing.B, row benchmarkRow) {
 	var took [2][]time.Duration
 	var total [2]time.Duration
 	sides := []func(*testing.B, *pair){row.ours, row.raw}
@@ -126,7 +122,7 @@ func (e *pair) bareAccount(userID, id string) object {
 	}
 }
 
-// keyOf adds the arguments that name an account. Here only the ID 1 is a number's.
+// keyOf adds the arguments that find an account. Of the IDs here only 1 is a number.
 func keyOf(id string, o object) object {
 	all := object{"provider": "github", "providerAccountId": id, "numbers": []any{}}
 	if id == "1" {
@@ -176,43 +172,43 @@ func (e *pair) sendLink(b *testing.B) string {
 	return name
 }
 
-type pairRow struct {
+type benchmarkRow struct {
 	name      string
 	ours, raw func(*testing.B, *pair)
 }
 
-// of makes a row of a call with a context.
-func of(name string, ours func(context.Context, *pair) error, raw func(*testing.B, *pair)) pairRow {
-	return pairRow{name, func(b *testing.B, e *pair) { check(b, ours(b.Context(), e)) }, raw}
+// row returns a row whose call takes a context.
+func row(name string, ours func(context.Context, *pair) error, raw func(*testing.B, *pair)) benchmarkRow {
+	return benchmarkRow{name, func(b *testing.B, e *pair) { check(b, ours(b.Context(), e)) }, raw}
 }
 
-var pairs = []pairRow{
-	of("GetSessionAndUser", func(ctx context.Context, e *pair) error {
+var pairs = []benchmarkRow{
+	row("GetSessionAndUser", func(ctx context.Context, e *pair) error {
 		_, _, err := e.store.GetSessionAndUser(ctx, e.session.SessionToken)
 		return err
 	}, func(b *testing.B, e *pair) {
 		e.send(b, "getSessionAndUser", object{"token": e.session.ID, "now": e.now})
 	}),
-	of("GetUser", func(ctx context.Context, e *pair) error { _, err := e.store.GetUser(ctx, e.user.ID); return err },
+	row("GetUser", func(ctx context.Context, e *pair) error { _, err := e.store.GetUser(ctx, e.user.ID); return err },
 		func(b *testing.B, e *pair) { e.send(b, "getUser", object{"id": e.user.ID}) }),
-	of("GetUserByEmail", func(ctx context.Context, e *pair) error {
+	row("GetUserByEmail", func(ctx context.Context, e *pair) error {
 		_, err := e.store.GetUserByEmail(ctx, e.user.Email)
 		return err
 	}, func(b *testing.B, e *pair) { e.send(b, "getUserByEmail", object{"email": e.user.Email}) }),
-	of("GetUserByAccount", func(ctx context.Context, e *pair) error {
+	row("GetUserByAccount", func(ctx context.Context, e *pair) error {
 		_, err := e.store.GetUserByAccount(ctx, e.account.Key())
 		return err
 	}, func(b *testing.B, e *pair) {
 		e.send(b, "getUserByAccount", keyOf("1", nil))
 	}),
-	of("CreateUser", func(ctx context.Context, e *pair) error {
+	row("CreateUser", func(ctx context.Context, e *pair) error {
 		_, err := e.store.CreateUser(ctx, typicalUser(e.next()))
 		return err
 	}, func(b *testing.B, e *pair) {
 		id := e.nextID()
 		e.send(b, "createUser", object{"id": id, "user": e.bareUser(id, e.next())})
 	}),
-	of("CreateUserWithAccount", func(ctx context.Context, e *pair) error {
+	row("CreateUserWithAccount", func(ctx context.Context, e *pair) error {
 		name := e.next()
 		_, _, err := e.store.CreateUserWithAccount(ctx, typicalUser(name), typicalAccount(name))
 		return err
@@ -220,7 +216,7 @@ var pairs = []pairRow{
 		id, name := e.nextID(), e.next()
 		e.send(b, "createUserWithAccount", keyOf(name, object{"id": id, "user": e.bareUser(id, name), "name": "Account", "brought": e.bareAccount(id, name)}))
 	}),
-	of("CreateUserWithAuthenticator", func(ctx context.Context, e *pair) error {
+	row("CreateUserWithAuthenticator", func(ctx context.Context, e *pair) error {
 		name := e.next()
 		_, _, err := e.store.CreateUserWithAuthenticator(ctx, typicalUser(name), passkey("", name))
 		return err
@@ -229,13 +225,13 @@ var pairs = []pairRow{
 		e.send(b, "createUserWithAuthenticator", object{
 			"id": id, "user": e.bareUser(id, name), "credentialID": name, "name": "Authenticator", "brought": e.barePasskey(id, name)})
 	}),
-	of("UpdateUser", func(ctx context.Context, e *pair) error {
+	row("UpdateUser", func(ctx context.Context, e *pair) error {
 		_, err := e.store.UpdateUser(ctx, e.user.ID, adapter.UserUpdate{Name: new(e.next())})
 		return err
 	}, func(b *testing.B, e *pair) {
 		e.send(b, "updateUser", object{"id": e.user.ID, "changes": object{"name": e.next(), "updatedAt": e.now}})
 	}),
-	of("CreateUser+DeleteUser", func(ctx context.Context, e *pair) error {
+	row("CreateUser+DeleteUser", func(ctx context.Context, e *pair) error {
 		u, err := e.store.CreateUser(ctx, typicalUser(e.next()))
 		if err != nil {
 			return err
@@ -246,7 +242,7 @@ var pairs = []pairRow{
 		e.send(b, "createUser", object{"id": id, "user": e.bareUser(id, e.next())})
 		e.send(b, "deleteUser", object{"id": id, "n": 500})
 	}),
-	of("LinkAccount+UnlinkAccount", func(ctx context.Context, e *pair) error {
+	row("LinkAccount+UnlinkAccount", func(ctx context.Context, e *pair) error {
 		a := typicalAccount(e.next())
 		a.UserID = e.busy.ID
 		if _, err := e.store.LinkAccount(ctx, a); err != nil {
@@ -258,22 +254,22 @@ var pairs = []pairRow{
 		e.send(b, "linkAccount", keyOf(name, object{"id": e.busy.ID, "name": "Account", "brought": e.bareAccount(e.busy.ID, name)}))
 		e.send(b, "unlinkAccount", keyOf(name, nil))
 	}),
-	of("GetAccount", func(ctx context.Context, e *pair) error {
+	row("GetAccount", func(ctx context.Context, e *pair) error {
 		_, err := e.store.GetAccount(ctx, e.account.Key())
 		return err
 	},
 		func(b *testing.B, e *pair) {
 			e.send(b, "getAccount", keyOf("1", nil))
 		}),
-	of("ListAccounts", func(ctx context.Context, e *pair) error { _, err := e.store.ListAccounts(ctx, e.user.ID); return err },
+	row("ListAccounts", func(ctx context.Context, e *pair) error { _, err := e.store.ListAccounts(ctx, e.user.ID); return err },
 		func(b *testing.B, e *pair) { e.send(b, "listAccounts", object{"id": e.user.ID, "n": 500}) }),
-	of("UpdateAccount", func(ctx context.Context, e *pair) error {
+	row("UpdateAccount", func(ctx context.Context, e *pair) error {
 		_, err := e.store.UpdateAccount(ctx, e.account.Key(), adapter.AccountUpdate{AccessToken: new(e.next())})
 		return err
 	}, func(b *testing.B, e *pair) {
 		e.send(b, "updateAccount", keyOf("1", object{"changes": object{"access_token": e.next(), "updatedAt": e.now}}))
 	}),
-	of("CreateSession+DeleteSession", func(ctx context.Context, e *pair) error {
+	row("CreateSession+DeleteSession", func(ctx context.Context, e *pair) error {
 		s, err := e.store.CreateSession(ctx, adapter.Session{UserID: e.busy.ID, Expires: e.expires})
 		if err != nil {
 			return err
@@ -297,13 +293,13 @@ var pairs = []pairRow{
 			e.send(b, "deleteSessions", object{"id": e.busy.ID, "keep": []string{}, "n": 500})
 		}},
 	{"CreateSession", func(b *testing.B, e *pair) { e.createSession(b) }, func(b *testing.B, e *pair) { e.sendSession(b) }},
-	of("UpdateSession", func(ctx context.Context, e *pair) error {
+	row("UpdateSession", func(ctx context.Context, e *pair) error {
 		_, err := e.store.UpdateSession(ctx, e.session.SessionToken, adapter.SessionUpdate{Expires: &e.expires})
 		return err
 	}, func(b *testing.B, e *pair) {
 		e.send(b, "updateSession", object{"token": e.session.ID, "now": e.now, "seen": nil, "reserved": []string{}, "ttl": e.expires.Add(time.Hour), "changes": object{"expires": e.expires, "updatedAt": e.now}})
 	}),
-	of("ListSessions", func(ctx context.Context, e *pair) error { _, err := e.store.ListSessions(ctx, e.user.ID); return err },
+	row("ListSessions", func(ctx context.Context, e *pair) error { _, err := e.store.ListSessions(ctx, e.user.ID); return err },
 		func(b *testing.B, e *pair) {
 			e.send(b, "listSessions", object{"id": e.user.ID, "now": e.now, "n": 500})
 		}),
@@ -325,7 +321,7 @@ var pairs = []pairRow{
 		func(b *testing.B, e *pair) {
 			e.send(b, "deleteVerificationTokens", object{"identifier": e.sendLink(b), "n": 500})
 		}},
-	of("CreateAuthenticator+DeleteAuthenticator", func(ctx context.Context, e *pair) error {
+	row("CreateAuthenticator+DeleteAuthenticator", func(ctx context.Context, e *pair) error {
 		a := passkey(e.busy.ID, e.next())
 		if _, err := e.store.CreateAuthenticator(ctx, a); err != nil {
 			return err
@@ -336,13 +332,13 @@ var pairs = []pairRow{
 		e.send(b, "createAuthenticator", object{"id": e.busy.ID, "credentialID": name, "name": "Authenticator", "brought": e.barePasskey(e.busy.ID, name)})
 		e.send(b, "deleteAuthenticator", object{"credentialID": name})
 	}),
-	of("GetAuthenticator", func(ctx context.Context, e *pair) error { _, err := e.store.GetAuthenticator(ctx, "c"); return err },
+	row("GetAuthenticator", func(ctx context.Context, e *pair) error { _, err := e.store.GetAuthenticator(ctx, "c"); return err },
 		func(b *testing.B, e *pair) { e.send(b, "getAuthenticator", object{"credentialID": "c"}) }),
-	of("ListAuthenticators", func(ctx context.Context, e *pair) error {
+	row("ListAuthenticators", func(ctx context.Context, e *pair) error {
 		_, err := e.store.ListAuthenticators(ctx, e.user.ID)
 		return err
 	}, func(b *testing.B, e *pair) { e.send(b, "listAuthenticators", object{"id": e.user.ID, "n": 500}) }),
-	of("UpdateAuthenticatorCounter", func(ctx context.Context, e *pair) error {
+	row("UpdateAuthenticatorCounter", func(ctx context.Context, e *pair) error {
 		e.count++
 		_, err := e.store.UpdateAuthenticatorCounter(ctx, "c", uint32(e.count)+1)
 		return err
@@ -350,13 +346,13 @@ var pairs = []pairRow{
 		e.count++
 		e.send(b, "updateCounter", object{"credentialID": "c", "counter": e.count + 1, "now": e.now})
 	}),
-	of("UpdateAuthenticator", func(ctx context.Context, e *pair) error {
+	row("UpdateAuthenticator", func(ctx context.Context, e *pair) error {
 		_, err := e.store.UpdateAuthenticator(ctx, "c", adapter.AuthenticatorUpdate{CredentialBackedUp: new(true)})
 		return err
 	}, func(b *testing.B, e *pair) {
 		e.send(b, "updateAuthenticator", object{"credentialID": "c", "seen": nil, "changes": object{"credentialBackedUp": true, "updatedAt": e.now}})
 	}),
-	of("EnumerateUsers", func(ctx context.Context, e *pair) error {
+	row("EnumerateUsers", func(ctx context.Context, e *pair) error {
 		users, _ := adapter.As[adapter.Enumerator](e.store)
 		_, err := users.EnumerateUsers(ctx, e.user.ID, 10)
 		return err

@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// reapPerCreate is how many expired records a create removes: more than it adds,
-// so that the store shrinks back.
+// reapPerCreate is how many expired records a create removes at most: more than it adds,
+// so that the store shrinks again.
 const reapPerCreate = 2
 
-// timer is the place of a record in the order of expiry.
+// timer is the entry of a record in the heap.
 type timer struct {
 	expires time.Time
-	index   int    // in the heap
+	index   int
 	remove  func() // removes the record, and the timer with it
 }
 
-// expiry is a heap of timers, the next to expire first.
+// expiry is a heap of timers, the first to expire at the top.
 type expiry []*timer
 
 func (e expiry) Len() int           { return len(e) }
@@ -43,23 +43,22 @@ func (e *expiry) Pop() any {
 	return t
 }
 
-// start begins to watch a record.
+// start adds a record.
 func (e *expiry) start(t *timer, expires time.Time, remove func()) {
 	t.expires, t.remove = expires, remove
 	heap.Push(e, t)
 }
 
-// move changes when a watched record expires.
+// move changes the expiry of a record.
 func (e *expiry) move(t *timer, expires time.Time) {
 	t.expires = expires
 	heap.Fix(e, t.index)
 }
 
-// stop ends the watch on a record.
+// stop removes the timer of a record.
 func (e *expiry) stop(t *timer) { heap.Remove(e, t.index) }
 
-// reap removes up to limit records that have expired at the time now, and returns
-// how many it removed.
+// reap removes up to limit records that have expired by now, and returns their number.
 func (e *expiry) reap(now time.Time, limit int) int {
 	n := 0
 	for ; n < limit && len(*e) > 0 && !live((*e)[0].expires, now); n++ {
@@ -68,7 +67,8 @@ func (e *expiry) reap(now time.Time, limit int) int {
 	return n
 }
 
-// PurgeExpired removes what has expired. It implements adapter.Purger.
+// PurgeExpired removes all expired records, and returns their number. It implements
+// adapter.Purger.
 func (m *memory) PurgeExpired(context.Context) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

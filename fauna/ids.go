@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// firstID is the least of the IDs that are made here. Those that a server makes itself
-// are less for years to come, and have one digit less.
+// firstID is the smallest ID that newID returns. Those that the server generates stay below
+// it for years, with one digit less.
 const firstID = 1e18
 
 // newID returns a random document ID of 19 digits: 2^62.8 of them.
@@ -22,8 +22,7 @@ func newID() string {
 	}
 }
 
-// isID reports whether a document may have this ID: a number in the one form in which
-// the server writes it.
+// isID reports whether a document can have this ID: a number as the server writes it.
 func isID(id string) bool {
 	n, err := strconv.ParseInt(id, 10, 64)
 	return err == nil && n >= 0 && strconv.FormatInt(n, 10) == id

@@ -11,14 +11,14 @@ import (
 	"github.com/authstore/authstore/fauna"
 )
 
-// ofTheServers are the names of the server's own at the top of a document, which an
-// attribute may have: fields, and methods.
-var ofTheServers = []string{"coll", "ts", "ttl", "data", "delete", "update", "replace", "updateData", "replaceData", "exists"}
+// reservedNames are the names of fields and methods that the server reserves at the top of a
+// document, which an attribute may have.
+var reservedNames = []string{"coll", "ts", "ttl", "data", "delete", "update", "replace", "updateData", "replaceData", "exists"}
 
-// everyName returns attributes with names that mean something to the server or its driver.
+// everyName returns attributes with names that have a meaning to the server or its driver.
 func everyName(prefix string) adapter.Attributes {
 	a := adapter.Attributes{}
-	for _, name := range append([]string{"@ref", "@set", "@int", "@object", "@", "a.b", "$", "toString", "isEmpty", "cause"}, ofTheServers...) {
+	for _, name := range append([]string{"@ref", "@set", "@int", "@object", "@", "a.b", "$", "toString", "isEmpty", "cause"}, reservedNames...) {
 		a[name] = prefix + name
 	}
 	nested := map[string]any(a.Clone())
@@ -28,10 +28,10 @@ func everyName(prefix string) adapter.Attributes {
 	return a
 }
 
-// Names that the server has for itself are stored as others, at the top, and all names are
-// set, changed and removed as they are given.
+// Names that the server reserves are stored as others at the top of a document, and attributes of
+// all names can be set, changed and removed.
 func TestNamesOfTheServersOwn(t *testing.T) {
-	s := newStage(t, "server-names", fauna.Options{})
+	s := newFixture(t, "server-names", fauna.Options{})
 	ctx := t.Context()
 	u, account, err := s.CreateUserWithAccount(ctx, adapter.User{Attributes: everyName("")}, adapter.Account{
 		Type: adapter.AccountOAuth, Provider: "github", ProviderAccountID: "1", Attributes: everyName("")})
@@ -49,7 +49,7 @@ func TestNamesOfTheServersOwn(t *testing.T) {
 		session, u, err := s.GetSessionAndUser(ctx, session.SessionToken)
 		check(t, err)
 		key, err := s.UpdateAuthenticatorCounter(ctx, "c", 0) // of a counter that does not grow
-		taken(t, "UpdateAuthenticatorCounter", err, adapter.FieldCounter)
+		takenField(t, "UpdateAuthenticatorCounter", err, adapter.FieldCounter)
 		key, err = s.GetAuthenticator(ctx, "c")
 		check(t, err)
 		return map[string]adapter.Attributes{"user": u.Attributes, "account": account.Attributes, "session": session.Attributes, "passkey": key.Attributes}
@@ -59,7 +59,7 @@ func TestNamesOfTheServersOwn(t *testing.T) {
 	}
 	same(t, "the attributes", read(), all(everyName("")))
 	stored := s.fql(`["User", "Account", "Session", "Authenticator"].map(name => Object.keys(Collection(name).all().first()!.data))`, nil).([]any)
-	for _, name := range ofTheServers {
+	for _, name := range reservedNames {
 		for _, names := range stored {
 			if slices.Contains(names.([]any), any(name)) || name != "exists" && !slices.Contains(names.([]any), any("authstore"+name)) {
 				t.Errorf("the stored names are %v, want authstore%s and no %s", names, name, name)
@@ -82,10 +82,10 @@ func TestNamesOfTheServersOwn(t *testing.T) {
 	same(t, "the attributes after all were removed", read(), all(nil))
 }
 
-// Fields of another program that are named like the server's own are no attributes, are in
-// nobody's way and stay.
+// Fields of another program with names that the server reserves are not attributes, disturb no
+// call, and stay.
 func TestForeignNamesOfTheServersOwn(t *testing.T) {
-	s := plainStage(t, "foreign-server-names")
+	s := newPlainFixture(t, "foreign-server-names")
 	ctx := t.Context()
 	s.fql(`
 		Collection("User").create({ id: ${id} })
@@ -101,7 +101,7 @@ func TestForeignNamesOfTheServersOwn(t *testing.T) {
 			})
 			null`, map[string]any{"names": names})
 	}
-	for _, name := range ofTheServers {
+	for _, name := range reservedNames {
 		theirs([]string{name})
 		_, err := s.UpdateSession(ctx, "token", adapter.SessionUpdate{})
 		check(t, err)
@@ -110,7 +110,7 @@ func TestForeignNamesOfTheServersOwn(t *testing.T) {
 			d.replaceData(Object.assign(d.data, Object.fromEntries([[${name}, null]])))
 			null`, map[string]any{"name": name})
 	}
-	theirs(ofTheServers)
+	theirs(reservedNames)
 	key := adapter.AccountKey{Provider: "github", ProviderAccountID: "1"}
 	set := adapter.Attributes{"exists": "ours", "ttl": "ours"}
 	u, err := s.UpdateUser(ctx, ada, adapter.UserUpdate{Attributes: set})
@@ -132,34 +132,38 @@ func TestForeignNamesOfTheServersOwn(t *testing.T) {
 		["User", "Account", "Session", "Authenticator"].map(name => {
 			let d: Any = Collection(name).all().first()
 			${names}.every(name => Object.select(d.data, [name]) == "theirs")
-		})`, map[string]any{"names": ofTheServers}), []any{true, true, true, true})
+		})`, map[string]any{"names": reservedNames}), []any{true, true, true, true})
 	check(t, s.DeleteUser(ctx, ada))
 	same(t, "what is left", s.fql(`["User", "Account", "Session", "Authenticator"].map(name => Collection(name).all().count())`, nil), []any{int64(0), int64(0), int64(0), int64(0)})
 }
 
-// An authenticator of before these had times and attributes reads as one without.
-func TestAuthenticatorsOfBefore(t *testing.T) {
-	s := newStage(t, "passkeys-before", fauna.Options{})
+// Names that JavaScript takes for an object's prototype are stored as others at every depth, and
+// what is read can be written back.
+func TestNamesOfPrototypes(t *testing.T) {
+	s := newFixture(t, "prototypes", fauna.Options{})
 	ctx := t.Context()
-	u, err := s.CreateUser(ctx, adapter.User{})
+	attributes := adapter.Attributes{
+		"__proto__": map[string]any{"admin": true, "__proto__": nil}, "constructor": "x", "toString": int64(1), "nested": map[string]any{"__proto__": map[string]any{"__proto__": []any{map[string]any{"__proto__": "deep"}}}},
+	}
+	u, err := s.CreateUser(ctx, adapter.User{Attributes: attributes})
 	check(t, err)
+	got, err := s.GetUser(ctx, u.ID)
+	check(t, err)
+	same(t, "the attributes", got.Attributes, attributes)
+	got, err = s.UpdateUser(ctx, u.ID, adapter.UserUpdate{Attributes: adapter.Attributes{"__proto__": "y"}, RemoveAttributes: []string{"nested"}})
+	check(t, err)
+	same(t, "the attributes after an update", got.Attributes, adapter.Attributes{"__proto__": "y", "constructor": "x", "toString": int64(1)})
+	stored := s.fql(`Object.keys(Collection("User").all().first()!.data)`, nil)
+	if slices.Contains(stored.([]any), any("__proto__")) || !slices.Contains(stored.([]any), any("authstore__proto__")) {
+		t.Errorf("the stored names are %v", stored)
+	}
 	s.fql(`
-		Collection("Authenticator").create({ userId: ${id}, credentialID: "c", credentialPublicKey: "key", counter: 1, credentialBackedUp: true, transports: "usb,nfc" })
-		Collection("VerificationToken").create({ identifier: "ada", token: ${hash}, expires: Time("2101-01-01T00:00:00Z") })
-		null`, map[string]any{"id": u.ID, "hash": adapter.HashVerificationToken("t", "")})
-	want := adapter.Authenticator{UserID: u.ID, CredentialID: "c", CredentialPublicKey: "key", Counter: 1, CredentialBackedUp: true, Transports: []string{"usb", "nfc"}}
-	got, err := s.GetAuthenticator(ctx, "c")
+		let u: Any = Collection("User").all().first()
+		u.update({ __proto__: { admin: true } })
+		null`, nil)
+	got, err = s.GetUser(ctx, u.ID)
 	check(t, err)
-	same(t, "the authenticator", got, want)
-	got, err = s.UpdateAuthenticatorCounter(ctx, "c", 2)
+	same(t, "the attributes beside another program's", got.Attributes, adapter.Attributes{"__proto__": "y", "constructor": "x", "toString": int64(1)})
+	_, err = s.UpdateUser(ctx, u.ID, adapter.UserUpdate{Attributes: got.Attributes})
 	check(t, err)
-	want.Counter, want.UpdatedAt = 2, conformance.Start
-	same(t, "the authenticator after a sign-in", got, want)
-	got, err = s.UpdateAuthenticator(ctx, "c", adapter.AuthenticatorUpdate{Transports: &[]string{}, Attributes: adapter.Attributes{"name": "phone"}})
-	check(t, err)
-	want.Transports, want.Attributes = nil, adapter.Attributes{"name": "phone"}
-	same(t, "the authenticator after an update", got, want)
-	link, err := s.UseVerificationToken(ctx, "ada", adapter.HashVerificationToken("t", ""))
-	check(t, err)
-	same(t, "the value of a token of before", link.Value, "")
 }
