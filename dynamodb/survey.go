@@ -2,7 +2,9 @@ package dynamodb
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -10,37 +12,22 @@ import (
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
+	"github.com/authstore/authstore/internal/repair"
 )
 
-// survey is what the whole table has, as far as a repair has to know: no items, as the
-// table may be larger than the memory. What is mended is read again.
-type survey struct {
-	users    map[string]*person // by ID
-	owned    map[key]string     // accounts, sessions, authenticators: what tells them apart, without a token
-	owns     map[string]int     // how much is in the partition of a user, by ID
-	guards   map[key]guard
-	unread   []error             // why records cannot be read
-	emails   map[string][]string // IDs, by what adapter.NormalizeEmail returns
-	accounts map[string][]string // IDs of users, by the sort key of an account or authenticator
-}
-
-// person is a user.
-type person struct {
-	email string // as it is stored
-	index string // the e-mail address in the index
-	stamp string
-	ghost bool // no item of a user that was created
-}
-
-// guard is whom a guard leads to.
-type guard struct{ owner, stamp string }
+// The graph of a table holds no items, as the table may be larger than the memory: what is
+// mended is read again. A user and a guard are known again by their stamp.
+type (
+	graph  = repair.Graph[string]
+	person = repair.User[string]
+	record = repair.Record[string]
+	entry  = repair.Entry[string]
+	task   = repair.Task[string]
+)
 
 // survey reads the whole table.
-func (s *store) survey(ctx context.Context) (*survey, error) {
-	v := &survey{
-		users: map[string]*person{}, owned: map[key]string{}, owns: map[string]int{}, guards: map[key]guard{},
-		emails: map[string][]string{}, accounts: map[string][]string{},
-	}
+func (s *store) survey(ctx context.Context) (*graph, error) {
+	g := &graph{Users: map[string]*person{}, UserNoun: "user ", EntryNoun: "guard"}
 	in := &dynamodb.ScanInput{TableName: s.table, ConsistentRead: aws.Bool(true)}
 	for {
 		out, err := try(ctx, func() (*dynamodb.ScanOutput, error) { return s.client.Scan(ctx, in) })
@@ -48,53 +35,78 @@ func (s *store) survey(ctx context.Context) (*survey, error) {
 			return nil, err
 		}
 		for _, it := range out.Items {
-			s.see(v, it)
+			s.addItem(g, it)
 		}
 		if in.ExclusiveStartKey = out.LastEvaluatedKey; in.ExclusiveStartKey == nil {
-			return v, nil
+			return g, nil
 		}
 	}
 }
 
-// see takes note of an item.
-func (s *store) see(v *survey, it item) {
+func (s *store) addItem(g *graph, it item) {
 	k := s.keyOf(it)
 	id, inUser := strings.CutPrefix(k.partition, prefixUser)
 	var err error
 	switch {
 	case inUser && k == userKey(id):
-		s.seeUser(v, id, it)
+		u := userOf(g, id)
+		owns := u.Owns
+		*u = s.person(id, it)
+		u.Owns = owns
 	case inUser:
-		err = s.seeOwned(v, id, k, it)
-	case k.sort == sortGuard && isGuard(it) && guards(k):
-		v.guards[k] = guard{text(it[fieldUserID]), stampOf(it)}
+		err = s.addOwned(g, userOf(g, id), k, it)
+	case k.sort == sortGuard && isGuard(it) && kindOf(k.partition) != 0:
+		g.Entries = append(g.Entries, entry{
+			Kind: kindOf(k.partition), Key: strings.TrimPrefix(k.partition, prefixEmail), Owner: userOf(g, text(it[fieldUserID])), Ref: stampOf(it),
+		})
 	case strings.HasPrefix(k.partition, prefixToken) && hasPrefix(k, prefixToken):
 		_, err = s.decodeToken(it)
 	}
-	if err != nil {
-		v.unread = append(v.unread, err)
+	var e *adapter.RecordError
+	if errors.As(err, &e) {
+		g.Unread = append(g.Unread, repair.Unread{Place: e.Place, Err: e})
 	}
 }
 
-// guards reports whether a key is one of a guard of this package: what else lies in the
-// table is not its business.
-func guards(k key) bool {
-	for _, prefix := range []string{prefixEmail, prefixAccount, prefixAuthenticator, prefixSession} {
-		if strings.HasPrefix(k.partition, prefix) {
-			return true
-		}
+// userOf returns the user with an ID, who may be gone.
+func userOf(g *graph, id string) *person {
+	u := g.Users[id]
+	if u == nil {
+		u = &person{Name: id}
+		g.Users[id] = u
 	}
-	return false
+	return u
 }
+
+// kindOf returns the kind of what a guard's partition or a record's sort key is for, 0 if
+// it is not of this package: what else lies in the table is not its business.
+func kindOf(key string) repair.Kind {
+	switch {
+	case strings.HasPrefix(key, prefixEmail):
+		return repair.Address
+	case strings.HasPrefix(key, prefixAccount):
+		return repair.Account
+	case strings.HasPrefix(key, prefixAuthenticator):
+		return repair.Authenticator
+	case strings.HasPrefix(key, prefixSession):
+		return repair.Session
+	}
+	return 0
+}
+
+// recordKey is where a record is.
+func recordKey(r *record) key { return key{userPartition(r.Owner.Name), r.Key} }
 
 // isGuard reports whether an item was written as a guard.
 func isGuard(it item) bool { return text(it[fieldUserID]) != "" && stampOf(it) != "" }
 
-func (s *store) seeUser(v *survey, id string, it item) {
-	u := &person{text(it[userEmail]), text(it[s.options.IndexPartitionKey]), stampOf(it), s.isGhost(it)}
-	v.users[id] = u
-	if email := adapter.NormalizeEmail(u.email); email != "" {
-		v.emails[email] = append(v.emails[email], id)
+// person returns what an item says of a user.
+func (s *store) person(id string, it item) person {
+	email, at := text(it[userEmail]), it[userVerified]
+	index := prefixUser + adapter.NormalizeEmail(email)
+	return person{
+		Name: id, Email: email, There: true, Blank: s.isGhost(it), Ghost: s.isGhost(it), More: s.hasMore(it), Verified: at != nil && !verified(at, time.Time{}).IsZero(),
+		Misfiled: !s.options.NoIndex && text(it[s.options.IndexPartitionKey]) != index, Ref: stampOf(it),
 	}
 }
 
@@ -114,10 +126,21 @@ func (s *store) isGhost(user item) bool {
 	return true
 }
 
-// seeOwned takes note of what is in the partition of a user. What is not of this layout
+// hasMore reports whether an application gave a user an attribute.
+func (s *store) hasMore(user item) bool {
+	layout := s.layout(driver.UserRecord)
+	for name, v := range user {
+		if _, null := v.(*types.AttributeValueMemberNULL); !null && !layout(name) && !driver.Reserved(driver.UserRecord, layout.Name(name)) {
+			return true
+		}
+	}
+	return false
+}
+
+// addOwned takes note of what is in the partition of a user. What is not of this layout
 // belongs to the user too.
-func (s *store) seeOwned(v *survey, id string, k key, it item) (err error) {
-	v.owns[id]++
+func (s *store) addOwned(g *graph, u *person, k key, it item) (err error) {
+	u.Owns++
 	switch {
 	case !s.isRecord(it):
 		return nil
@@ -128,15 +151,6 @@ func (s *store) seeOwned(v *survey, id string, k key, it item) (err error) {
 	case hasPrefix(k, prefixAuthenticator):
 		_, err = s.decodeAuthenticator(it)
 	}
-	v.owned[k] = s.describe(it)
-	if isOwned(k) {
-		v.accounts[k.sort] = append(v.accounts[k.sort], id)
-	}
+	g.Records = append(g.Records, record{Kind: kindOf(k.sort), Guarded: isOwned(k), Key: k.sort, ID: u.Name, Place: s.describe(it), Owner: u})
 	return err
-}
-
-// inUse reports whether there is a user, who was created or has something.
-func (v *survey) inUse(id string) bool {
-	u := v.users[id]
-	return u != nil && (!u.ghost || v.owns[id] > 0)
 }

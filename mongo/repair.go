@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -38,69 +36,55 @@ func (s *store) repair(ctx context.Context, dryRun bool) ([]adapter.Repair, erro
 	return repair.All(ctx, found, dryRun)
 }
 
-// filter matches one of them, as long as it has the key and the owner.
-func (g group) filter(t twin) bson.D {
-	filter := append(byID(t.ID), g.Key...)
-	if isNull(t.UserID) {
-		return append(filter, bson.E{Key: "userId", Value: nil})
-	}
-	return append(filter, bson.E{Key: "userId", Value: bson.D{{Key: "$eq", Value: t.UserID}}})
+type (
+	graph  = repair.Graph[ref]
+	person = repair.User[ref]
+	record = repair.Record[ref]
+	task   = repair.Task[ref]
+)
+
+// ref is a document that was found.
+type ref struct {
+	in     *mongo.Collection
+	doc    bson.Raw
+	fields []string // that tell whether it has changed
 }
 
-// ids lists the documents.
-func (g group) ids() string {
-	var all []string
-	for _, t := range g.Twins {
-		all = append(all, shown(t.ID))
+// filter matches the document as long as it is what it was.
+func (r ref) filter() bson.D {
+	filter := byID(r.doc.Lookup("_id"))
+	for _, field := range r.fields {
+		filter = append(filter, bson.E{Key: field, Value: asItIs(r.doc, field)})
 	}
-	return "[" + strings.Join(all, ", ") + "]"
+	return filter
 }
 
-// lacks reports whether they have no key at all.
-func (g group) lacks(i index) bool {
-	return len(g.Key) < len(i.fields) || slices.ContainsFunc(g.Key, func(e bson.E) bool { return e.Value == nil })
-}
-
-// duplicate says which one of the documents with one unique key can stay.
-func (s *store) duplicate(ctx context.Context, c *collections, i index, g group) (repair.Finding, error) {
-	if g.lacks(i) {
-		return repair.New(i.object(), fmt.Sprintf("cannot be unique: the documents with these _id have the same %s and lack %s: %s. "+
-			"Give them one, or keep them in another collection", i.fields[0], strings.Join(i.fields[1:], " and "), g.ids()), "", nil), nil
-	}
-	stays := func(ctx context.Context, docs []twin) (twin, string, error) {
-		return s.oneOwner(ctx, c, i.collection, docs)
-	}
-	if i.collection == c.users {
-		stays = func(ctx context.Context, users []twin) (twin, string, error) { return s.oneUsed(ctx, c, users) }
-	}
-	_, action, err := stays(ctx, g.Twins)
-	if err != nil {
-		return repair.Finding{}, err
-	}
-	detail := fmt.Sprintf("cannot be unique: the documents with these _id have the same %s: %s", strings.Join(i.fields, " and "), g.ids())
-	if owners := ownersOf(g.Twins); owners != "" {
-		detail += ", of the users " + owners
-	}
-	if action == "" {
-		return repair.New(i.object(), detail+". More than one of them is in use, or may be: keep one", "", nil), nil
-	}
-	f := repair.New(i.object(), detail+". Keep one of them, or Repair", action, nil)
-	f.Mend = func(ctx context.Context) error {
-		keep, action, err := stays(ctx, g.Twins) // as it is now
-		if err != nil || action == "" {
+// mend does a task.
+func (v *survey) mend(ctx context.Context, t task) error {
+	switch t.Do {
+	case repair.FinishSignUp:
+		return requestOnly(ctx, func(ctx context.Context) error { return v.c.finish(ctx, v.c.signUpOf(t.User.Ref.doc)) })
+	case repair.FinishDeletion:
+		id := t.User.Ref.doc.Lookup("_id")
+		text, _ := keyText(id)
+		return requestOnly(ctx, func(ctx context.Context) error { return v.s.delete(ctx, v.c, bson.A{id}, v.s.byUser(text)) })
+	case repair.DeleteOrphan:
+		return v.removeOrphan(ctx, t.Record.Ref.in, t.Record.Ref.doc)
+	case repair.DeleteUser:
+		used, err := v.s.inUse(ctx, v.c, t.User.Ref.doc.Lookup("_id"))
+		if err != nil || used {
 			return err
 		}
-		for _, t := range g.Twins {
-			if t.ID.Equal(keep.ID) {
-				continue
-			}
-			if err := s.removeTwin(ctx, c, i.collection, g.filter(t), g.filter(keep)); err != nil {
-				return err
-			}
+		return v.s.removeTwin(ctx, v.c, v.c.users, t.User.Ref.filter(), t.Stays.Ref.filter())
+	case repair.LetFind:
+		return v.writeEmail(ctx, t.User.Ref.doc.Lookup("_id"), t.User.Email, t.Email)
+	case repair.DeleteTwin:
+		if owner, err := v.owner(ctx, t.Record.Kind, t.Record.Ref.doc); err != nil || owner != nil && t.Record.Owner == nil {
+			return err
 		}
-		return nil
+		return v.s.removeTwin(ctx, v.c, t.Record.Ref.in, t.Record.Ref.filter(), t.Keeps.Ref.filter())
 	}
-	return f, nil
+	return fmt.Errorf("nothing is known to do about %s", t.Object)
 }
 
 // removeTwin deletes a document beside which another one stays. It puts it back if that
@@ -129,37 +113,6 @@ func (s *store) removeTwin(ctx context.Context, c *collections, from *mongo.Coll
 		return err
 	})
 	return cmp.Or(err, failed)
-}
-
-// ownersOf lists the users that documents belong to.
-func ownersOf(docs []twin) string {
-	var all []string
-	for _, d := range docs {
-		if !isNull(d.UserID) {
-			all = append(all, shown(d.UserID))
-		}
-	}
-	return strings.Join(all, ", ")
-}
-
-// oneUsed returns the one user of several to whom something belongs, or the oldest one
-// if nothing belongs to any. No action: of more than one something may be needed.
-func (s *store) oneUsed(ctx context.Context, c *collections, users []twin) (twin, string, error) {
-	keep := -1
-	for n, u := range users {
-		used, err := s.inUse(ctx, c, u.ID)
-		if err != nil {
-			return twin{}, "", err
-		}
-		if used && keep >= 0 {
-			return twin{}, "", nil
-		}
-		if used {
-			keep = n
-		}
-	}
-	u := users[max(keep, 0)]
-	return u, fmt.Sprintf("all but %s are deleted, to whom nothing belongs and who have no attributes", shown(u.ID)), nil
 }
 
 // inUse reports whether anything belongs to a user, in any form of the ID, or may be needed
@@ -195,38 +148,6 @@ func hasMore(user bson.Raw) bool {
 	return more
 }
 
-// oneOwner returns the one of several documents of one user that is to stay: the one that
-// expires last, or the newest. No action: they belong to more than one who is there, or it
-// cannot be said to whom.
-func (s *store) oneOwner(ctx context.Context, c *collections, of *mongo.Collection, docs []twin) (twin, string, error) {
-	var keep *twin
-	for _, d := range docs {
-		there, err := s.mayBeOwned(ctx, c, of, d)
-		switch {
-		case err != nil:
-			return twin{}, "", err
-		case !there:
-		case keep != nil && !s.isSameUser(keep.UserID, d.UserID):
-			return twin{}, "", nil
-		case keep == nil || !outlives(keep.Expires, d.Expires):
-			keep = &d
-		}
-	}
-	if keep == nil {
-		keep = &docs[len(docs)-1]
-	}
-	return *keep, fmt.Sprintf("all but %s are deleted", shown(keep.ID)), nil
-}
-
-// mayBeOwned reports whether a document belongs to a user who is there, as far as can be
-// said. Verification tokens belong to nobody.
-func (s *store) mayBeOwned(ctx context.Context, c *collections, of *mongo.Collection, d twin) (bool, error) {
-	if of == c.tokens {
-		return true, nil
-	}
-	return s.leads(ctx, c, d.UserID)
-}
-
 // leads reports whether what has this userId may lead to a user: it does not if it is
 // clear who that would be, and there is no such user, in any form of the ID.
 func (s *store) leads(ctx context.Context, c *collections, userID bson.RawValue) (bool, error) {
@@ -243,70 +164,36 @@ func (s *store) leads(ctx context.Context, c *collections, userID bson.RawValue)
 	return user != nil, err
 }
 
-func (s *store) isSameUser(a, b bson.RawValue) bool {
-	one, known := s.ownerText(a)
-	other, ok := s.ownerText(b)
-	return known && ok && one == other
-}
-
-// outlives reports whether the first of two expiries is the later one.
-func outlives(a, b bson.RawValue) bool { return date(a).After(date(b)) }
-
 // withEmail matches a user as long as it has an address.
 func withEmail(id any, email string) bson.D {
 	return append(byID(id), bson.E{Key: "email", Value: email})
 }
 
-func (s *store) strangeEmail(ctx context.Context, c *collections, id bson.RawValue, email string) (repair.Finding, error) {
-	f := repair.New(c.users.Name(), fmt.Sprintf("the user with the _id %s has an e-mail address that is not in lower case, which GetUserByEmail does not find: "+
-		"write it as adapter.NormalizeEmail gives it, or Repair", shown(id)), "written in lower case", nil)
-	other, err := findOne(ctx, c.users, bson.D{{Key: "email", Value: adapter.NormalizeEmail(email)}})
-	switch {
-	case errors.Is(err, mongo.ErrNoDocuments):
-		f.Mend = func(ctx context.Context) error {
-			err := requestOnly(ctx, func(ctx context.Context) error {
-				_, err := c.users.UpdateOne(ctx, withEmail(id, email),
-					bson.D{{Key: "$set", Value: bson.D{{Key: "email", Value: adapter.NormalizeEmail(email)}}}})
-				return err
-			})
-			if mongo.IsDuplicateKeyError(err) {
-				return nil // somebody has it by now: the next CheckSchema says so
-			}
-			return err
-		}
-		return f, nil
-	case err != nil:
-		return f, err
+// writeEmail gives a user's address the form in which it is looked for, unless it was
+// changed, or somebody has it by now: the next CheckSchema says so.
+func (v *survey) writeEmail(ctx context.Context, id bson.RawValue, email, normalized string) error {
+	c := v.c
+	if taken, err := has(ctx, c.users, bson.D{{Key: "email", Value: normalized}}); err != nil || taken {
+		return err
 	}
-	f.Detail = fmt.Sprintf("the user with the _id %s has the e-mail address of the one with the _id %s, but not in lower case: keep one of them", shown(id), shown(other.Lookup("_id")))
-	f.Action = ""
-	used, err := s.inUse(ctx, c, id)
-	if err == nil && !used {
-		f.Action = "deleted, since nothing belongs to it and it has no attributes"
-		f.Mend = func(ctx context.Context) error {
-			used, err := s.inUse(ctx, c, id)
-			if err == nil && !used {
-				err = s.removeTwin(ctx, c, c.users, withEmail(id, email), withEmail(other.Lookup("_id"), adapter.NormalizeEmail(email)))
-			}
-			return err
-		}
+	err := requestOnly(ctx, func(ctx context.Context) error {
+		_, err := c.users.UpdateOne(ctx, withEmail(id, email), bson.D{{Key: "$set", Value: bson.D{{Key: "email", Value: normalized}}}})
+		return err
+	})
+	if mongo.IsDuplicateKeyError(err) {
+		return nil
 	}
-	return f, err
+	return err
 }
 
-// orphan returns what to do with a document that belongs to nobody.
-func (s *store) orphan(c *collections, of *mongo.Collection, doc bson.Raw) repair.Finding {
-	userID := doc.Lookup("userId")
-	return repair.New(fmt.Sprintf("%s, %s", of.Name(), nameOf(c, of, doc)),
-		fmt.Sprintf("belongs to a user who is gone, whose _id was %s: delete it, or Repair", shown(userID)), "deleted",
-		func(ctx context.Context) error {
-			leads, err := s.leads(ctx, c, userID)
-			if err != nil || leads {
-				return err
-			}
-			return requestOnly(ctx, func(ctx context.Context) error {
-				_, err := of.DeleteOne(ctx, append(byID(doc.Lookup("_id")), bson.E{Key: "userId", Value: asItIs(doc, "userId")}))
-				return err
-			})
-		})
+// removeOrphan deletes what belongs to a user who is gone, if it still does.
+func (v *survey) removeOrphan(ctx context.Context, of *mongo.Collection, doc bson.Raw) error {
+	leads, err := v.s.leads(ctx, v.c, doc.Lookup("userId"))
+	if err != nil || leads {
+		return err
+	}
+	return requestOnly(ctx, func(ctx context.Context) error {
+		_, err := of.DeleteOne(ctx, append(byID(doc.Lookup("_id")), bson.E{Key: "userId", Value: asItIs(doc, "userId")}))
+		return err
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -16,28 +17,201 @@ import (
 	"github.com/authstore/authstore/internal/repair"
 )
 
+// survey is a graph of what may break a rule: the server looks for it, so that of what is
+// whole nothing is read.
+type survey struct {
+	s *store
+	c *collections
+	graph
+	keyless []repair.Finding // documents that lack a unique key
+}
+
 // findings returns the documents that break a rule: those that have one unique key, if
 // its index is missing, addresses that are not looked for, what belongs to nobody, and
 // what a call was cut in.
 func (s *store) findings(ctx context.Context, c *collections, lacks []missing) ([]repair.Finding, error) {
-	var all []repair.Finding
+	v := &survey{s: s, c: c, graph: graph{Users: map[string]*person{}, UserNoun: c.users.Name() + ", _id "}}
+	adds := []func(context.Context) error{v.addOrphans, v.addStrangeEmails, v.addUnfinished}
 	for _, m := range lacks {
 		if m.unique {
-			duplicates, err := s.duplicates(ctx, c, m.index)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, duplicates...)
+			adds = append(adds, func(ctx context.Context) error { return v.addDuplicates(ctx, m.index) })
 		}
 	}
-	for _, find := range []func(context.Context, *collections) ([]repair.Finding, error){s.strangeEmails, s.orphans, s.unfinished, s.unreadable, s.twinForms} {
-		more, err := find(ctx, c)
-		if err != nil {
+	for _, add := range append(adds, v.addUse) {
+		if err := add(ctx); err != nil {
 			return nil, err
 		}
-		all = append(all, more...)
 	}
-	return all, nil
+	unreadable, err := s.unreadable(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	twins, err := s.twinForms(ctx, c)
+	return slices.Concat(v.keyless, repair.Plan(repair.Decide(&v.graph), v.mend), unreadable, twins), err
+}
+
+// kinds are those of what the collections have.
+func (c *collections) kinds() map[*mongo.Collection]repair.Kind {
+	return map[*mongo.Collection]repair.Kind{
+		c.accounts: repair.Account, c.sessions: repair.Session, c.tokens: repair.Token, c.authenticators: repair.Authenticator,
+	}
+}
+
+// textOf returns a value as text that sorts as the database does where that is when a
+// document was made.
+func textOf(v bson.RawValue) string {
+	if text, ok := keyText(v); ok {
+		return text + " " + v.Type.String()
+	}
+	return v.Type.String() + string(v.Value)
+}
+
+// addDuplicates adds the documents that have one unique key. Those that have none are in
+// the way of the index too.
+func (v *survey) addDuplicates(ctx context.Context, i index) error {
+	fields := slices.Concat(i.fields, []string{"userId", "emailVerified", digestField})
+	if i.collection == v.c.sessions || i.collection == v.c.tokens { // elsewhere it is an attribute
+		fields = append(fields, "expires")
+	}
+	key, twin := bson.D{}, bson.D{{Key: "_id", Value: "$_id"}}
+	for n, field := range fields {
+		twin = append(twin, bson.E{Key: field, Value: "$" + field})
+		if n < len(i.fields) {
+			key = append(key, bson.E{Key: field, Value: "$" + field})
+		}
+	}
+	return eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return i.collection.Aggregate(ctx, bson.A{
+			bson.D{{Key: "$match", Value: bson.D{{Key: i.fields[0], Value: isText}}}},
+			bson.D{{Key: "$sort", Value: bson.D{{Key: "_id", Value: 1}}}},
+			bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: key}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}, {Key: "twins", Value: bson.D{{Key: "$push", Value: twin}}}}}},
+			bson.D{{Key: "$match", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 1}}}}}},
+			bson.D{{Key: "$project", Value: bson.D{{Key: "twins", Value: 1}}}},
+		}, options.Aggregate().SetAllowDiskUse(true))
+	}, func(doc bson.Raw) error {
+		var found struct{ Twins []bson.Raw }
+		if err := bson.Unmarshal(slices.Clone(doc), &found); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(i.fields, func(field string) bool { return isNull(found.Twins[0].Lookup(field)) }) {
+			v.keyless = append(v.keyless, lacksKey(i, found.Twins))
+			return nil
+		}
+		for _, twin := range found.Twins {
+			if err := v.addDuplicate(ctx, i.collection, twin); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// lacksKey is the finding of documents that have no key at all.
+func lacksKey(i index, docs []bson.Raw) repair.Finding {
+	var ids []string
+	for _, doc := range docs {
+		ids = append(ids, shown(doc.Lookup("_id")))
+	}
+	return repair.New(i.object(), fmt.Sprintf("cannot be unique: the documents with these _id have the same %s and lack %s: [%s]. "+
+		"Give them one, or keep them in another collection", i.fields[0], strings.Join(i.fields[1:], " and "), strings.Join(ids, ", ")), "", nil)
+}
+
+func (v *survey) addDuplicate(ctx context.Context, in *mongo.Collection, doc bson.Raw) error {
+	if in == v.c.users {
+		v.addUser(doc)
+		return nil
+	}
+	r := v.record(in, doc)
+	r.Place, r.Expires = v.s.placeOf(in.Name(), doc), date(doc.Lookup("expires"))
+	var err error
+	r.Owner, err = v.owner(ctx, r.Kind, doc)
+	v.Records = append(v.Records, r)
+	return err
+}
+
+// record returns a document by its key and its age.
+func (v *survey) record(in *mongo.Collection, doc bson.Raw) record {
+	r := record{Kind: v.c.kinds()[in], ID: textOf(doc.Lookup("_id")), Ref: ref{in, doc, append(v.c.keys()[in], "userId")}}
+	for _, field := range v.c.keys()[in] {
+		r.Key += textOf(doc.Lookup(field)) + "\x00"
+	}
+	return r
+}
+
+// owner returns the user to whom a document belongs, who is there or may be: nil if there
+// is none. It is one for all that belongs to one user.
+func (v *survey) owner(ctx context.Context, of repair.Kind, doc bson.Raw) (*person, error) {
+	userID := doc.Lookup("userId")
+	if of == repair.Token || isNull(userID) {
+		return nil, nil
+	}
+	text, known := v.s.ownerText(userID)
+	if text == "" {
+		text = textOf(userID)
+	}
+	if u := v.Users["owner "+text]; u != nil && known {
+		return u, nil
+	}
+	leads, err := v.s.leads(ctx, v.c, userID)
+	if err != nil || !leads {
+		return nil, err
+	}
+	u := &person{Name: shown(userID), There: true}
+	if known { // else it is not known either whether two are one
+		v.Users["owner "+text] = u
+	}
+	return u, nil
+}
+
+// addUser adds a user with an address.
+func (v *survey) addUser(doc bson.Raw) {
+	id, verified := doc.Lookup("_id"), doc.Lookup("emailVerified")
+	no, isBool := verified.BooleanOK()
+	v.Users[textOf(id)] = &person{
+		Name: shown(id), Email: text(doc.Lookup("email")), There: true, Led: true, Verified: !isNull(verified) && (!isBool || no),
+		Ref: ref{v.c.users, doc, []string{"email", "emailVerified"}},
+	}
+}
+
+// addUse finds out which of the users who share an address are in use.
+func (v *survey) addUse(ctx context.Context) error {
+	sharing := map[string]int{}
+	for _, u := range v.Users {
+		sharing[adapter.NormalizeEmail(u.Email)]++
+	}
+	for _, u := range v.Users {
+		if u.Email == "" || sharing[adapter.NormalizeEmail(u.Email)] == 1 {
+			continue
+		}
+		used, err := v.s.inUse(ctx, v.c, u.Ref.doc.Lookup("_id"))
+		if err != nil {
+			return err
+		}
+		u.More = used
+	}
+	return nil
+}
+
+// addStrangeEmails adds the users whose e-mail address nobody finds, since it is not in
+// the form in which addresses are looked for, and those who have it in that form.
+func (v *survey) addStrangeEmails(ctx context.Context) error {
+	found := func(ctx context.Context, email any, do func(bson.Raw) error) error {
+		return eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+			return v.c.users.Find(ctx, bson.D{{Key: "email", Value: email}},
+				options.Find().SetProjection(bson.D{{Key: "email", Value: 1}, {Key: "emailVerified", Value: 1}}).SetBatchSize(batch))
+		}, do)
+	}
+	return found(ctx, isText, func(user bson.Raw) error {
+		email, ok := user.Lookup("email").StringValueOK()
+		if !ok || adapter.NormalizeEmail(email) == email {
+			return nil
+		}
+		v.addUser(slices.Clone(user))
+		return found(ctx, adapter.NormalizeEmail(email), func(other bson.Raw) error {
+			v.addUser(slices.Clone(other))
+			return nil
+		})
+	})
 }
 
 // named has the fields that a finding tells a document apart by.
@@ -46,88 +220,10 @@ var named = bson.D{
 	{Key: "provider", Value: 1}, {Key: "providerAccountId", Value: 1}, {Key: "credentialID", Value: 1},
 }
 
-// nameOf tells a document apart, without a token.
-func nameOf(c *collections, of *mongo.Collection, doc bson.Raw) string {
-	switch of {
-	case c.sessions:
-		return sessionID(doc)
-	case c.accounts:
-		id, _ := accountText(doc.Lookup("providerAccountId"))
-		return text(doc.Lookup("provider")) + " " + id
-	}
-	return text(doc.Lookup("credentialID"))
-}
-
-// twin is one of the documents that have one unique key.
-type twin struct {
-	ID      bson.RawValue `bson:"_id"`
-	UserID  bson.RawValue `bson:"userId"`
-	Expires bson.RawValue `bson:"expires"`
-}
-
-// group is the documents that have one unique key.
-type group struct {
-	Key   bson.D `bson:"_id"`
-	Twins []twin
-}
-
-// duplicates returns the groups of documents that have one unique key.
-func (s *store) duplicates(ctx context.Context, c *collections, i index) ([]repair.Finding, error) {
-	key, match := bson.D{}, bson.D{}
-	for _, field := range i.fields {
-		key = append(key, bson.E{Key: field, Value: "$" + field})
-	}
-	if i.texts {
-		match = append(match, bson.E{Key: i.fields[0], Value: isText})
-	}
-	twins := bson.D{{Key: "_id", Value: "$_id"}, {Key: "userId", Value: "$userId"}}
-	if i.collection == c.sessions || i.collection == c.tokens { // elsewhere it is an attribute
-		twins = append(twins, bson.E{Key: "expires", Value: "$expires"})
-	}
-	var all []repair.Finding
-	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
-		return i.collection.Aggregate(ctx, bson.A{
-			bson.D{{Key: "$match", Value: match}},
-			bson.D{{Key: "$sort", Value: bson.D{{Key: "_id", Value: 1}}}},
-			bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: key}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}, {Key: "twins", Value: bson.D{{Key: "$push", Value: twins}}}}}},
-			bson.D{{Key: "$match", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 1}}}}}},
-			bson.D{{Key: "$project", Value: bson.D{{Key: "twins", Value: 1}}}},
-		}, options.Aggregate().SetAllowDiskUse(true))
-	}, func(doc bson.Raw) error {
-		var g group
-		if err := bson.Unmarshal(slices.Clone(doc), &g); err != nil {
-			return err
-		}
-		f, err := s.duplicate(ctx, c, i, g)
-		all = append(all, f)
-		return err
-	})
-	return all, err
-}
-
-// strangeEmails returns the users whose e-mail address nobody finds, since it is not in
-// the form in which addresses are looked for.
-func (s *store) strangeEmails(ctx context.Context, c *collections) ([]repair.Finding, error) {
-	var all []repair.Finding
-	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
-		return c.users.Find(ctx, bson.D{{Key: "email", Value: isText}},
-			options.Find().SetProjection(bson.D{{Key: "email", Value: 1}}).SetBatchSize(batch))
-	}, func(user bson.Raw) error {
-		email, ok := user.Lookup("email").StringValueOK()
-		if !ok || adapter.NormalizeEmail(email) == email {
-			return nil
-		}
-		f, err := s.strangeEmail(ctx, c, clone(user.Lookup("_id")), email)
-		all = append(all, f)
-		return err
-	})
-	return all, err
-}
-
-// orphans returns what belongs to users who are not there. What another program keeps in
+// addOrphans adds what belongs to users who are not there. What another program keeps in
 // the same collection, and what does not say clearly whose it is, is none.
-func (s *store) orphans(ctx context.Context, c *collections) ([]repair.Finding, error) {
-	var all []repair.Finding
+func (v *survey) addOrphans(ctx context.Context) error {
+	c := v.c
 	for _, of := range c.ofUsers() {
 		mine := append(c.recordFilter(of), ofType("userId", "objectId", "string", "binData", "number"))
 		err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
@@ -148,17 +244,19 @@ func (s *store) orphans(ctx context.Context, c *collections) ([]repair.Finding, 
 				bson.D{{Key: "$project", Value: named}},
 			}, options.Aggregate().SetAllowDiskUse(true))
 		}, func(doc bson.Raw) error {
-			is, err := s.isOrphan(ctx, c, doc.Lookup("userId"))
+			is, err := v.s.isOrphan(ctx, c, doc.Lookup("userId"))
 			if is {
-				all = append(all, s.orphan(c, of, slices.Clone(doc)))
+				r := v.record(of, slices.Clone(doc))
+				r.Place, r.Owner = of.Name()+", "+nameOf(c, of, doc), &person{Name: shown(doc.Lookup("userId"))}
+				v.Records = append(v.Records, r)
 			}
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // isOrphan reports whether a user is gone for whom the database found nobody, who did not
@@ -182,30 +280,34 @@ func converted(to string) bson.D {
 	}}}
 }
 
+// nameOf tells a document apart, without a token.
+func nameOf(c *collections, of *mongo.Collection, doc bson.Raw) string {
+	switch of {
+	case c.sessions:
+		return sessionID(doc)
+	case c.accounts:
+		id, _ := accountText(doc.Lookup("providerAccountId"))
+		return text(doc.Lookup("provider")) + " " + id
+	}
+	return text(doc.Lookup("credentialID"))
+}
+
 // aMinute is how long a sign-up or a deletion may take without being taken for one that
 // was cut.
 const aMinute = time.Minute
 
-// unfinished returns the users whose sign-up or deletion was cut.
-func (s *store) unfinished(ctx context.Context, c *collections) ([]repair.Finding, error) {
-	var all []repair.Finding
-	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
-		return c.users.Find(ctx, bson.D{{Key: nonceField, Value: bson.D{{Key: "$lt", Value: bson.NewObjectIDFromTimestamp(time.Now().Add(-aMinute))}}}})
-	}, func(found bson.Raw) error {
-		user := slices.Clone(found)
-		id := user.Lookup("_id")
-		detail, action := "the sign-up of the user with the _id %s was cut: sign up again, or Repair", "finished if its account or passkey is there, else removed"
-		finish := func(ctx context.Context) error { return c.finish(ctx, c.signUpOf(user)) }
-		if !isSigningUp(user) {
-			text, _ := keyText(id)
-			detail, action = "the deletion of the user with the _id %s was cut: call DeleteUser again, or Repair", "finished"
-			finish = func(ctx context.Context) error { return s.delete(ctx, c, bson.A{id}, s.byUser(text)) }
+// addUnfinished adds the users whose sign-up or deletion was cut.
+func (v *survey) addUnfinished(ctx context.Context) error {
+	return eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
+		return v.c.users.Find(ctx, bson.D{{Key: nonceField, Value: bson.D{{Key: "$lt", Value: bson.NewObjectIDFromTimestamp(time.Now().Add(-aMinute))}}}})
+	}, func(user bson.Raw) error {
+		u := &person{Name: shown(user.Lookup("_id")), Cut: repair.Deletion, Ref: ref{in: v.c.users, doc: slices.Clone(user)}}
+		if isSigningUp(user) {
+			u.Cut = repair.SignUp
 		}
-		all = append(all, repair.New(c.users.Name(), fmt.Sprintf(detail, shown(id)), action,
-			func(ctx context.Context) error { return requestOnly(ctx, finish) }))
+		v.Users["cut "+textOf(user.Lookup("_id"))] = u
 		return nil
 	})
-	return all, err
 }
 
 // unreadable returns what cannot be read, and what belongs to nobody. A person has to

@@ -147,7 +147,7 @@ var dynamoDBMutants = []Mutant{
 	},
 	{
 		Breaks: "Repair deletes a guard that has changed", File: "dynamodb/repair.go",
-		Old: "	condition, names, values := s.stillStamped(g.stamp)\n", New: "	condition, names, values := isThere, s.pkNames, item(nil)\n", Run: "TestRepairLooksAtGuardsAgain",
+		Old: "	condition, names, values := s.stillStamped(g.Ref)\n", New: "	condition, names, values := isThere, s.pkNames, item(nil)\n", Run: "TestRepairLooksAtGuardsAgain",
 	},
 	{
 		Breaks: "Repair deletes a guard that leads somewhere by now", File: "dynamodb/repair.go",

@@ -108,7 +108,7 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "Repair deletes what belongs to a user who is there by now", File: "mongo/repair.go",
-		Old: "			if err != nil || leads {\n", New: "			if _ = leads; err != nil {\n", Run: "TestRepairLooksAgain",
+		Old: "	if err != nil || leads {\n", New: "	if _ = leads; err != nil {\n", Run: "TestRepairLooksAgain",
 	},
 	{
 		Breaks: "Repair writes an address that was changed meanwhile", File: "mongo/repair.go",

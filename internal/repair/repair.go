@@ -1,5 +1,7 @@
 // Package repair is what the backends have in common that list what other programs broke
-// in a store, and put it right: adapter.Schema and adapter.Repairer.
+// in a store, and put it right: adapter.Schema and adapter.Repairer. A backend surveys its
+// store and fills a [Graph]; [Decide] says what is wrong, in words, and what to do; the
+// backend does it, on the condition that nobody has changed what that relies on.
 package repair
 
 import (
@@ -19,6 +21,19 @@ type Finding struct {
 // New returns a finding that nothing works around.
 func New(object, detail, action string, mend func(context.Context) error) Finding {
 	return Finding{adapter.Repair{SchemaProblem: adapter.SchemaProblem{Object: object, Detail: detail, Blocking: true}, Action: action}, mend}
+}
+
+// Plan returns tasks as findings that do mends, but for those that are left to a person.
+func Plan[R any](tasks []Task[R], do func(context.Context, Task[R]) error) []Finding {
+	var all []Finding
+	for _, t := range tasks {
+		f := Finding{Repair: t.Repair}
+		if t.Do != Leave {
+			f.Mend = func(ctx context.Context) error { return do(ctx, t) }
+		}
+		all = append(all, f)
+	}
+	return all
 }
 
 // Problems returns findings as CheckSchema does.

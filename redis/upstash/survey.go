@@ -1,11 +1,9 @@
 package upstash
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"hash/maphash"
-	"maps"
 	"slices"
 	"strings"
 
@@ -14,35 +12,30 @@ import (
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/internal/attribute"
+	"github.com/authstore/authstore/internal/repair"
 	"github.com/authstore/authstore/redis/internal/client"
 )
 
-// survey is what a walk through the whole store has found. It keeps no record, and of a
-// user no more than a person.
+// survey is a graph of the store, which keeps no record, and of a user no more than a person.
 type survey struct {
 	*store
-	people  map[string]*person // by user ID, also of users who are gone
-	index   map[string]string  // user IDs by address: the entries by which no user is indexed
-	unread  []belonging        // what cannot be read, or is not under its own key
-	orphans []belonging        // records of users who are gone
+	graph
+	index   map[string]string // user IDs by address: the entries by which no user is indexed
 	seed    maphash.Seed
 	removes bool // a user may have been removed since
 }
 
-// person is what has been seen of a user, as far as it matters here.
-type person struct {
-	there    bool // the user is
-	unread   bool // but cannot be read
-	blank    bool // its record says nothing of it
-	more     bool // its record has more than Auth.js keeps of a user
-	verified bool // its address is
-	indexed  bool // the index leads to it by its address as it is written
-	deleted  bool // its deletion was cut
-	kept     bool // Repair has removed it, not long ago
-	owns     int  // how many records
-	email    string
-	prints   [3]uint64 // of its record, its last account and its last session
-	passes   *passkeys // nil: none
+type (
+	graph  = repair.Graph[ref]
+	person = repair.User[ref]
+	entry  = repair.Entry[ref]
+	task   = repair.Task[ref]
+)
+
+// ref is what else has been seen of a user.
+type ref struct {
+	prints [3]uint64 // of its record, its last account and its last session
+	passes *passkeys // nil: none
 }
 
 // passkeys are the authenticators of a user.
@@ -52,24 +45,12 @@ type passkeys struct {
 	ids     []string // of those that there are
 }
 
-// belonging is a record that names a user.
-type belonging struct {
-	key    string
-	kind   kind
-	userID string
-	name   string // what tells it apart: no token
-	err    error  // why it cannot be read
-}
-
-// gone reports whether a user is not there, and nothing else is known of it.
-func (p *person) gone() bool { return p != nil && !p.there && !p.deleted && !p.kept }
-
 // keys returns what there is to the authenticators of a user.
-func (p *person) keys() passkeys {
-	if p.passes == nil {
+func (r *ref) keys() passkeys {
+	if r.passes == nil {
 		return passkeys{}
 	}
-	return *p.passes
+	return *r.passes
 }
 
 // kindOf returns the kind of a key, which is that of the longest prefix, and what
@@ -101,14 +82,20 @@ func (s *store) survey(ctx context.Context) (*survey, error) {
 	if err != nil {
 		return v, err
 	}
-	gone := v.who(func(p *person) bool { return p.gone() && p.owns > 0 })
-	if len(gone) == 0 {
-		return v, nil
+	var gone []string
+	for id, u := range v.Users {
+		if u.Gone() && u.Owns > 0 {
+			gone = append(gone, id)
+		}
 	}
-	if err := v.seeOthers(ctx, gone); err != nil {
-		return v, err
+	if len(gone) > 0 {
+		if err := v.seeOthers(ctx, gone); err != nil {
+			return v, err
+		}
+		err = v.seeOrphans(ctx)
 	}
-	return v, v.seeOrphans(ctx)
+	v.addEntries()
+	return v, err
 }
 
 // seeOthers takes note of users at whose keys another program has something of another
@@ -132,51 +119,63 @@ func (v *survey) seeOthers(ctx context.Context, ids []string) error {
 		}
 		for i, id := range batch {
 			if there[i].Val() > 0 {
-				v.people[id].there, v.people[id].unread = true, true
+				v.Users[id].There, v.Users[id].Unread = true, true
 			}
 		}
 	}
 	return nil
 }
 
+// addEntries adds to the graph what may lead nowhere.
+func (v *survey) addEntries() {
+	for id, u := range v.Users {
+		if p := u.Ref.passes; p != nil && !p.foreign && !(u.There && p.complete()) {
+			v.Entries = append(v.Entries, entry{Kind: repair.List, Key: id, Owner: u, Stored: p.list != "", Complete: p.complete()})
+		}
+		for i, k := range []kind{lastAccount, lastSession} {
+			if u.Ref.prints[i+1] != 0 && u.Gone() {
+				v.Records = append(v.Records, repair.Record[ref]{Kind: repair.Pointer, ID: v.layout.key(k, id), Place: singular[k] + " " + id, Owner: u})
+			}
+		}
+	}
+	for email, id := range v.index {
+		if u := v.Users[id]; u != nil && (u.There || u.Removed) || isEntry(email, id) {
+			v.Entries = append(v.Entries, entry{Kind: repair.Address, Key: email, Owner: v.person(id)})
+		}
+	}
+}
+
+// isEntry reports whether what leads to nobody can only have been an entry of the index:
+// that of an address, or of what JavaScript makes of none.
+func isEntry(email, id string) bool {
+	return (strings.Contains(email, "@") || email == "null" || email == "undefined") && !strings.ContainsAny(id, "{}[]\" \t\r\n")
+}
+
+// complete reports whether a list of authenticators has those that there are, each once.
+func (p *passkeys) complete() bool {
+	want, have := slices.Compact(slices.Sorted(slices.Values(p.ids))), slices.Sorted(slices.Values(listed(p.list)))
+	return slices.Equal(have, want) && (len(want) > 0 || p.list == "")
+}
+
 // look walks through the keys of some kinds. A walk may come twice by one key, which
 // changes nothing here.
 func (s *store) look(ctx context.Context, of ...kind) (*survey, error) {
-	v := &survey{store: s, people: map[string]*person{}, index: map[string]string{}, seed: maphash.MakeSeed()}
+	v := &survey{store: s, graph: graph{Users: map[string]*person{}, UserNoun: "user ", EntryNoun: "index entry"}, index: map[string]string{}, seed: maphash.MakeSeed()}
 	err := s.scan(ctx, walk{kinds: of}, func(key, value string) error {
 		v.see(key, value)
 		return nil
 	})
-	v.unread = distinct(v.unread)
 	return v, err
-}
-
-// distinct sorts by key, and leaves one of each.
-func distinct(all []belonging) []belonging {
-	slices.SortFunc(all, func(a, b belonging) int { return cmp.Compare(a.key, b.key) })
-	return slices.CompactFunc(all, func(a, b belonging) bool { return a.key == b.key })
 }
 
 // person returns the one with an ID.
 func (v *survey) person(id string) *person {
-	p := v.people[id]
+	p := v.Users[id]
 	if p == nil {
-		p = &person{}
-		v.people[strings.Clone(id)] = p // id may be a part of something longer
+		p = &person{Name: strings.Clone(id)} // id may be a part of something longer
+		v.Users[p.Name] = p
 	}
 	return p
-}
-
-// who returns the IDs of those for whom a condition holds, sorted.
-func (v *survey) who(is func(*person) bool) []string {
-	var ids []string
-	for id, p := range v.people {
-		if is(p) {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	return ids
 }
 
 // print tells whether a value is still the same, in place of it. That of nothing is 0.
@@ -207,12 +206,12 @@ func (v *survey) see(key, value string) {
 	case authenticatorList:
 		err = v.seeList(rest, value)
 	case deletions:
-		v.person(rest).deleted = true
+		v.person(rest).Cut = repair.Deletion
 	case removals:
-		v.person(rest).kept = true
+		v.person(rest).Removed = true
 	}
 	if err != nil && !v.foreign(k, value) {
-		v.unread = append(v.unread, belonging{key: key, kind: k, err: err})
+		v.Unread = append(v.Unread, repair.Unread{Place: v.layout.place(k, key), Err: err})
 	}
 }
 
@@ -233,7 +232,7 @@ func (v *survey) foreign(k kind, value string) bool {
 // elsewhere is another program's, and what JavaScript makes of no user is nobody's.
 func (v *survey) seePointer(id, value string, to kind, print int) {
 	if id != "undefined" && id != "null" && strings.HasPrefix(strings.Trim(value, `"`), v.layout.prefix[to]) {
-		v.person(id).prints[print] = v.print(value)
+		v.person(id).Ref.prints[print] = v.print(value)
 	}
 }
 
@@ -262,14 +261,14 @@ func (v *survey) seeUser(id, value string) error {
 		err = v.layout.unreadable(err, users, v.layout.prefix[users]+id, "")
 	}
 	p := v.person(id)
-	p.there, p.unread, p.prints[0] = true, err != nil, v.print(value)
-	p.blank, p.more, p.verified = err == nil && record.blank(), record.more(), !u.EmailVerified.IsZero()
-	p.email, p.indexed = "", false
+	p.There, p.Unread, p.Ref.prints[0] = true, err != nil, v.print(value)
+	p.Blank, p.More, p.Verified = err == nil && record.blank(), record.more(), !u.EmailVerified.IsZero()
+	p.Email, p.Led = "", false
 	if err == nil {
-		p.email = u.Email
+		p.Email = u.Email
 	}
-	if to, there := v.index[p.email]; there {
-		v.seeEntry(p.email, to)
+	if to, there := v.index[p.Email]; there {
+		v.seeEntry(p.Email, to)
 	}
 	return err
 }
@@ -299,8 +298,8 @@ func (r record) more() bool {
 // seeEntry takes note of an entry of the index. One that leads to a user whose address it
 // is, as nearly all do, is not kept.
 func (v *survey) seeEntry(email, id string) {
-	if p := v.people[id]; p != nil && p.there && p.email == email && email != "" {
-		p.indexed = true
+	if p := v.Users[id]; p != nil && p.There && p.Email == email && email != "" {
+		p.Led = true
 		delete(v.index, email)
 		return
 	}
@@ -317,86 +316,65 @@ func unquoted(value string) string {
 }
 
 func (v *survey) seeOwned(k kind, key, value string) error {
-	b, err := v.belonging(k, key, value)
-	if b.userID != "" && err != nil {
-		v.person(b.userID).owns++ // it may be put right
-	}
-	if err != nil {
+	userID, name, err := v.belonging(k, key, value)
+	if userID == "" {
 		return err
 	}
-	v.person(b.userID).owns++
-	if k == authenticators {
-		p := v.passkeys(b.userID)
-		p.ids = append(p.ids, b.name)
+	v.person(userID).Owns++ // if it cannot be read, that may be put right
+	if k == authenticators && err == nil {
+		p := v.passkeys(userID)
+		p.ids = append(p.ids, name)
 	}
-	return nil
+	return err
 }
 
 func (v *survey) passkeys(userID string) *passkeys {
 	p := v.person(userID)
-	if p.passes == nil {
-		p.passes = &passkeys{}
+	if p.Ref.passes == nil {
+		p.Ref.passes = &passkeys{}
 	}
-	return p.passes
+	return p.Ref.passes
 }
 
-// seeOrphans takes note of the records of users who are gone.
+// seeOrphans adds the records of users who are gone.
 func (v *survey) seeOrphans(ctx context.Context) error {
-	err := v.scan(ctx, walk{kinds: []kind{accounts, sessions, authenticators}}, func(key, value string) error {
+	is := map[kind]repair.Kind{accounts: repair.Account, sessions: repair.Session, authenticators: repair.Authenticator}
+	return v.scan(ctx, walk{kinds: []kind{accounts, sessions, authenticators}}, func(key, value string) error {
 		k, _ := v.layout.kindOf(key)
-		if b, err := v.belonging(k, key, value); err == nil && v.people[b.userID].gone() {
-			v.orphans = append(v.orphans, b)
+		userID, name, err := v.belonging(k, key, value)
+		if u := v.Users[userID]; err == nil && u != nil && u.Gone() {
+			v.Records = append(v.Records, repair.Record[ref]{Kind: is[k], ID: key, Place: singular[k] + " " + name, Owner: u})
 		}
 		return nil
 	})
-	v.orphans = distinct(v.orphans)
-	return err
 }
 
-// belonging reads a record that names a user.
-func (v *survey) belonging(k kind, key, value string) (belonging, error) {
+// belonging reads a record that names a user, and returns what tells it apart: no token.
+func (v *survey) belonging(k kind, key, value string) (userID, name string, err error) {
+	fits := false
 	switch k {
 	case accounts:
-		return v.account(key, value)
+		var a adapter.Account
+		a, err = v.layout.decodeAccount(key, value)
+		userID, fits = a.UserID, v.layout.account(a.Key()) == key
+		name = strings.Replace(strings.TrimPrefix(v.layout.place(accounts, key), v.layout.prefix[accounts]), ":", " ", 1)
 	case sessions:
-		return v.session(key, value)
+		var se adapter.Session
+		se, err = v.layout.decodeSession(key, value)
+		userID, name, fits = se.UserID, se.ID, v.layout.session(se.SessionToken) == key
 	case authenticators:
-		return v.authenticator(key, value)
+		var a adapter.Authenticator
+		a, err = v.layout.decodeAuthenticator(key, value)
+		userID, name, fits = a.UserID, a.CredentialID, slices.Contains(v.layout.authenticator(a.CredentialID), key)
 	}
-	return belonging{}, adapter.ErrNotFound
-}
-
-func (v *survey) account(key, value string) (belonging, error) {
-	a, err := v.layout.decodeAccount(key, value)
-	if err == nil && v.layout.account(a.Key()) != key {
+	switch {
+	case err != nil:
+	case !fits:
 		err = adapter.ErrNotFound
-	}
-	name := strings.TrimPrefix(v.layout.place(accounts, key), v.layout.prefix[accounts])
-	return belonging{key: key, kind: accounts, userID: a.UserID, name: strings.Replace(name, ":", " ", 1)}, v.owned(accounts, key, a.UserID, err)
-}
-
-func (v *survey) session(key, value string) (belonging, error) {
-	se, err := v.layout.decodeSession(key, value)
-	if err == nil && v.layout.session(se.SessionToken) != key {
-		err = adapter.ErrNotFound
-	}
-	return belonging{key: key, kind: sessions, userID: se.UserID, name: se.ID}, v.owned(sessions, key, se.UserID, err)
-}
-
-func (v *survey) authenticator(key, value string) (belonging, error) {
-	a, err := v.layout.decodeAuthenticator(key, value)
-	if err == nil && !slices.Contains(v.layout.authenticator(a.CredentialID), key) {
-		err = adapter.ErrNotFound
-	}
-	return belonging{key: key, kind: authenticators, userID: a.UserID, name: a.CredentialID}, v.owned(authenticators, key, a.UserID, err)
-}
-
-// owned returns the error of a record, which it is that it names no user.
-func (v *survey) owned(k kind, key, userID string, err error) error {
-	if err == nil && userID == "" {
+	case userID == "":
 		err = v.layout.unreadable(&adapter.RecordError{Field: "userId", Want: "the ID of a user", Got: "missing"}, k, key, "")
 	}
-	return err
+	return userID, name, err
 }
 
 func (v *survey) seeLink(key, value string) error {
@@ -415,33 +393,3 @@ func listed(list string) []string {
 	}
 	return ids
 }
-
-// address is one that a user has, in its stored form.
-type address struct{ email, id string }
-
-// addresses returns those of all users, sorted.
-func (v *survey) addresses() []address {
-	all := make([]address, 0, len(v.people))
-	for id, p := range v.people {
-		if email := adapter.NormalizeEmail(p.email); email != "" {
-			all = append(all, address{email, id})
-		}
-	}
-	slices.SortFunc(all, func(a, b address) int { return cmp.Or(cmp.Compare(a.email, b.email), cmp.Compare(a.id, b.id)) })
-	return all
-}
-
-// has reports whether somebody has an address.
-func has(all []address, email string) bool {
-	_, found := slices.BinarySearchFunc(all, email, func(a address, email string) int { return cmp.Compare(a.email, email) })
-	return found
-}
-
-// leads reports whether the index leads to a user by an address.
-func (v *survey) leads(email, id string) bool {
-	p := v.people[id]
-	return v.index[email] == id || p.indexed && p.email == email
-}
-
-// entries returns the addresses of the entries that no user is indexed by, sorted.
-func (v *survey) entries() []string { return slices.Sorted(maps.Keys(v.index)) }

@@ -19,7 +19,7 @@ import (
 func theirUser(id, email string) item {
 	return item{
 		"pk": "USER#" + id, "sk": "USER#" + id, "GSI1PK": "USER#" + email, "GSI1SK": "USER#" + email, "type": "USER",
-		"id": id, "email": email, "emailVerified": nil, "name": "Ada", "image": nil, "role": "admin",
+		"id": id, "email": email, "emailVerified": nil, "name": "Ada", "image": nil,
 	}
 }
 
@@ -47,7 +47,7 @@ var accountKey = adapter.AccountKey{Provider: "github", ProviderAccountID: "1"}
 
 func TestTheirRecordsAreRead(t *testing.T) {
 	s, ctx := newShared(t), t.Context()
-	s.put(theirUser("u", "ada@example.com"))
+	s.putAttributes(theirUser("u", "ada@example.com"), item{"role": "admin"}.attributes())
 	s.put(theirAccount("u", "github", "1"))
 	s.put(theirSession("u", theirToken, 4102444800.25))
 	want := adapter.User{ID: "u", Name: "Ada", Email: "ada@example.com", Attributes: adapter.Attributes{"role": "admin"}}
@@ -308,7 +308,7 @@ func TestOddValuesKeepNobodyOut(t *testing.T) {
 func TestOddValuesAreConverted(t *testing.T) {
 	s, ctx := newShared(t), t.Context()
 	user := theirUser("u", ada)
-	user["emailVerified"], user["createdAt"], user["name"], user["image"] = true, "Thu, 01 Jan 2026 00:00:00 GMT", 7, true
+	user["emailVerified"], user["createdAt"], user["name"], user["image"], user["role"] = true, "Thu, 01 Jan 2026 00:00:00 GMT", 7, true, "admin"
 	s.put(user)
 	account := theirAccount("u", "github", "1")
 	account["providerAccountId"], account["expires_at"] = 1, "4102444800"

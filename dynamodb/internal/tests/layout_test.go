@@ -31,7 +31,7 @@ func TestOurRecordsHaveTheirLayout(t *testing.T) {
 		user, theirAccount("u", "github", "1"), session,
 		{"pk": "VT#ada", "sk": "VT#" + theirHash, "type": "VT", "identifier": "ada", "token": theirHash, "expires": 4102444801},
 	} {
-		for _, name := range []string{"image", "role", "access_token", "token_type", "scope"} { // are not set
+		for _, name := range []string{"image", "access_token", "token_type", "scope"} { // are not set
 			delete(want, name)
 		}
 		out, err := s.client.GetItem(ctx, &awsdynamodb.GetItemInput{TableName: &s.table, Key: item{"pk": want["pk"], "sk": want["sk"]}.attributes()})

@@ -548,3 +548,20 @@ func TestRepairLooksAtGuardsAgain(t *testing.T) {
 		}
 	})
 }
+
+// A user with attributes may be let in by another program, by a password for instance, and
+// one whose address is verified by a link, if that may lead there.
+func TestRepairKeepsUsersWhoMaySignIn(t *testing.T) {
+	for name, v := range map[string]any{"password": "$2b$10$x", "emailVerified": "2026-01-02T03:04:05.000Z"} {
+		s := usedTwins(t)
+		s.put(stamped(guard(adaGuard, "v"), "1"))
+		twin := theirUser("v", ada)
+		twin[name] = v
+		s.put(twin)
+		_, err := s.repairer(&meanwhile{}).Repair(t.Context(), false)
+		check(t, err)
+		if got, want := s.left(), []string{"user u", "user v"}; !slices.Equal(got, want) {
+			t.Errorf("%s: got %q left to a person, want %q", name, got, want)
+		}
+	}
+}

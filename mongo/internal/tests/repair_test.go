@@ -91,7 +91,9 @@ func TestRepairDuplicates(t *testing.T) {
 	for range 3 {
 		insert(t, db.Collection("verification_tokens"), bson.D{{Key: "identifier", Value: "i"}, {Key: "token", Value: "t"}, {Key: "expires", Value: bson.NewDateTimeFromTime(noon)}})
 	}
-	repairs(t, db, store, []string{"the same email", "the one with the _id", "index of verification_tokens", d.Hex() + ", " + d.Hex(), oid(t, "ee").Hex() + ", ", "accounts, github gone-owner"}, []string{b.Hex() + ", " + d.Hex()})
+	const token = "verification_tokens, _id"
+	repairs(t, db, store, []string{"has the e-mail address of the user " + b.Hex(), "has the e-mail address of the user " + d.Hex(), token, token,
+		"once more, for the user " + d.Hex(), "accounts, github gone-owner"}, []string{"belongs to the user " + b.Hex(), "belongs to the user " + d.Hex()})
 	_, err := db.Collection("accounts").DeleteOne(t.Context(), account(d, "two-owners", ""))
 	check(t, err)
 	check(t, schemaOf(t, store).ApplySchema(t.Context()))
@@ -107,6 +109,26 @@ func TestRepairDuplicates(t *testing.T) {
 	check(t, err)
 	if got.Scope != "new" {
 		t.Errorf("got the account of the scope %q, want the newer one", got.Scope)
+	}
+}
+
+// Of two users with one address the one in use stays, whatever its case, and is found by
+// it. Where a link may lead to either of two, a person has to decide.
+func TestRepairKeepsWhoIsInUse(t *testing.T) {
+	db := replicaSet.bare(t)
+	store := connect(t, db, mongo.Options{})
+	insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: oid(t, "aa")}, {Key: "email", Value: "ada@example.com"}})
+	insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: oid(t, "bb")}, {Key: "email", Value: "Ada@example.com"}})
+	insert(t, db.Collection("accounts"), accountOf(oid(t, "bb"), "1"))
+	for _, id := range []string{"cc", "dd"} {
+		insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: oid(t, id)}, {Key: "email", Value: "grace@example.com"}, {Key: "emailVerified", Value: bson.NewDateTimeFromTime(noon)}})
+	}
+	c, d := oid(t, "cc").Hex(), oid(t, "dd").Hex()
+	repairs(t, db, store, []string{oid(t, "aa").Hex() + " has the e-mail address of the user", oid(t, "bb").Hex() + " has an e-mail address"}, []string{c + " has the e-mail address", d + " has the e-mail address"})
+	n, err := db.Collection("users").CountDocuments(t.Context(), bson.D{{Key: "_id", Value: oid(t, "bb")}, {Key: "email", Value: "ada@example.com"}})
+	check(t, err)
+	if n != 1 {
+		t.Error("the user with the account has not got the address in lower case")
 	}
 }
 
@@ -136,8 +158,8 @@ func TestRepairWhatWasCut(t *testing.T) {
 	}
 	insert(t, db.Collection("authenticators"), keyed)
 	insert(t, db.Collection("sessions"), bson.D{{Key: "userId", Value: oid(t, "dd")}, {Key: "sessionToken", Value: "orphan"}, {Key: "expires", Value: bson.NewDateTimeFromTime(noon)}})
-	repairs(t, db, store, []string{"the deletion of the user with the _id " + oid(t, "aa").Hex(), "the sign-up of the user with the _id " + oid(t, "cc").Hex(),
-		"the sign-up of the user with the _id " + oid(t, "ee").Hex(), "the sign-up of the user with the _id " + oid(t, "ff").Hex(), "sessions, " + adapter.SessionID("orphan")}, nil)
+	repairs(t, db, store, []string{oid(t, "aa").Hex() + " its deletion was cut", oid(t, "cc").Hex() + " its sign-up was cut",
+		oid(t, "ee").Hex() + " its sign-up was cut", oid(t, "ff").Hex() + " its sign-up was cut", "sessions, " + adapter.SessionID("orphan")}, nil)
 	u, err := store.GetUserByAccount(t.Context(), adapter.AccountKey{Provider: "github", ProviderAccountID: "1"})
 	check(t, err)
 	if u.ID != oid(t, "cc").Hex() {
@@ -369,7 +391,7 @@ func TestRepairOfTwinsInOtherForms(t *testing.T) {
 	// Two users with one address: what belongs to one has the ID as text.
 	insert(t, db.Collection("users"), bson.D{{Key: "_id", Value: oid(t, "aa")}, {Key: "email", Value: "ada@example.com"}})
 	found := repair(t, store)
-	if len(found) != 4 { // a session, an account, a user, and the account of nobody
+	if len(found) != 5 { // a session, two accounts, a user, and the account of nobody once more, which cannot be read
 		t.Errorf("Repair: %v", found)
 	}
 	check(t, schemaOf(t, store).ApplySchema(t.Context()))

@@ -55,8 +55,8 @@ func TestCheckSchema(t *testing.T) {
 		blocking       bool
 	}{
 		{"index of users on email", "is missing", false},
-		{"index of users on email", `["first", "second"]`, true},
-		{"users", `"mixed"`, true},
+		{`users, _id "second"`, `the user "first"`, true},
+		{`users, _id "mixed"`, "lower case", true},
 		{"index of sessions on sessionToken", "is not unique", false},
 		{"index of verification_tokens on expires", "is missing", false},
 	} {
