@@ -643,6 +643,25 @@ var foreignTests = []Test{
 		})
 	}},
 	{ID: "FOR-027", Rule: "An enumeration has the users of another program, and one that it cannot read hides no other.", Source: "adapter.Enumerator", Run: enumeratesTheirs},
+	{ID: "FOR-028", Rule: "A record that cannot be read harms no other read beside it.", Source: "docs/contract.md R19", Needs: []Feature{Live}, Run: func(t *T) {
+		plain, all := t.plain(), t.persons(readers)
+		id, token := t.theirs(grace), "unreadable"
+		t.must(t.put("Session", theirSession(id, token).with("expires", "soon")))
+		for i, p := range all {
+			s, err := plain.CreateSession(t.ctx, adapter.Session{UserID: p.user.ID, Expires: Start.Add(time.Hour)})
+			t.ok("CreateSession", err)
+			all[i].session = s
+		}
+		for range once {
+			t.besidesOn(plain, all, func(int) error {
+				_, _, err := plain.GetSessionAndUser(t.ctx, token)
+				if err == nil {
+					err = errors.New("no error from a session that cannot be read")
+				}
+				return err
+			}, adapter.ErrUnreadable)
+		}
+	}},
 }
 
 // numbered fails the test unless an account is found, taken, listed and unlinked by a key.

@@ -58,6 +58,7 @@ var mutants = slices.Concat(
 	enumerationMutants,
 	crashMutants,
 	raceMutants,
+	batchMutants,
 	heldUpMutants,
 	keyMutants,
 	crowdMutants,
@@ -336,7 +337,7 @@ func (m mutant) check(t *testing.T) []string {
 // Whether calls meet is chance, on a busy machine more than else: a race that was missed
 // once is no hole in the suite, one that is missed four times is.
 func (m mutant) losesRace(t *testing.T, id string) bool {
-	if !strings.HasPrefix(id, "RAC-") {
+	if !strings.HasPrefix(id, "RAC-") && !strings.HasPrefix(id, "BAT-") {
 		return false
 	}
 	for range 3 {

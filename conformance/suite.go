@@ -20,6 +20,7 @@ func Tests() []Test {
 		needing(Live, needing(ByURL, openingTests)),
 		needing(Live, needing(Restart, restartTests)),
 		needing(Live, raceTests),
+		needing(Live, batchTests),
 		cutTests,
 		needing(Live, repetitionTests),
 		needing(Live, heldUpTests),

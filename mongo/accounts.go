@@ -23,7 +23,7 @@ func (s *store) accountWithUser(ctx context.Context, key adapter.AccountKey) (ac
 	if err != nil {
 		return nil, nil, failure(err)
 	}
-	account, user, err = s.withUser(ctx, c, c.accounts, byAccount(key))
+	account, user, err = withUser(ctx, s, c, c.accounts, s.lookups.accounts, key)
 	return account, user, failure(err)
 }
 

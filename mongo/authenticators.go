@@ -22,7 +22,7 @@ func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (adap
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}
-	doc, _, err := s.withUser(ctx, c, c.authenticators, byCredential(credentialID))
+	doc, _, err := withUser(ctx, s, c, c.authenticators, s.lookups.authenticators, credentialID)
 	if err != nil {
 		return adapter.Authenticator{}, err
 	}

@@ -341,6 +341,17 @@ type lingering struct {
 	caller context.Context
 }
 
+// callerKey is the key of the caller's context in the context of a call.
+type callerKey struct{}
+
+// Value implements context.Context.
+func (l lingering) Value(key any) any {
+	if key == (callerKey{}) {
+		return l.caller
+	}
+	return l.Context.Value(key)
+}
+
 // Err implements context.Context.
 func (l lingering) Err() error {
 	if l.Context.Err() != nil || l.caller.Err() != nil { // also after the call, when both contexts have ended

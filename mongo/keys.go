@@ -116,6 +116,9 @@ func unescaped(stored string) (string, bool) {
 	if strings.Contains(stored, ".") || strings.HasPrefix(stored, "$") {
 		return "", false
 	}
+	if !strings.Contains(stored, "%") {
+		return stored, true
+	}
 	return escape.ReplaceAllStringFunc(stored, func(s string) string {
 		switch s {
 		case "%2E":

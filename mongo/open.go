@@ -53,6 +53,17 @@ type Options struct {
 	// replaced, and does not know yet, does not answer with old data. Reads take several
 	// times as long: see docs/mongo.md, Consistency. It requires a replica set.
 	LinearizableReads bool
+
+	// NoBatching gives every read a request of its own. Otherwise reads of one kind by a key
+	// that are made at the same time share one: see docs/mongo.md, Shared requests.
+	NoBatching bool
+
+	// BatchesInFlight is how many requests of a kind are in flight before further reads wait
+	// for one to return and share the next one. The default is 2.
+	BatchesInFlight int
+
+	// BatchSize is how many reads share a request at most. The default is 100.
+	BatchSize int
 }
 
 // Collections are the names of the collections. Each must be different. An empty name is the
@@ -104,6 +115,7 @@ type store struct {
 	gate        chan struct{}   // held by the call that checks the indexes
 	checked     atomic.Pointer[collections]
 	running     running
+	lookups     lookups
 }
 
 // WithDefaults returns the options with the defaults for what is not set.
@@ -117,6 +129,8 @@ func (o Options) WithDefaults() Options {
 	o.Options = o.Options.WithDefaults()
 	o.Collections = o.Collections.withDefaults()
 	o.RequestTimeout = cmp.Or(o.RequestTimeout, attempt.Default)
+	o.BatchesInFlight = cmp.Or(o.BatchesInFlight, batchesInFlight)
+	o.BatchSize = cmp.Or(o.BatchSize, batchSize)
 	return o
 }
 
@@ -124,6 +138,12 @@ func (o Options) WithDefaults() Options {
 func (o Options) check() error {
 	if o.RequestTimeout < 0 {
 		return adapter.Invalid("Options.RequestTimeout", "must not be negative")
+	}
+	if o.BatchesInFlight < 0 {
+		return adapter.Invalid("Options.BatchesInFlight", "must not be negative")
+	}
+	if o.BatchSize < 0 {
+		return adapter.Invalid("Options.BatchSize", "must not be negative")
 	}
 	if !o.WriteConcern.Acknowledged() {
 		return adapter.Invalid("Options.WriteConcern", "must be acknowledged")
@@ -140,11 +160,13 @@ func newStore(o Options) (*store, error) {
 	if o.LinearizableReads {
 		concern = readconcern.Linearizable()
 	}
-	return &store{
+	s := &store{
 		options: o.Options, names: o.Collections, stringIDs: o.StringIDs, skipCheck: o.SkipSchemaCheck,
 		writeConcern: o.WriteConcern, readConcern: concern, requestTimeout: o.RequestTimeout,
 		gate: make(chan struct{}, 1),
-	}, nil
+	}
+	s.lookups = s.newLookups(o)
+	return s, nil
 }
 
 func (c Collections) withDefaults() Collections {
@@ -226,6 +248,7 @@ func (s *store) Close() error {
 	if s.owned != nil {
 		err = failure(s.owned.Disconnect(ctx))
 	}
+	s.lookups.close()
 	s.running.end()
 	return err
 }

@@ -112,9 +112,9 @@ func list[T any](ctx context.Context, s *store, userID string, collection func(*
 
 // withUser returns one record that belongs to a user, with that user, or ErrNotFound if
 // either does not exist.
-func (s *store) withUser(ctx context.Context, c *collections, coll *mongo.Collection, match bson.D) (doc, user bson.Raw, err error) {
+func withUser[K comparable](ctx context.Context, s *store, c *collections, coll *mongo.Collection, by *lookup[K], key K) (doc, user bson.Raw, err error) {
 	doc, user, err = s.readRollingForward(ctx, c, func() (doc, user bson.Raw, err error) {
-		doc, err = c.joined(ctx, coll, match)
+		doc, err = by.get(ctx, c, key)
 		if err == nil {
 			user, err = s.ownerOf(ctx, c, coll.Name(), doc)
 		}
@@ -147,13 +147,7 @@ func (s *store) ownerOf(ctx context.Context, c *collections, collection string, 
 
 // joined returns one record that belongs to a user, joined with that user: see joinedUser.
 func (c *collections) joined(ctx context.Context, coll *mongo.Collection, match bson.D) (bson.Raw, error) {
-	stages := bson.A{
-		bson.D{{Key: "$match", Value: match}},
-		bson.D{{Key: "$limit", Value: 1}},
-		bson.D{{Key: "$lookup", Value: bson.D{
-			{Key: "from", Value: c.users.Name()}, {Key: "localField", Value: "userId"}, {Key: "foreignField", Value: "_id"}, {Key: "as", Value: userField},
-		}}},
-	}
+	stages := bson.A{bson.D{{Key: "$match", Value: match}}, bson.D{{Key: "$limit", Value: 1}}, c.join()}
 	if order := sortOrder(match); order != nil {
 		stages = slices.Insert(stages, 1, any(bson.D{{Key: "$sort", Value: order}}))
 	}
@@ -166,6 +160,18 @@ func (c *collections) joined(ctx context.Context, coll *mongo.Collection, match 
 		return nil, cmp.Or(cursor.Err(), adapter.ErrNotFound)
 	}
 	return cursor.Current, nil
+}
+
+// allJoined returns all records that match finds, as joined returns one.
+func (c *collections) allJoined(ctx context.Context, coll *mongo.Collection, match bson.D) (*mongo.Cursor, error) {
+	return coll.Aggregate(ctx, bson.A{bson.D{{Key: "$match", Value: match}}, c.join()}, options.Aggregate().SetBatchSize(batch))
+}
+
+// join is the stage that adds the user of a document to it.
+func (c *collections) join() bson.D {
+	return bson.D{{Key: "$lookup", Value: bson.D{
+		{Key: "from", Value: c.users.Name()}, {Key: "localField", Value: "userId"}, {Key: "foreignField", Value: "_id"}, {Key: "as", Value: userField},
+	}}}
 }
 
 // joinedUser returns the user of a joined document, or nil if there is none.

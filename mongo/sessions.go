@@ -24,7 +24,7 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
 	}
-	doc, user, err := s.withUser(ctx, c, c.sessions, s.bySession(token))
+	doc, user, err := withUser(ctx, s, c, c.sessions, s.lookups.sessions, s.options.SessionKey(token))
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
 	}

@@ -200,6 +200,8 @@ func (o *Options) set(name, value string) (own bool, err error) {
 		o.SkipSchemaCheck, err = strconv.ParseBool(value)
 	case "linearizablereads":
 		o.LinearizableReads, err = strconv.ParseBool(value)
+	case "nobatching":
+		o.NoBatching, err = strconv.ParseBool(value)
 	case "requesttimeout":
 		if o.RequestTimeout, err = time.ParseDuration(value); err != nil || o.RequestTimeout <= 0 {
 			return true, adapter.Invalid("URL", "must have a duration such as 10s for requestTimeout")
@@ -215,7 +217,7 @@ func (o *Options) set(name, value string) (own bool, err error) {
 
 // ownNames are the names of this package's options as they are written.
 var ownNames = map[string]string{
-	"stringids": "stringIDs", "skipschemacheck": "skipSchemaCheck", "linearizablereads": "linearizableReads", "requesttimeout": "requestTimeout",
+	"stringids": "stringIDs", "skipschemacheck": "skipSchemaCheck", "linearizablereads": "linearizableReads", "nobatching": "noBatching", "requesttimeout": "requestTimeout",
 }
 
 // driverOptions are the options of the driver, which silently ignores others.

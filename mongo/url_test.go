@@ -42,7 +42,7 @@ func TestURLsReachTheDriver(t *testing.T) {
 		}
 	}
 	var o Options
-	_, database, err := parseURL("mongodb://a/my%2Dapp?stringids=true&SkipSchemaCheck=1&requestTimeout=1500ms&linearizableReads=true", &o)
+	_, database, err := parseURL("mongodb://a/my%2Dapp?stringids=true&SkipSchemaCheck=1&requestTimeout=1500ms&linearizableReads=true&noBatching=true", &o)
 	if err != nil || database != "my-app" || !o.StringIDs || !o.SkipSchemaCheck || o.RequestTimeout != 1500*time.Millisecond || !o.LinearizableReads {
 		t.Errorf("got %q, %+v, %v", database, o, err)
 	}

@@ -46,8 +46,14 @@ func (s *store) CreateUserWithAuthenticator(ctx context.Context, u adapter.User,
 
 // user returns the document of a visible user.
 func (s *store) user(ctx context.Context, c *collections, filter bson.D) (bson.Raw, error) {
+	return s.onlyUser(ctx, c, func() (bson.Raw, error) { return c.users.FindOne(ctx, filter).Raw() })
+}
+
+// onlyUser returns the document that read finds, of a visible user whose ID no other user has
+// in a form that comes first.
+func (s *store) onlyUser(ctx context.Context, c *collections, read func() (bson.Raw, error)) (bson.Raw, error) {
 	_, user, err := s.readRollingForward(ctx, c, func() (doc, user bson.Raw, err error) {
-		user, err = c.users.FindOne(ctx, filter).Raw()
+		user, err = read()
 		return nil, user, err
 	})
 	if err == nil {
@@ -56,18 +62,24 @@ func (s *store) user(ctx context.Context, c *collections, filter bson.D) (bson.R
 	return user, failure(err)
 }
 
-// byIDs returns the document of a visible user, whatever the form of its ID. It queries the
-// usual form first, because the server is fastest with one _id.
+// byIDs returns the document of a visible user, whatever the form of its ID.
 func (s *store) byIDs(ctx context.Context, c *collections, id string) (bson.Raw, error) {
 	_, user, err := s.readRollingForward(ctx, c, func() (doc, user bson.Raw, err error) {
-		ids := s.ids(id)
-		user, err = c.users.FindOne(ctx, byID(ids[0])).Raw()
-		if errors.Is(err, mongo.ErrNoDocuments) && len(ids) > 1 {
-			user, err = s.find(ctx, c, id)
-		}
+		user, err = s.lookups.users.get(ctx, c, id)
 		return nil, user, err
 	})
 	return user, failure(err)
+}
+
+// findInTurn returns the document of a user, or nil if there is none. It queries the usual
+// form of the ID first, because the server is fastest with one _id.
+func (s *store) findInTurn(ctx context.Context, c *collections, id string) (bson.Raw, error) {
+	ids := s.ids(id)
+	user, err := c.users.FindOne(ctx, byID(ids[0])).Raw()
+	if errors.Is(err, mongo.ErrNoDocuments) && len(ids) > 1 {
+		user, err = s.find(ctx, c, id)
+	}
+	return user, err
 }
 
 // find returns the document of a user, or nil if there is none. If two users have the ID in
@@ -98,15 +110,11 @@ func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
 }
 
 func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
-	return s.getUser(ctx, bson.D{{Key: "email", Value: email}})
-}
-
-func (s *store) getUser(ctx context.Context, filter bson.D) (adapter.User, error) {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
 		return adapter.User{}, failure(err)
 	}
-	doc, err := s.user(ctx, c, filter)
+	doc, err := s.onlyUser(ctx, c, func() (bson.Raw, error) { return s.lookups.emails.get(ctx, c, email) })
 	if err != nil {
 		return adapter.User{}, err
 	}

@@ -23,8 +23,14 @@ type reader struct {
 	err        error
 }
 
-// each calls f for every field.
-func (r *reader) each(f func(name string, v bson.RawValue)) { eachOf(r.doc, f) }
+// each calls f for every field but the user that was joined.
+func (r *reader) each(f func(name string, v bson.RawValue)) {
+	eachOf(r.doc, func(name string, v bson.RawValue) {
+		if name != userField {
+			f(name, v)
+		}
+	})
+}
 
 func eachOf(doc bson.Raw, f func(name string, v bson.RawValue)) {
 	elements, _ := doc.Elements() // the server sends valid ones

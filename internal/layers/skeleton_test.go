@@ -99,6 +99,7 @@ var skeletons = map[string]skeleton{
 	},
 	"mongo": {
 		own: map[string]string{
+			"batch.go":       "reads that are made at the same time share a request",
 			"changes.go":     "updates of a document: in one step, or of one whose fields have other forms",
 			"connections.go": "the connection that is made at the first call, and its options",
 			"ids.go":         "text, ObjectID, UUID or number: the forms of one ID",
@@ -106,6 +107,7 @@ var skeletons = map[string]skeleton{
 			"signup.go":      "a sign-up without transactions, and how it is finished by any reader",
 			"values.go":      "values of BSON as what they mean",
 
+			testsFolder + "/batch_test.go":    "shared requests",
 			testsFolder + "/concerns_test.go": "read and write concerns",
 			testsFolder + "/failover_test.go": "a primary that steps down",
 		},

@@ -17,13 +17,13 @@ import (
 type Crowd struct {
 	Store  adapter.Adapter
 	Users  []adapter.User
-	tokens []string
+	Tokens []string // of the sessions
 }
 
 // NewCrowd makes users, 64 at a time.
 func NewCrowd(b *testing.B, store adapter.Adapter, size int) *Crowd {
 	b.Helper()
-	c := &Crowd{Store: store, Users: make([]adapter.User, size), tokens: make([]string, size)}
+	c := &Crowd{Store: store, Users: make([]adapter.User, size), Tokens: make([]string, size)}
 	expires := time.Now().Add(24 * time.Hour)
 	Spread(size, func(i int) {
 		name := PersonName(i)
@@ -36,7 +36,7 @@ func NewCrowd(b *testing.B, store adapter.Adapter, size int) *Crowd {
 		if err != nil {
 			b.Error(err)
 		}
-		c.Users[i], c.tokens[i] = u, s.SessionToken
+		c.Users[i], c.Tokens[i] = u, s.SessionToken
 	})
 	if b.Failed() {
 		b.FailNow()
@@ -101,7 +101,7 @@ var crowdOps = []struct {
 	call func(ctx context.Context, c *Crowd, i int) error
 }{
 	{"GetSessionAndUser", func(ctx context.Context, c *Crowd, i int) error {
-		_, _, err := c.Store.GetSessionAndUser(ctx, c.tokens[i])
+		_, _, err := c.Store.GetSessionAndUser(ctx, c.Tokens[i])
 		return err
 	}},
 	{"GetUser", func(ctx context.Context, c *Crowd, i int) error {
@@ -163,7 +163,7 @@ var crowdOps = []struct {
 		return c.Store.DeleteSession(ctx, s.SessionToken)
 	}},
 	{"UpdateSession", func(ctx context.Context, c *Crowd, i int) error {
-		_, err := c.Store.UpdateSession(ctx, c.tokens[i], adapter.SessionUpdate{Expires: new(time.Now().Add(24 * time.Hour))})
+		_, err := c.Store.UpdateSession(ctx, c.Tokens[i], adapter.SessionUpdate{Expires: new(time.Now().Add(24 * time.Hour))})
 		return err
 	}},
 	{"ListSessions", func(ctx context.Context, c *Crowd, i int) error {

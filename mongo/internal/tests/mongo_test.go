@@ -133,6 +133,8 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	}{
 		{"db", nil, mongo.Options{}},
 		{"Options.RequestTimeout", db, mongo.Options{RequestTimeout: -1}},
+		{"Options.BatchesInFlight", db, mongo.Options{BatchesInFlight: -1}},
+		{"Options.BatchSize", db, mongo.Options{BatchSize: -1}},
 		{"Options.WriteConcern", db, mongo.Options{WriteConcern: writeconcern.Unacknowledged()}},
 		{"Options.Collections", db, mongo.Options{Collections: mongo.Collections{Users: "sessions"}}},
 		{"Options.Collections", db, mongo.Options{Collections: mongo.Collections{Users: "system.users"}}},

@@ -1,0 +1,259 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/authstore/authstore/adapter"
+	batching "github.com/authstore/authstore/internal/batch"
+)
+
+// Calls that look for a document by its key share a request with those that do so at the same
+// time: see package batch. What they share is that first look and nothing else. Whose document it
+// is, whether it can be read, and what has to be done about it, each call finds out for itself.
+
+// The defaults of Options.BatchesInFlight and Options.BatchSize.
+const (
+	batchesInFlight = 2
+	batchSize       = 100
+)
+
+// lookups are the looks that calls share.
+type lookups struct {
+	users, emails, sessions, authenticators *lookup[string]
+	accounts                                *lookup[adapter.AccountKey]
+}
+
+func (s *store) newLookups(o Options) lookups {
+	owned := func(of func(*collections) *mongo.Collection, field string) *lookup[string] {
+		return newLookup(s, o, lookup[string]{
+			one: func(ctx context.Context, c *collections, key string) (bson.Raw, error) {
+				return c.joined(ctx, of(c), bson.D{{Key: field, Value: key}})
+			},
+			many: func(ctx context.Context, c *collections, keys []string) (*mongo.Cursor, error) {
+				return c.allJoined(ctx, of(c), anyOf(field, keys))
+			},
+			keyOf: func(doc bson.Raw) (string, bool) { return doc.Lookup(field).StringValueOK() },
+		})
+	}
+	return lookups{
+		sessions:       owned(func(c *collections) *mongo.Collection { return c.sessions }, "sessionToken"),
+		authenticators: owned(func(c *collections) *mongo.Collection { return c.authenticators }, "credentialID"),
+		accounts: newLookup(s, o, lookup[adapter.AccountKey]{
+			one: func(ctx context.Context, c *collections, key adapter.AccountKey) (bson.Raw, error) {
+				return c.joined(ctx, c.accounts, byAccount(key))
+			},
+			many: func(ctx context.Context, c *collections, keys []adapter.AccountKey) (*mongo.Cursor, error) {
+				return c.allJoined(ctx, c.accounts, byAccounts(keys))
+			},
+			keyOf: accountKey,
+			rank:  accountRank,
+		}),
+		emails: newLookup(s, o, lookup[string]{
+			one: func(ctx context.Context, c *collections, email string) (bson.Raw, error) {
+				return c.users.FindOne(ctx, bson.D{{Key: "email", Value: email}}).Raw()
+			},
+			many: func(ctx context.Context, c *collections, emails []string) (*mongo.Cursor, error) {
+				return c.users.Find(ctx, anyOf("email", emails), options.Find().SetBatchSize(batch))
+			},
+			keyOf: func(user bson.Raw) (string, bool) { return user.Lookup("email").StringValueOK() },
+		}),
+		users: newLookup(s, o, lookup[string]{
+			one: s.findInTurn,
+			many: func(ctx context.Context, c *collections, ids []string) (*mongo.Cursor, error) {
+				var forms bson.A
+				for _, id := range ids {
+					forms = append(forms, s.ids(id)...)
+				}
+				return c.users.Find(ctx, anyOf("_id", forms), options.Find().SetBatchSize(batch))
+			},
+			keyOf: func(user bson.Raw) (string, bool) { return keyText(user.Lookup("_id")) },
+			rank:  func(id string, user bson.Raw) int { return rank(s.ids(id), user) },
+		}),
+	}
+}
+
+func (l lookups) close() {
+	for _, g := range []interface{ close() }{l.users, l.emails, l.sessions, l.authenticators, l.accounts} {
+		g.close()
+	}
+}
+
+// lookup looks for documents by a key that they have.
+type lookup[K comparable] struct {
+	one  func(context.Context, *collections, K) (bson.Raw, error)
+	many func(context.Context, *collections, []K) (*mongo.Cursor, error)
+	// keyOf returns the key by which a document was found.
+	keyOf func(bson.Raw) (K, bool)
+	// rank says which of several documents with one key comes first: the one whose rank is the
+	// least. Nil: any.
+	rank func(K, bson.Raw) int
+
+	group *batching.Group[K, found] // nil: all look alone
+}
+
+// found is what was found for a key.
+type found struct {
+	doc   bson.Raw // nil: nothing
+	apart bool     // it is not known yet: the key has to be looked for alone
+}
+
+func newLookup[K comparable](s *store, o Options, l lookup[K]) *lookup[K] {
+	if !o.NoBatching {
+		l.group = batching.New(o.BatchesInFlight, o.BatchSize, func(ctx context.Context, keys []K) (map[K]found, error) {
+			ctx, done := lasting(ctx)
+			defer done()
+			return l.ask(ctx, s.checked.Load(), keys)
+		})
+	}
+	return &l
+}
+
+func (l *lookup[K]) close() {
+	if l.group != nil {
+		l.group.Close()
+	}
+}
+
+// get returns the document with a key. Equal keys may get the same one.
+func (l *lookup[K]) get(ctx context.Context, c *collections, key K) (bson.Raw, error) {
+	if l.group == nil {
+		return l.one(ctx, c, key)
+	}
+	switch got, err := l.group.Get(callerOf(ctx), key); {
+	case err != nil:
+		return nil, err
+	case got.apart:
+		return l.one(ctx, c, key)
+	case got.doc == nil:
+		return nil, adapter.ErrNotFound
+	default:
+		return got.doc, nil
+	}
+}
+
+// ask looks for several keys at once.
+func (l *lookup[K]) ask(ctx context.Context, c *collections, keys []K) (map[K]found, error) {
+	if len(keys) == 1 {
+		doc, err := l.one(ctx, c, keys[0])
+		return map[K]found{keys[0]: {doc: doc}}, err
+	}
+	docs, err := all(ctx, func() (*mongo.Cursor, error) { return l.many(ctx, c, keys) })
+	if isOfOne(err) {
+		return apart(keys), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.sort(keys, docs), nil
+}
+
+// sort returns the documents by key. If there is one that was found by none of the keys as
+// they are read here, what has no document has to be looked for alone.
+func (l *lookup[K]) sort(keys []K, docs []bson.Raw) map[K]found {
+	answers := map[K]found{}
+	for _, key := range keys {
+		answers[key] = found{}
+	}
+	stray := false
+	for _, doc := range docs {
+		key, ok := l.keyOf(doc)
+		other, asked := answers[key]
+		switch {
+		case !ok || !asked:
+			stray = true
+		case other.doc == nil || l.rank != nil && l.rank(key, doc) < l.rank(key, other.doc):
+			answers[key] = found{doc: doc}
+		}
+	}
+	for key, answer := range answers {
+		if stray && answer.doc == nil {
+			answers[key] = found{apart: true}
+		}
+	}
+	return answers
+}
+
+func apart[K comparable](keys []K) map[K]found {
+	answers := map[K]found{}
+	for _, key := range keys {
+		answers[key] = found{apart: true}
+	}
+	return answers
+}
+
+// isOfOne reports whether the server may refuse a request for what is in one document only:
+// with its user it is larger than a document can be. To some of these it closes the connection.
+func isOfOne(err error) bool {
+	if mongo.IsNetworkError(err) && !mongo.IsTimeout(err) {
+		return true
+	}
+	_, said := replyOf(err)
+	return said && !slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(failure(err), kind) })
+}
+
+func all(ctx context.Context, query func() (*mongo.Cursor, error)) (docs []bson.Raw, err error) {
+	cursor, err := query()
+	if err == nil {
+		err = cursor.All(ctx, &docs)
+	}
+	return docs, err
+}
+
+// anyOf matches the documents that have one of several values in a field.
+func anyOf[V any](field string, values []V) bson.D {
+	return bson.D{{Key: field, Value: bson.D{{Key: "$in", Value: values}}}}
+}
+
+// byAccounts matches the accounts with any of the keys.
+func byAccounts(keys []adapter.AccountKey) bson.D {
+	ids := map[string]bson.A{}
+	for _, key := range keys {
+		ids[key.Provider] = append(ids[key.Provider], accountForms(key.ProviderAccountID)...)
+	}
+	var of bson.A
+	for provider, forms := range ids {
+		of = append(of, append(bson.D{{Key: "provider", Value: provider}}, anyOf("providerAccountId", forms)...))
+	}
+	return bson.D{{Key: "$or", Value: of}}
+}
+
+func accountKey(account bson.Raw) (adapter.AccountKey, bool) {
+	provider, isText := account.Lookup("provider").StringValueOK()
+	id, ok := accountText(account.Lookup("providerAccountId"))
+	return adapter.AccountKey{Provider: provider, ProviderAccountID: id}, isText && ok
+}
+
+// accountRank has an ID that is text come before numbers, as sortOrder does.
+func accountRank(_ adapter.AccountKey, account bson.Raw) int {
+	if account.Lookup("providerAccountId").Type == bson.TypeString {
+		return 0
+	}
+	return 1
+}
+
+// lasting returns the context of a request whose callers may leave before it. The request has
+// some time more then, as one of a single call has: see runDetached.
+func lasting(ctx context.Context) (context.Context, func()) {
+	inner, leave := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(linger, leave) })
+	return withoutDeadline{lingering{inner, ctx}}, func() {
+		stop()
+		leave()
+	}
+}
+
+// callerOf returns the context of the caller of a call that is made beside it: it ends when
+// the caller leaves.
+func callerOf(ctx context.Context) context.Context {
+	if caller, ok := ctx.Value(callerKey{}).(context.Context); ok {
+		return caller
+	}
+	return ctx
+}
