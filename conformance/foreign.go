@@ -89,6 +89,30 @@ func (t *T) must(stored bool) {
 	}
 }
 
+// repairsNoPassword lets a store be repaired in which another program has stored users with one
+// address: one has a password, one nothing, and one has a password where another has an account.
+// A store that refuses a second one has no such users.
+func repairsNoPassword(t *T) {
+	optional[adapter.Repairer](t, Mend)
+	password := theirUser(t.NewID(), ada).with("password", "$2b$10$7EqJtq98hPqEX7fNZaFWoO")
+	t.must(t.put("User", password))
+	if !t.put("User", theirUser(t.NewID(), ada)) {
+		return
+	}
+	other := theirUser(t.NewID(), grace).with("password", "$2b$10$7EqJtq98hPqEX7fNZaFWoO")
+	t.must(t.put("User", other))
+	linked := theirUser(t.NewID(), grace)
+	account := theirAccount(linked["id"].(string), "1")
+	t.must(t.put("User", linked) && t.put("Account", account))
+	for _, dryRun := range []bool{true, false, false} {
+		t.repair(dryRun)
+		t.has("User", password, true)
+		t.has("User", other, true)
+		t.has("User", linked, true)
+		t.has("Account", account, true)
+	}
+}
+
 // has fails the test unless a record is stored, or is not.
 func (t *T) has(kind string, m members, want bool) {
 	t.Helper()
@@ -662,6 +686,7 @@ var foreignTests = []Test{
 			}, adapter.ErrUnreadable)
 		}
 	}},
+	{ID: "FOR-029", Rule: "Of users with one address Repair deletes none who has what another program may let somebody in by.", Source: "adapter.Repairer", Needs: []Feature{Live}, Run: repairsNoPassword},
 }
 
 // numbered fails the test unless an account is found, taken, listed and unlinked by a key.

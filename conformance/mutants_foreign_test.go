@@ -158,6 +158,9 @@ var foreignMutants = []mutant{
 	{"Repair deletes the users whose type is another one", []string{"FOR-015"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return repairs{base{inner}, e, func(d *document) bool { return d.kind == "User" && d.fields["type"] == "admin" }}
 	}},
+	{"Repair deletes the users who have a password", []string{"FOR-029"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return repairs{base{inner}, e, func(d *document) bool { return d.kind == "User" && d.fields["password"] != nil }}
+	}},
 	{"Repair deletes the sessions of another program", []string{"FOR-016"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return repairs{base{inner}, e, func(d *document) bool { return d.kind == "Session" && d.fields["sessionToken"] == nil }}
 	}},

@@ -44,6 +44,9 @@
 // steps breaks no rule, and a lost reply changes no answer where the driver has retryable
 // writes, which a standalone server does not support.
 //
+// Reads by a key that are called at the same time share requests, which costs a single caller
+// nothing: see docs/mongo.md, Shared requests, and [Options.NoBatching].
+//
 // Reads go to the primary, and writes wait for the majority. A primary that was cut off, and
 // does not know yet that it was replaced, answers reads with old data unless
 // [Options.LinearizableReads] is set.

@@ -2,10 +2,6 @@ package measure
 
 import (
 	"context"
-	"os"
-	"regexp"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,31 +13,6 @@ func check(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// row is a line of a table in a package comment: an operation and its figures.
-var row = regexp.MustCompile(`(?m)^//\t(\w+(?: \([\w -]+\))?)((?: +[\d.]+)+)$`)
-
-// Documented returns the table in a section of the package comment of the backend whose
-// internal/tests runs: the figures of each operation.
-func Documented(t testing.TB, section string) map[string][]float64 {
-	t.Helper()
-	source, err := os.ReadFile("../../doc.go")
-	check(t, err)
-	_, text, _ := strings.Cut(string(source), "\n// # "+section+"\n")
-	text, _, _ = strings.Cut(text, "\n// # ")
-	table := map[string][]float64{}
-	for _, found := range row.FindAllStringSubmatch(text, -1) {
-		for _, figure := range strings.Fields(found[2]) {
-			n, err := strconv.ParseFloat(figure, 64)
-			check(t, err)
-			table[found[1]] = append(table[found[1]], n)
-		}
-	}
-	if len(table) == 0 {
-		t.Fatalf("doc.go has no table in the section %q", section)
-	}
-	return table
 }
 
 // Operation is one call of the contract, by its method's name and, in parentheses, what

@@ -246,6 +246,9 @@ func (db *database) putForeign(ctx context.Context, r conformance.ForeignRecord)
 		return err
 	}
 	_, err := coll.InsertOne(ctx, doc)
+	if driver.IsDuplicateKeyError(err) { // a unique index is against it
+		return errors.ErrUnsupported
+	}
 	return err
 }
 
