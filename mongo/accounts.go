@@ -63,13 +63,15 @@ func (s *store) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error
 func unlink(ctx context.Context, coll *mongo.Collection, key adapter.AccountKey) error {
 	forms := accountForms(key.ProviderAccountID)
 	if len(forms) == 1 {
-		_, err := coll.DeleteOne(ctx, byAccount(key))
+		_, err := deleteOne(ctx, coll, byAccount(key))
 		return err
 	}
 	var all []mongo.WriteModel
 	for _, form := range forms {
 		all = append(all, mongo.NewDeleteOneModel().SetFilter(bson.D{{Key: "provider", Value: key.Provider}, {Key: "providerAccountId", Value: form}}))
 	}
-	_, err := coll.BulkWrite(ctx, all)
-	return err
+	return writeOnce(ctx, coll, func(ctx context.Context) (nothing bool, err error) {
+		result, err := coll.BulkWrite(ctx, all)
+		return err == nil && result.DeletedCount == 0, err
+	})
 }

@@ -87,7 +87,7 @@ func counterCondition(condition bson.E) bson.E {
 func (s *store) DeleteAuthenticator(ctx context.Context, credentialID string) error {
 	ctx, c, err := s.begin(ctx)
 	if err == nil {
-		_, err = c.authenticators.DeleteOne(ctx, byCredential(credentialID))
+		_, err = deleteOne(ctx, c.authenticators, byCredential(credentialID))
 	}
 	return err
 }

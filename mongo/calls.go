@@ -10,6 +10,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
@@ -509,4 +510,57 @@ func pause(ctx context.Context) error {
 	case <-time.After(5 * time.Millisecond):
 		return nil
 	}
+}
+
+// inSession makes retryable writes in a session of the driver that is theirs alone, so that
+// fence can end what is left of them.
+func inSession(ctx context.Context, coll *mongo.Collection, write func(context.Context) error) error {
+	session, err := coll.Database().Client().StartSession(options.Session().SetCausalConsistency(false))
+	if err != nil {
+		return err
+	}
+	ctx = mongo.NewSessionContext(ctx, session)
+	defer session.EndSession(ctx)
+	return write(ctx)
+}
+
+// writeOnce makes a retryable write, which reports whether it did nothing: the server refused
+// it, or there was nothing to write to. Then it does nothing later either, see fence.
+func writeOnce(ctx context.Context, coll *mongo.Collection, write func(context.Context) (nothing bool, err error)) error {
+	return inSession(ctx, coll, func(ctx context.Context) error {
+		nothing, err := write(ctx)
+		if !nothing {
+			return err
+		}
+		_, failed := fence(ctx, coll, byID(bson.ObjectID{}))
+		if errors.Is(failed, mongo.ErrNoDocuments) || isUntargeted(failed) {
+			failed = nil
+		}
+		return cmp.Or(failed, err)
+	})
+}
+
+// deleteOne deletes a document, and reports whether there was one.
+func deleteOne(ctx context.Context, coll *mongo.Collection, filter bson.D) (deleted bool, err error) {
+	err = writeOnce(ctx, coll, func(ctx context.Context) (nothing bool, err error) {
+		result, err := coll.DeleteOne(ctx, filter)
+		deleted = err == nil && result.DeletedCount > 0
+		return err == nil && !deleted, err
+	})
+	return deleted, err
+}
+
+// fence returns the document that a filter finds, by a retryable write that changes nothing.
+//
+// The driver repeats a write whose connection broke, and the server knows a repetition of what
+// it has done, but keeps no record of what it refused. If a repetition is refused, the first
+// attempt may still be on its way, and would be executed if nothing were in its way by then. The
+// server takes no write of a session after a later one: this is the later one.
+func fence(ctx context.Context, coll *mongo.Collection, filter bson.D) (bson.Raw, error) {
+	nothing := bson.D{{Key: "$unset", Value: bson.D{{Key: stateField + "Nothing", Value: ""}}}}
+	o := options.FindOneAndUpdate()
+	if order := sortOrder(filter); order != nil {
+		o.SetSort(order)
+	}
+	return coll.FindOneAndUpdate(ctx, filter, nothing, o).Raw()
 }

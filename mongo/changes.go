@@ -28,7 +28,15 @@ type writer[T any] struct {
 
 // do changes the record and returns the document that write returns, in one round trip for
 // a usual record.
-func (w writer[T]) do(ctx context.Context) (T, error) {
+func (w writer[T]) do(ctx context.Context) (record T, err error) {
+	err = inSession(ctx, w.coll, func(ctx context.Context) (err error) {
+		record, err = w.change(ctx)
+		return err
+	})
+	return record, err
+}
+
+func (w writer[T]) change(ctx context.Context) (T, error) {
 	for since := time.Now(); time.Since(since) < maxRetryTime; {
 		doc, err := w.write(ctx, w.coll, join(w.key, w.usual))
 		if errors.Is(err, mongo.ErrNoDocuments) || isUntargeted(err) {
@@ -49,7 +57,10 @@ func (w writer[T]) do(ctx context.Context) (T, error) {
 var errChanged = errors.New("mongo: the record has changed")
 
 func (w writer[T]) unusual(ctx context.Context) (bson.Raw, error) {
-	doc, err := w.coll.FindOne(ctx, w.key, options.FindOne().SetSort(sortOrder(w.key))).Raw()
+	doc, err := fence(ctx, w.coll, w.key)
+	if isUntargeted(err) {
+		doc, err = w.coll.FindOne(ctx, w.key, options.FindOne().SetSort(sortOrder(w.key))).Raw()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +104,17 @@ func update(ctx context.Context, coll *mongo.Collection, filter, change bson.D) 
 	}
 	doc, err := coll.FindOneAndUpdate(ctx, filter, change, o).Raw()
 	return doc, withCollection(coll, err)
+}
+
+// updateOnce is update. What it does not do, because there is no such document or another one has
+// its new key, it does not do later either.
+func updateOnce(ctx context.Context, coll *mongo.Collection, filter, change bson.D) (doc bson.Raw, err error) {
+	err = writeOnce(ctx, coll, func(ctx context.Context) (nothing bool, err error) {
+		doc, err = update(ctx, coll, filter, change)
+		_, isDuplicate := duplicateOf(err)
+		return isDuplicate || errors.Is(err, mongo.ErrNoDocuments), err
+	})
+	return doc, err
 }
 
 // updateWith returns a write that applies a change.

@@ -26,8 +26,17 @@ const maxVanished = 10
 type inserter func(ctx context.Context, coll *mongo.Collection, doc any) error
 
 // insertOnce inserts by a retryable write: the driver repeats the command if its reply is
-// lost, and the server recognizes the repetition.
+// lost, and the server recognizes the repetition. What it refuses is not executed later: see
+// fence.
 func insertOnce(ctx context.Context, coll *mongo.Collection, doc any) error {
+	return writeOnce(ctx, coll, func(ctx context.Context) (nothing bool, err error) {
+		err = tryInsert(ctx, coll, doc)
+		_, nothing = duplicateOf(err)
+		return nothing, err
+	})
+}
+
+func tryInsert(ctx context.Context, coll *mongo.Collection, doc any) error {
 	d, several := doc.(uniqueDoc)
 	if !several {
 		_, err := coll.InsertOne(ctx, doc)
@@ -38,7 +47,7 @@ func insertOnce(ctx context.Context, coll *mongo.Collection, doc any) error {
 	case err == nil && result.MatchedCount > 0:
 		return &formError{d.key}
 	case isUntargeted(err):
-		return d.insertIfAbsent(ctx, coll, func(ctx context.Context) error { return insertOnce(ctx, coll, d.doc) })
+		return d.insertIfAbsent(ctx, coll, func(ctx context.Context) error { return tryInsert(ctx, coll, d.doc) })
 	}
 	return withCollection(coll, err)
 }

@@ -69,7 +69,7 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 func (s *store) DeleteSession(ctx context.Context, token string) error {
 	ctx, c, err := s.begin(ctx)
 	if err == nil {
-		_, err = c.sessions.DeleteOne(ctx, s.bySession(token))
+		_, err = deleteOne(ctx, c.sessions, s.bySession(token))
 	}
 	return err
 }
@@ -87,8 +87,8 @@ func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string)
 		return err
 	}
 	if !s.options.PlainSessionTokens {
-		done, err := c.sessions.DeleteOne(ctx, append(s.byUser(userID), bson.E{Key: "sessionToken", Value: sessionID}))
-		if err != nil || done.DeletedCount > 0 {
+		deleted, err := deleteOne(ctx, c.sessions, append(s.byUser(userID), bson.E{Key: "sessionToken", Value: sessionID}))
+		if deleted || err != nil {
 			return err
 		}
 	}
@@ -96,7 +96,7 @@ func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string)
 	if err != nil || id.IsZero() {
 		return err
 	}
-	_, err = c.sessions.DeleteOne(ctx, append(s.byUser(userID), bson.E{Key: "_id", Value: id}))
+	_, err = deleteOne(ctx, c.sessions, append(s.byUser(userID), bson.E{Key: "_id", Value: id}))
 	return err
 }
 

@@ -142,7 +142,7 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 	}
 	for r := newRetries(); r.allowed(); {
 		filter := append(byID(stored), bson.E{Key: stateField, Value: nil}) // nil: the field is missing
-		doc, err := update(ctx, c.users, filter, changes)
+		doc, err := updateOnce(ctx, c.users, filter, changes)
 		if taken, isDuplicate := duplicateOf(err); isDuplicate {
 			if err := s.resolveDuplicate(ctx, c, r, taken, err, wanted); err != nil {
 				return adapter.User{}, err

@@ -76,8 +76,12 @@ var mongoMutants = []Mutant{
 
 	// Deletes and updates.
 	{
+		Breaks: "what the server refused is executed when its first attempt arrives", File: "mongo/calls.go",
+		Old: "if !nothing {", New: "if !nothing || err != nil {", Run: `TestARefusedWriteIsNotExecutedLate`,
+	},
+	{
 		Breaks: "a session is ended by its ID for another user", File: "mongo/sessions.go",
-		Old: `c.sessions.DeleteOne(ctx, append(s.byUser(userID), bson.E{Key: "sessionToken", Value: sessionID}))`, New: `c.sessions.DeleteOne(ctx, bson.D{{Key: "sessionToken", Value: sessionID}})`, Run: `TestConformance$/SES-013`,
+		Old: `deleteOne(ctx, c.sessions, append(s.byUser(userID), bson.E{Key: "sessionToken", Value: sessionID}))`, New: `deleteOne(ctx, c.sessions, bson.D{{Key: "sessionToken", Value: sessionID}})`, Run: `TestConformance$/SES-013`,
 	},
 	{
 		Breaks: "a session that was found by its ID is ended without another look whose it is", File: "mongo/sessions.go",

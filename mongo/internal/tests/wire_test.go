@@ -3,6 +3,7 @@ package mongo_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -127,5 +129,203 @@ func TestLostReplies(t *testing.T) {
 		if hit := faults.Disarm(); !hit || err != nil {
 			t.Errorf("%s with its first reply lost: %v (lost: %t)", op.Name, err, hit)
 		}
+	}
+}
+
+// delayer makes connections, and holds back the first command of a name when it is armed: its
+// connection breaks for the client, and the server gets the command when it is released.
+type delayer struct {
+	mu      sync.Mutex
+	command string // "": none is held back
+	release func() error
+}
+
+func (d *delayer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	return &delayed{Conn: conn, by: d}, err
+}
+
+func (d *delayer) arm(command string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.command, d.release = command, nil
+}
+
+// deliver sends the command that is held back, and waits for the server's answer.
+func (d *delayer) deliver(t *testing.T) {
+	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.release == nil {
+		t.Fatal("no command was held back")
+	}
+	check(t, d.release())
+}
+
+// delayed is a connection of a delayer.
+type delayed struct {
+	net.Conn
+	by   *delayer
+	held atomic.Bool
+}
+
+func (c *delayed) Write(b []byte) (int, error) {
+	c.by.mu.Lock()
+	defer c.by.mu.Unlock()
+	if c.by.command == "" || !counts(b) || nameOf(b) != c.by.command {
+		return c.Conn.Write(b)
+	}
+	command := slices.Clone(b)
+	c.by.command = ""
+	c.held.Store(true)
+	c.by.release = func() error {
+		if _, err := c.Conn.Write(command); err != nil {
+			return err
+		}
+		_, err := io.ReadAtLeast(c.Conn, make([]byte, 1<<16), 16)
+		return errors.Join(err, c.Conn.Close())
+	}
+	return 0, io.ErrUnexpectedEOF
+}
+
+// Close leaves a connection open to the server whose command is held back.
+func (c *delayed) Close() error {
+	if c.held.Load() {
+		return nil
+	}
+	return c.Conn.Close()
+}
+
+// nameOf returns the name of a command.
+func nameOf(b []byte) string {
+	const header = 16
+	first, err := bson.Raw(b[header+5:]).IndexErr(0)
+	if err != nil {
+		return ""
+	}
+	return first.Key()
+}
+
+// A first attempt that arrives when its repetition was refused is not executed any more: what
+// was refused stays so.
+func TestARefusedWriteIsNotExecutedLate(t *testing.T) {
+	late := &delayer{}
+	store := open(t, replicaSet.bare(t, options.Client().SetDialer(late)), mongo.Options{})
+	ctx := t.Context()
+	const address, other = "ada@example.com", "grace@example.com"
+	user := func(email string) adapter.User {
+		u, err := store.CreateUser(ctx, adapter.User{Email: email})
+		check(t, err)
+		return u
+	}
+	ada, grace := user(address), user(other)
+	key := adapter.AccountKey{Provider: "github", ProviderAccountID: "ada"}
+	account := func(id string) adapter.Account {
+		return adapter.Account{UserID: id, Type: adapter.AccountOAuth, Provider: key.Provider, ProviderAccountID: key.ProviderAccountID}
+	}
+	passkey := adapter.Authenticator{UserID: ada.ID, CredentialID: "c", ProviderAccountID: "c", CredentialPublicKey: "key", Counter: 10}
+	link := adapter.VerificationToken{Identifier: address, Token: "token", Expires: time.Now().Add(time.Hour)}
+	for _, test := range []struct {
+		name, command string
+		before        func() error // what is in the way
+		call          func() error
+		refused       error
+		after         func() error // nothing is in the way any more
+		undone        func() error // ErrNotFound unless the call was executed
+	}{
+		{"CreateUser", "insert", nil, func() error {
+			_, err := store.CreateUser(ctx, adapter.User{Email: other, Name: "late"})
+			return err
+		}, adapter.ErrConflict, func() error { return store.DeleteUser(ctx, grace.ID) }, func() error {
+			_, err := store.GetUserByEmail(ctx, other)
+			return err
+		}},
+		{"CreateVerificationToken", "insert", func() error {
+			_, err := store.CreateVerificationToken(ctx, link)
+			return err
+		}, func() error {
+			_, err := store.CreateVerificationToken(ctx, link)
+			return err
+		}, adapter.ErrConflict, func() error { return store.DeleteVerificationTokens(ctx, address) }, func() error {
+			_, err := store.UseVerificationToken(ctx, address, "token")
+			return err
+		}},
+		{"LinkAccount", "insert", func() error {
+			_, err := store.LinkAccount(ctx, account(ada.ID))
+			return err
+		}, func() error {
+			_, err := store.LinkAccount(ctx, account(ada.ID))
+			return err
+		}, adapter.ErrConflict, func() error { return store.UnlinkAccount(ctx, key) }, func() error {
+			_, err := store.GetAccount(ctx, key)
+			return err
+		}},
+		{"UnlinkAccount", "delete", nil, func() error { return store.UnlinkAccount(ctx, key) }, nil, func() error {
+			_, err := store.LinkAccount(ctx, account(ada.ID))
+			return err
+		}, func() error {
+			_, err := store.GetAccount(ctx, key)
+			if err == nil {
+				return adapter.ErrNotFound // it is still there, as it should be
+			}
+			return nil
+		}},
+		{"UpdateUser", "findAndModify", func() error {
+			grace = user(other)
+			return nil
+		}, func() error {
+			_, err := store.UpdateUser(ctx, ada.ID, adapter.UserUpdate{Email: new(other)})
+			return err
+		}, adapter.ErrConflict, func() error { return store.DeleteUser(ctx, grace.ID) }, func() error {
+			_, err := store.GetUserByEmail(ctx, other)
+			return err
+		}},
+		{"UseVerificationToken", "findAndModify", nil, func() error {
+			_, err := store.UseVerificationToken(ctx, address, "token")
+			return err
+		}, adapter.ErrNotFound, func() error {
+			_, err := store.CreateVerificationToken(ctx, link)
+			return err
+		}, func() error {
+			_, err := store.UseVerificationToken(ctx, address, "token")
+			if err == nil {
+				return adapter.ErrNotFound // it was still there, as it should be
+			}
+			return nil
+		}},
+		{"UpdateAuthenticatorCounter", "findAndModify", func() error {
+			_, err := store.CreateAuthenticator(ctx, passkey)
+			return err
+		}, func() error {
+			_, err := store.UpdateAuthenticatorCounter(ctx, "c", 5)
+			return err
+		}, adapter.ErrConflict, func() error {
+			check(t, store.DeleteAuthenticator(ctx, "c"))
+			fresh := passkey
+			fresh.Counter = 1
+			_, err := store.CreateAuthenticator(ctx, fresh)
+			return err
+		}, func() error {
+			got, err := store.GetAuthenticator(ctx, "c")
+			if err == nil && got.Counter == 1 {
+				return adapter.ErrNotFound
+			}
+			return err
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.before != nil {
+				check(t, test.before())
+			}
+			late.arm(test.command)
+			if err := test.call(); !errors.Is(err, test.refused) {
+				t.Fatalf("got %v, want %v", err, test.refused)
+			}
+			check(t, test.after())
+			late.deliver(t)
+			if err := test.undone(); !errors.Is(err, adapter.ErrNotFound) {
+				t.Errorf("it was executed late: %v", err)
+			}
+		})
 	}
 }
