@@ -130,7 +130,9 @@ func (l *lookup[K]) get(ctx context.Context, c *collections, key K) (bson.Raw, e
 	case err != nil:
 		return nil, err
 	case got.apart:
-		return l.one(ctx, c, key)
+		// At the same time as those who shared the request, of whom one may have a document over
+		// which the server closes connections.
+		return withConnection(ctx, func() (bson.Raw, error) { return l.one(ctx, c, key) })
 	case got.doc == nil:
 		return nil, adapter.ErrNotFound
 	default:

@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	xdriver "go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
@@ -509,6 +510,17 @@ func pause(ctx context.Context) error {
 		return ctx.Err()
 	case <-time.After(5 * time.Millisecond):
 		return nil
+	}
+}
+
+// withConnection makes a read, and makes it again if the driver gives it no connection, because
+// it has just closed all that it had: another call found one broken, or was not let in.
+func withConnection[R any](ctx context.Context, read func() (R, error)) (R, error) {
+	for since := time.Now(); ; {
+		r, err := read()
+		if !errors.As(err, new(xdriver.RetryablePoolError)) || time.Since(since) > maxRetryTime || pause(ctx) != nil {
+			return r, err
+		}
 	}
 }
 

@@ -262,7 +262,10 @@ func (s *store) Ping(ctx context.Context) error {
 func (s *store) ping(ctx context.Context) error {
 	c, err := s.open(ctx)
 	if err == nil {
-		err = c.users.Database().Client().Ping(driverContext(ctx), readpref.Primary())
+		ctx = driverContext(ctx)
+		_, err = withConnection(ctx, func() (struct{}, error) {
+			return struct{}{}, c.users.Database().Client().Ping(ctx, readpref.Primary())
+		})
 	}
 	return failure(err)
 }

@@ -376,11 +376,17 @@ func (d deployment) monitored(t testing.TB, o mongo.Options) (adapter.Adapter, *
 // collection.
 func meddled(t *testing.T, db *driver.Database, command, collection string, meddle func()) adapter.Adapter {
 	t.Helper()
-	var once sync.Once
+	return meddledAt(t, db, 1, command, collection, meddle)
+}
+
+// meddledAt is meddled before the command of that number.
+func meddledAt(t *testing.T, db *driver.Database, number int64, command, collection string, meddle func()) adapter.Adapter {
+	t.Helper()
+	var n atomic.Int64
 	client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(t).URL).SetMonitor(&event.CommandMonitor{
 		Started: func(_ context.Context, e *event.CommandStartedEvent) {
-			if e.CommandName == command && e.Command.Lookup(command).StringValue() == collection {
-				once.Do(meddle)
+			if e.CommandName == command && e.Command.Lookup(command).StringValue() == collection && n.Add(1) == number {
+				meddle()
 			}
 		},
 	}))
