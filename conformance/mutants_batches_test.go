@@ -199,11 +199,13 @@ type outlives struct{ base }
 
 func (m outlives) GetUser(ctx context.Context, id string) (adapter.User, error) {
 	if ctx.Err() == nil {
-		go outlive()
+		outliving.Go(outlive)
 	}
 	return m.Adapter.GetUser(ctx, id)
 }
 
-// outlive takes longer than a goroutine may outlive Close, and not for ever, or it would
-// outlive the tests.
+// outliving are the goroutines of mutants that nobody ends, which the tests wait for.
+var outliving sync.WaitGroup
+
+// outlive takes longer than a goroutine may outlive Close.
 func outlive() { time.Sleep(time.Second) }

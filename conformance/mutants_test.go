@@ -261,6 +261,7 @@ func failed(r conformance.Report) []string {
 // tests that are to catch it. The same tests pass where there is no bug.
 func TestMutants(t *testing.T) {
 	t.Parallel()
+	t.Cleanup(outliving.Wait)
 	t.Run("healthy", func(t *testing.T) {
 		for _, result := range conformance.Check(t.Context(), harness(healthy), suite...).Results {
 			leftOut := result.Status == conformance.NotProvided && result.Detail == noSchema
