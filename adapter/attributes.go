@@ -14,7 +14,7 @@ package adapter
 // A name is 1 to 255 bytes of UTF-8 without a control character, also inside nested maps:
 // "role", "$set", "https://example.com/roles". At the top of a record it is no name of a
 // field of that record (see Reserved in package driver). What a store cannot have as a name it
-// stores in another form, which the backend's package comment tells.
+// stores in another form, which the backend's page in docs tells.
 type Attributes map[string]any
 
 // Clone returns a deep copy.

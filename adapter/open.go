@@ -10,7 +10,7 @@ import (
 
 // Open opens the store that a URL names, such as "memory:". The backend's package
 // must be imported. At most one Options may be given; without, the defaults hold.
-// What else a URL can say is in the backend's package comment.
+// What else a URL can say is in the backend's page in docs.
 func Open(ctx context.Context, rawURL string, options ...Options) (Adapter, error) {
 	scheme, open, err := find(rawURL)
 	if err != nil {

@@ -64,9 +64,9 @@ type Enumerator interface {
 	// and none, while others follow.
 	//
 	// A user who is there from the first page to the last is returned once, or more than
-	// once where the store's package comment says so. One who is made, changed or deleted
+	// once where the store's page in docs says so. One who is made, changed or deleted
 	// meanwhile may be missing, or be there as before. The order is the store's own and
-	// stays. A cursor is good as long as the backend's package comment says, in any process;
+	// stays. A cursor is good as long as the backend's page in docs says, in any process;
 	// one that is not is [ErrInvalid]: begin again.
 	//
 	// A page takes a bounded number of round trips, and memory for limit users.

@@ -22,7 +22,7 @@ type Harness struct {
 	NewID func(n uint64) string
 
 	// Budget has the operations that may take more round trips than the contract's
-	// table says, by method, with their most, as the store's package comment has them;
+	// table says, by method, with their most, as the store's documentation has them;
 	// everything else is a failure.
 	Budget map[string]int
 

@@ -107,7 +107,7 @@ func roundTrips(id, rule string, run func(*T)) Test {
 // oneRoundTrip returns the test of an operation that takes one round trip, or what
 // the harness says.
 func oneRoundTrip(id, op string) Test {
-	return roundTrips(id, op+" takes one round trip, or as many as the store's package comment says.", func(t *T) {
+	return roundTrips(id, op+" takes one round trip, or as many as the store's documentation says.", func(t *T) {
 		t.atMost(t.budget(op), t.newStage(ada).operation(op), t.newStage(grace).operation(op))
 	})
 }
