@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -480,8 +481,46 @@ func inParallel(all []*mongo.Collection, f func(*mongo.Collection) error) error 
 	return first
 }
 
-// deleteMany deletes all documents that a filter finds.
-func deleteMany(ctx context.Context, coll *mongo.Collection, filter bson.D) (n int, err error) {
+// deleteMany deletes all documents that a filter finds, by their _ids: the server cannot number
+// a command on many documents, so one that is repeated because its connection broke may still
+// arrive later, and must not find what was written since. It deletes even if it found none,
+// which only a primary that the majority follows confirms.
+func deleteMany(ctx context.Context, coll *mongo.Collection, filter bson.D) error {
+	return repeatable(ctx, func() error {
+		ids, err := idsOf(ctx, coll, filter)
+		if err != nil {
+			return err
+		}
+		for first := true; first || len(ids) > 0; first = false {
+			n := min(len(ids), deleteSize)
+			if _, err := coll.DeleteMany(ctx, append(slices.Clone(filter), bson.E{Key: "_id", Value: bson.D{{Key: "$in", Value: ids[:n]}}})); err != nil {
+				return err
+			}
+			ids = ids[n:]
+		}
+		return nil
+	})
+}
+
+// deleteSize is how many documents deleteMany deletes with one command.
+const deleteSize = 10_000
+
+// idsOf returns the _ids of all documents that a filter finds.
+func idsOf(ctx context.Context, coll *mongo.Collection, filter bson.D) (bson.A, error) {
+	cursor, err := coll.Find(ctx, filter, options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}).SetBatchSize(batch))
+	if err != nil {
+		return nil, err
+	}
+	defer cursor.Close(ctx)
+	ids := bson.A{}
+	for cursor.Next(ctx) {
+		ids = append(ids, clone(cursor.Current.Lookup("_id")))
+	}
+	return ids, cursor.Err()
+}
+
+// deleteDead deletes all documents that a filter finds, which finds none that is written later.
+func deleteDead(ctx context.Context, coll *mongo.Collection, filter bson.D) (n int, err error) {
 	err = repeatable(ctx, func() error {
 		done, err := coll.DeleteMany(ctx, filter)
 		if err == nil {
@@ -496,11 +535,15 @@ func deleteMany(ctx context.Context, coll *mongo.Collection, filter bson.D) (n i
 // lost. The driver's retryable writes would do so too, but for each of them the server
 // stores a record, which is another write.
 func repeatable(ctx context.Context, call func() error) error {
-	err := call()
+	connected := func() error {
+		_, err := withConnection(ctx, func() (struct{}, error) { return struct{}{}, call() })
+		return err
+	}
+	err := connected()
 	if !isRepeatable(err) || ctx.Err() != nil {
 		return err
 	}
-	return call()
+	return connected()
 }
 
 // pause waits for another call to make progress.
@@ -513,11 +556,11 @@ func pause(ctx context.Context) error {
 	}
 }
 
-// withConnection makes a read, and makes it again if the driver gives it no connection, because
+// withConnection makes a request, and makes it again if the driver gives it no connection, because
 // it has just closed all that it had: another call found one broken, or was not let in.
-func withConnection[R any](ctx context.Context, read func() (R, error)) (R, error) {
+func withConnection[R any](ctx context.Context, request func() (R, error)) (R, error) {
 	for since := time.Now(); ; {
-		r, err := read()
+		r, err := request()
 		if !errors.As(err, new(xdriver.RetryablePoolError)) || time.Since(since) > maxRetryTime || pause(ctx) != nil {
 			return r, err
 		}

@@ -40,9 +40,10 @@
 //
 // The whole contract of package adapter, on replica sets and standalone servers of MongoDB 4.4
 // or later, without transactions. Most operations take one round trip, a sign-up with an
-// account or a passkey three, and DeleteUser five. A write that is cut off between two of its
-// steps breaks no rule, and a lost reply changes no answer where the driver has retryable
-// writes, which a standalone server does not support.
+// account or a passkey three, a deletion of many records two, and DeleteUser four, in eight
+// commands. A write that is cut off between two of its steps breaks no rule, and a lost reply
+// changes no answer where the driver has retryable writes, which a standalone server does not
+// support.
 //
 // Reads by a key that are called at the same time share requests, which costs a single caller
 // nothing: see docs/mongo.md, Shared requests, and [Options.NoBatching].

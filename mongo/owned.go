@@ -184,7 +184,6 @@ func joinedUser(doc bson.Raw) bson.Raw {
 // deleteOwned deletes all records of a user.
 func (c *collections) deleteOwned(ctx context.Context, belongings bson.D) error {
 	return inParallel(c.ofUsers(), func(coll *mongo.Collection) error {
-		_, err := deleteMany(ctx, coll, belongings)
-		return err
+		return deleteMany(ctx, coll, belongings)
 	})
 }

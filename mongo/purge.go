@@ -27,7 +27,7 @@ func (s *store) purge(ctx context.Context) (int, error) {
 	expired := bson.E{Key: "expires", Value: bson.D{{Key: "$lte", Value: bson.NewDateTimeFromTime(s.options.Now())}, notAList}}
 	for _, coll := range []*mongo.Collection{c.sessions, c.tokens} {
 		n, err := request(ctx, func(ctx context.Context) (int, error) {
-			return deleteMany(ctx, coll, append(c.recordFilter(coll), expired))
+			return deleteDead(ctx, coll, append(c.recordFilter(coll), expired))
 		})
 		if err != nil {
 			return total, err

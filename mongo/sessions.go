@@ -129,6 +129,5 @@ func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...strin
 		}
 		filter = append(filter, bson.E{Key: "sessionToken", Value: bson.D{{Key: "$nin", Value: keys}}})
 	}
-	_, err = deleteMany(ctx, c.sessions, filter)
-	return err
+	return deleteMany(ctx, c.sessions, filter)
 }

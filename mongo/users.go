@@ -165,7 +165,7 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 	return adapter.User{}, raced()
 }
 
-// DeleteUser takes five round trips: see signup.go.
+// DeleteUser takes eight commands, of which three and three are sent at once: see signup.go.
 func (s *store) DeleteUser(ctx context.Context, id string) error {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
@@ -198,7 +198,7 @@ func (s *store) delete(ctx context.Context, c *collections, ids bson.A, belongin
 	if err := c.deleteOwned(ctx, belongings); err != nil {
 		return err
 	}
-	_, err = deleteMany(ctx, c.soon, unfinished(id, nonce))
+	_, err = deleteDead(ctx, c.soon, unfinished(id, nonce))
 	return err
 }
 
@@ -210,10 +210,10 @@ func (s *store) deleteUnmarked(ctx context.Context, c *collections, ids bson.A, 
 	if err != nil {
 		return err
 	}
-	if _, err := deleteMany(ctx, c.sessions, belongings); err != nil {
+	if err := deleteMany(ctx, c.sessions, belongings); err != nil {
 		return err
 	}
-	if _, err := deleteMany(ctx, c.users, byID(id)); err != nil {
+	if _, err := deleteOne(ctx, c.users, byID(id)); err != nil {
 		return err
 	}
 	return c.deleteOwned(ctx, belongings)

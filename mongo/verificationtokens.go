@@ -43,7 +43,7 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 func (s *store) DeleteVerificationTokens(ctx context.Context, identifier string) error {
 	ctx, c, err := s.begin(ctx)
 	if err == nil {
-		_, err = deleteMany(ctx, c.tokens, bson.D{{Key: "identifier", Value: identifier}})
+		err = deleteMany(ctx, c.tokens, bson.D{{Key: "identifier", Value: identifier}})
 	}
 	return err
 }

@@ -80,6 +80,14 @@ var mongoMutants = []Mutant{
 		Old: "if !nothing {", New: "if !nothing || err != nil {", Run: `TestARefusedWriteIsNotExecutedLate`,
 	},
 	{
+		Breaks: "a deletion of many that arrives late takes what was written since", File: "mongo/calls.go",
+		Old: `append(slices.Clone(filter), bson.E{Key: "_id", Value: bson.D{{Key: "$in", Value: ids[:n]}}})`, New: `slices.Clone(filter)`, Run: `TestALateDeletionTakesNothingNewer`,
+	},
+	{
+		Breaks: "only the first 10,000 of many records are deleted", File: "mongo/calls.go",
+		Old: "first || len(ids) > 0; first = false {", New: "first; first = false {", Run: `TestALateDeletionTakesNothingNewer|TestManyRecordsAreDeleted`,
+	},
+	{
 		Breaks: "a session is ended by its ID for another user", File: "mongo/sessions.go",
 		Old: `deleteOne(ctx, c.sessions, append(s.byUser(userID), bson.E{Key: "sessionToken", Value: sessionID}))`, New: `deleteOne(ctx, c.sessions, bson.D{{Key: "sessionToken", Value: sessionID}})`, Run: `TestConformance$/SES-013`,
 	},

@@ -329,3 +329,70 @@ func TestARefusedWriteIsNotExecutedLate(t *testing.T) {
 		})
 	}
 }
+
+// A deletion of many records that arrives when its repetition was answered deletes nothing that
+// was written since.
+func TestALateDeletionTakesNothingNewer(t *testing.T) {
+	late := &delayer{}
+	store := open(t, replicaSet.bare(t, options.Client().SetDialer(late)), mongo.Options{})
+	ctx := t.Context()
+	const id, address, token = "64b7f0a1c2d3e4f5a6b7c8d9", "ada@example.com", "token"
+	key := adapter.AccountKey{Provider: "github", ProviderAccountID: "ada"}
+	session := adapter.Session{UserID: id, SessionToken: token, Expires: time.Now().Add(time.Hour)}
+	write := func() {
+		_, _, err := store.CreateUserWithAccount(ctx, adapter.User{ID: id, Email: address}, adapter.Account{
+			Type: adapter.AccountOAuth, Provider: key.Provider, ProviderAccountID: key.ProviderAccountID})
+		check(t, err)
+		_, err = store.CreateSession(ctx, session)
+		check(t, err)
+		_, err = store.CreateAuthenticator(ctx, adapter.Authenticator{UserID: id, CredentialID: "c", ProviderAccountID: "c", CredentialPublicKey: "key"})
+		check(t, err)
+		_, err = store.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: address, Token: token, Expires: time.Now().Add(time.Hour)})
+		check(t, err)
+	}
+	clear := func() {
+		check(t, store.DeleteUser(ctx, id))
+		check(t, store.DeleteVerificationTokens(ctx, address))
+	}
+	for name, call := range map[string]func() error{
+		"DeleteUser":               func() error { return store.DeleteUser(ctx, id) },
+		"DeleteSessions":           func() error { return store.DeleteSessions(ctx, id) },
+		"DeleteVerificationTokens": func() error { return store.DeleteVerificationTokens(ctx, address) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			write()
+			late.arm("delete")
+			check(t, call())
+			clear()
+			write()
+			late.deliver(t)
+			_, _, err := store.GetSessionAndUser(ctx, token)
+			check(t, err)
+			_, err = store.GetAccount(ctx, key)
+			check(t, err)
+			_, err = store.GetAuthenticator(ctx, "c")
+			check(t, err)
+			_, err = store.UseVerificationToken(ctx, address, token)
+			check(t, err)
+			clear()
+		})
+	}
+}
+
+// More records than one command deletes are all deleted.
+func TestManyRecordsAreDeleted(t *testing.T) {
+	db := replicaSet.bare(t)
+	store := open(t, db, mongo.Options{})
+	u, err := store.CreateUser(t.Context(), adapter.User{})
+	check(t, err)
+	docs := make([]any, 10_001)
+	for i := range docs {
+		docs[i] = bson.D{{Key: "userId", Value: oid(t, u.ID)}, {Key: "sessionToken", Value: fmt.Sprint(i)}, {Key: "expires", Value: time.Now().Add(time.Hour)}}
+	}
+	_, err = db.Collection("sessions").InsertMany(t.Context(), docs)
+	check(t, err)
+	check(t, store.DeleteSessions(t.Context(), u.ID))
+	if n := count(t, db, "sessions"); n != 0 {
+		t.Errorf("%d sessions are left", n)
+	}
+}
