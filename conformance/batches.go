@@ -15,7 +15,7 @@ import (
 	"github.com/authstore/authstore/adapter"
 )
 
-// The tests of this family make reads at the same time. A store may answer them together, by one
+// The tests of this family make calls at the same time. A store may answer them together, by one
 // request for all: nobody may tell.
 
 // readers is how many read at a time.
@@ -145,6 +145,88 @@ var batchTests = []Test{
 			t.Errorf("after Close\n  got:  goroutines of it\n  want: none\n%s", left)
 		}
 	}},
+	{ID: "BAT-008", Rule: "Each of many writes at the same time is answered for itself: a conflict is its caller's alone.", Source: "docs/contract.md R2", Run: func(t *T) {
+		all := t.persons(readers)
+		t.ok("the taken token", signIn.userBy(t.ctx, t.store, all[0].user.ID, "taken"))
+		_, err := t.store.CreateVerificationToken(t.ctx, t.mail("taken"))
+		t.ok("CreateVerificationToken", err)
+		for round := range once {
+			own := func(i int) string { return fmt.Sprintf("token-%d-%d", round, i) }
+			t.separately(t.reading(func(i int, a adapter.Adapter) error {
+				if isOdd(i) {
+					return t.isTaken(a, all[i].user.ID, "taken")
+				}
+				if err := signIn.userBy(t.ctx, a, all[i].user.ID, own(i)); err != nil {
+					return err
+				}
+				_, err := a.CreateVerificationToken(t.ctx, t.mail(own(i)))
+				return err
+			}), adapter.ErrConflict)
+			t.all("signing out beside others", t.reading(func(i int, a adapter.Adapter) error {
+				if i%2 == 0 {
+					return a.DeleteSession(t.ctx, own(i))
+				}
+				return nil
+			}))
+			t.all("what was written beside others", t.reading(func(i int, a adapter.Adapter) error {
+				if isOdd(i) {
+					return nil
+				}
+				t.isOpen(a, own(i), all[i].user.ID, i%2 != 0)
+				_, err := a.UseVerificationToken(t.ctx, "links", own(i))
+				return err
+			}))
+		}
+		t.signedIn(t.store, "taken", all[0].user.ID)
+	}},
+	{ID: "BAT-009", Rule: "A write whose context ends beside others ends alone.", Source: "docs/contract.md R6", Run: func(t *T) {
+		all := t.persons(readers)
+		for round := range once {
+			own := func(i int) string { return fmt.Sprintf("token-%d-%d", round, i) }
+			t.separately(t.reading(func(i int, a adapter.Adapter) error {
+				ctx, cancel := context.WithCancel(t.ctx)
+				defer cancel()
+				if isOdd(i) {
+					go func() {
+						runtime.Gosched()
+						cancel()
+					}()
+				}
+				return signIn.userBy(ctx, a, all[i].user.ID, own(i))
+			}), context.Canceled)
+			for i := range all {
+				if !isOdd(i) {
+					t.signedIn(t.store, own(i), all[i].user.ID)
+				}
+			}
+		}
+	}},
+}
+
+// mail is a verification token for all who write at the same time.
+func (t *T) mail(token string) adapter.VerificationToken {
+	return adapter.VerificationToken{Identifier: "links", Token: token, Expires: t.Clock.Now().Add(time.Hour)}
+}
+
+// isTaken signs a user in, and makes a link, by a token that is taken. It returns the conflict, or
+// what there was instead.
+func (t *T) isTaken(a adapter.Adapter, userID, token string) error {
+	session := signIn.userBy(t.ctx, a, userID, token)
+	_, link := a.CreateVerificationToken(t.ctx, t.mail(token))
+	if !errors.Is(session, adapter.ErrConflict) || !errors.Is(link, adapter.ErrConflict) {
+		return fmt.Errorf("a taken token: %v and %v, want two conflicts", session, link)
+	}
+	return session
+}
+
+// isOpen fails the test unless a token opens the session of a user, or nothing.
+func (t *T) isOpen(a adapter.Adapter, token, userID string, open bool) {
+	t.Helper()
+	if open {
+		t.signedIn(a, token, userID)
+	} else {
+		t.signedOut(a, token)
+	}
 }
 
 // person is a user with one record of each type, by which reads find it.

@@ -38,6 +38,12 @@ var batchMutants = []mutant{
 	{"a request goes on after its callers have left, and after Close", []string{"BAT-007"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return outlives{base{inner}}
 	}},
+	{"a taken token is the conflict of all who sign in", []string{"BAT-008"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return &sharesErrors{base: base{inner}, kind: adapter.ErrConflict}
+	}},
+	{"a caller who leaves ends the write for all", []string{"BAT-009"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return &sharesErrors{base: base{inner}, kind: context.Canceled}
+	}},
 }
 
 // crowd is the calls that are made at the same time.
@@ -122,6 +128,21 @@ func (m *sharesErrors) GetSessionAndUser(ctx context.Context, token string) (ada
 		return adapter.Session{}, adapter.User{}, fail(ctx, "GetSessionAndUser", shared)
 	}
 	return s, u, err
+}
+
+func (m *sharesErrors) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	defer m.crowd.enter()()
+	s, err := m.Adapter.CreateSession(ctx, s)
+	if m.kind == context.Canceled {
+		pause()
+		err = errors.Join(err, ctx.Err())
+	}
+	m.crowd.share(m.kind, err)
+	pause()
+	if shared := m.crowd.shared(); shared != nil {
+		return adapter.Session{}, fail(ctx, "CreateSession", shared)
+	}
+	return s, err
 }
 
 func (c *crowd) share(kind, err error) {

@@ -10,7 +10,7 @@ import (
 )
 
 func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
-	return result(a, s.insertOwned(ctx, (*collections).uniqueAccounts, "Account.UserID", a.UserID, func(id any) bson.D { return encodeAccount(id, a) }))
+	return result(a, s.insertOwned(ctx, (*collections).uniqueAccounts, insertOnce, "Account.UserID", a.UserID, func(id any) bson.D { return encodeAccount(id, a) }))
 }
 
 func byAccount(key adapter.AccountKey) bson.D {

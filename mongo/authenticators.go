@@ -12,7 +12,7 @@ import (
 )
 
 func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
-	return result(a, s.insertOwned(ctx, (*collections).uniqueAuthenticators, "Authenticator.UserID", a.UserID, func(id any) bson.D { return encodeAuthenticator(id, a) }))
+	return result(a, s.insertOwned(ctx, (*collections).uniqueAuthenticators, insertOnce, "Authenticator.UserID", a.UserID, func(id any) bson.D { return encodeAuthenticator(id, a) }))
 }
 
 func byCredential(id string) bson.D { return bson.D{{Key: "credentialID", Value: id}} }

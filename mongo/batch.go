@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -17,6 +18,9 @@ import (
 // Calls that look for a document by its key share a request with those that do so at the same
 // time: see package batch. What they share is that first look and nothing else. Whose document it
 // is, whether it can be read, and what has to be done about it, each call finds out for itself.
+//
+// So do calls that insert or delete a session or a one-time token: what they share is one
+// retryable write of several documents. What the server refuses of it is each call's own.
 
 // The defaults of Options.BatchesInFlight and Options.BatchSize.
 const (
@@ -258,4 +262,111 @@ func callerOf(ctx context.Context) context.Context {
 		return caller
 	}
 	return ctx
+}
+
+// writes are the writes that calls share.
+type writes struct {
+	sessions, tokens *inserts
+	ended            *batching.Group[string, error] // sessions, by their stored tokens
+}
+
+func (s *store) newWrites(o Options) writes {
+	if o.NoBatching {
+		return writes{}
+	}
+	return writes{
+		sessions: newInserts(s, o, func(c *collections) *mongo.Collection { return c.sessions }),
+		tokens:   newInserts(s, o, func(c *collections) *mongo.Collection { return c.tokens }),
+		ended: batching.New(o.BatchesInFlight, o.BatchSize, func(ctx context.Context, tokens []string) (map[string]error, error) {
+			ctx, done := lasting(ctx)
+			defer done()
+			return nil, deleteEach(ctx, s.checked.Load().sessions, "sessionToken", tokens)
+		}),
+	}
+}
+
+func (w writes) close() {
+	if w.ended != nil {
+		w.sessions.Close()
+		w.tokens.Close()
+		w.ended.Close()
+	}
+}
+
+// inserts gathers documents for one collection. Its values say why one was refused.
+type inserts struct {
+	*batching.Group[*insertion, error]
+}
+
+type insertion struct{ doc any }
+
+func newInserts(s *store, o Options, of func(*collections) *mongo.Collection) *inserts {
+	return &inserts{batching.New(o.BatchesInFlight, o.BatchSize, func(ctx context.Context, all []*insertion) (map[*insertion]error, error) {
+		ctx, done := lasting(ctx)
+		defer done()
+		coll := of(s.checked.Load())
+		if len(all) == 1 {
+			return map[*insertion]error{all[0]: insertOnce(ctx, coll, all[0].doc)}, nil
+		}
+		return insertEach(ctx, coll, all)
+	})}
+}
+
+// insert is an inserter: insertOnce, together with others.
+func (i *inserts) insert(ctx context.Context, coll *mongo.Collection, doc any) error {
+	if i == nil {
+		return insertOnce(ctx, coll, doc)
+	}
+	refused, err := i.Get(callerOf(ctx), &insertion{doc})
+	return cmp.Or(err, refused)
+}
+
+// insertEach inserts documents by a retryable write, and returns the errors of those that the
+// server refused. They are not inserted later: see fence.
+func insertEach(ctx context.Context, coll *mongo.Collection, all []*insertion) (refused map[*insertion]error, err error) {
+	docs := make([]any, len(all))
+	for i, insertion := range all {
+		docs[i] = insertion.doc
+	}
+	err = writeOnce(ctx, coll, func(ctx context.Context) (nothing bool, err error) {
+		_, err = coll.InsertMany(ctx, docs, options.InsertMany().SetOrdered(false))
+		var bulk mongo.BulkWriteException
+		if !errors.As(err, &bulk) {
+			return false, err
+		}
+		if bulk.WriteConcernError != nil { // nobody knows of any of them
+			return false, mongo.WriteException{WriteConcernError: bulk.WriteConcernError, Labels: bulk.Labels}
+		}
+		refused = map[*insertion]error{}
+		for _, e := range bulk.WriteErrors {
+			refused[all[e.Index]] = withCollection(coll, mongo.WriteException{WriteErrors: mongo.WriteErrors{e.WriteError}, Labels: bulk.Labels})
+		}
+		return true, nil
+	})
+	return refused, err
+}
+
+// deleteSession deletes a session by its stored token.
+func (w writes) deleteSession(ctx context.Context, c *collections, token string) error {
+	if w.ended == nil {
+		return deleteEach(ctx, c.sessions, "sessionToken", []string{token})
+	}
+	_, err := w.ended.Get(callerOf(ctx), token)
+	return err
+}
+
+// deleteEach deletes the documents with some values of a unique field, as deleteOne does.
+func deleteEach(ctx context.Context, coll *mongo.Collection, field string, values []string) error {
+	if len(values) == 1 {
+		_, err := deleteOne(ctx, coll, bson.D{{Key: field, Value: values[0]}})
+		return err
+	}
+	models := make([]mongo.WriteModel, len(values))
+	for i, value := range values {
+		models[i] = mongo.NewDeleteOneModel().SetFilter(bson.D{{Key: field, Value: value}})
+	}
+	return writeOnce(ctx, coll, func(ctx context.Context) (nothing bool, err error) {
+		result, err := coll.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+		return err == nil && result.DeletedCount < int64(len(values)), err
+	})
 }

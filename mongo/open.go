@@ -54,15 +54,16 @@ type Options struct {
 	// times as long: see docs/mongo.md, Consistency. It requires a replica set.
 	LinearizableReads bool
 
-	// NoBatching gives every read a request of its own. Otherwise reads of one kind by a key
-	// that are made at the same time share one: see docs/mongo.md, Shared requests.
+	// NoBatching gives every call a request of its own. Otherwise reads by a key, and writes of
+	// sessions and one-time tokens, that are made at the same time share one: see docs/mongo.md,
+	// Shared requests.
 	NoBatching bool
 
-	// BatchesInFlight is how many requests of a kind are in flight before further reads wait
+	// BatchesInFlight is how many requests of a kind are in flight before further calls wait
 	// for one to return and share the next one. The default is 2.
 	BatchesInFlight int
 
-	// BatchSize is how many reads share a request at most. The default is 100.
+	// BatchSize is how many calls share a request at most. The default is 100.
 	BatchSize int
 }
 
@@ -116,6 +117,7 @@ type store struct {
 	checked     atomic.Pointer[collections]
 	running     running
 	lookups     lookups
+	writes      writes
 }
 
 // WithDefaults returns the options with the defaults for what is not set.
@@ -165,7 +167,7 @@ func newStore(o Options) (*store, error) {
 		writeConcern: o.WriteConcern, readConcern: concern, requestTimeout: o.RequestTimeout,
 		gate: make(chan struct{}, 1),
 	}
-	s.lookups = s.newLookups(o)
+	s.lookups, s.writes = s.newLookups(o), s.newWrites(o)
 	return s, nil
 }
 
@@ -249,6 +251,7 @@ func (s *store) Close() error {
 		err = failure(s.owned.Disconnect(ctx))
 	}
 	s.lookups.close()
+	s.writes.close()
 	s.running.end()
 	return err
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // insertOwned inserts a record that belongs to a user.
-func (s *store) insertOwned(ctx context.Context, collection func(*collections) unique, field, userID string, encode func(id any) bson.D) error {
+func (s *store) insertOwned(ctx context.Context, collection func(*collections) unique, insert inserter, field, userID string, encode func(id any) bson.D) error {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func (s *store) insertOwned(ctx context.Context, collection func(*collections) u
 	if err != nil {
 		return err
 	}
-	_, err = s.claim(ctx, c, collection(c), raw, insertOnce)
+	_, err = s.claim(ctx, c, collection(c), raw, insert)
 	return err
 }
 

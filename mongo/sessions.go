@@ -12,7 +12,7 @@ import (
 )
 
 func (s *store) CreateSession(ctx context.Context, session adapter.Session) (adapter.Session, error) {
-	return result(session, s.insertOwned(ctx, (*collections).uniqueSessions, "Session.UserID", session.UserID, func(id any) bson.D { return s.encodeSession(id, session) }))
+	return result(session, s.insertOwned(ctx, (*collections).uniqueSessions, s.writes.sessions.insert, "Session.UserID", session.UserID, func(id any) bson.D { return s.encodeSession(id, session) }))
 }
 
 func (s *store) bySession(token string) bson.D {
@@ -69,7 +69,7 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 func (s *store) DeleteSession(ctx context.Context, token string) error {
 	ctx, c, err := s.begin(ctx)
 	if err == nil {
-		_, err = deleteOne(ctx, c.sessions, s.bySession(token))
+		err = s.writes.deleteSession(ctx, c, s.options.SessionKey(token))
 	}
 	return err
 }

@@ -12,7 +12,7 @@ import (
 func (s *store) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
 	ctx, c, err := s.begin(ctx)
 	if err == nil {
-		err = insertOnce(ctx, c.tokens, encodeToken(t))
+		err = s.writes.tokens.insert(ctx, c.tokens, encodeToken(t))
 	}
 	if taken, isDuplicate := duplicateOf(err); isDuplicate && taken.covers("token") {
 		err = adapter.Conflict(adapter.FieldVerificationToken)

@@ -16,7 +16,7 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "the last step of a deletion removes the next user of the ID", File: "mongo/users.go",
-		Old: "	_, err = deleteMany(ctx, c.soon, unfinished(id, nonce))\n", New: "	_, err = deleteMany(ctx, c.soon, byID(id))\n", Run: `TestConformance$/(HLD|RAC-040)`,
+		Old: "	_, err = deleteDead(ctx, c.soon, unfinished(id, nonce))\n", New: "	_, err = deleteDead(ctx, c.soon, byID(id))\n", Run: `TestConformance$/(HLD|RAC-040)`,
 		Harmless: "the user goes as if the deletion, which is under way, had begun after the user was made",
 	},
 	{
@@ -78,6 +78,14 @@ var mongoMutants = []Mutant{
 	{
 		Breaks: "what the server refused is executed when its first attempt arrives", File: "mongo/calls.go",
 		Old: "if !nothing {", New: "if !nothing || err != nil {", Run: `TestARefusedWriteIsNotExecutedLate`,
+	},
+	{
+		Breaks: "a write that is refused is the error of all who share it", File: "mongo/batch.go",
+		Old: "		return true, nil\n", New: "		return true, err\n", Run: `TestConformance$/BAT-008`,
+	},
+	{
+		Breaks: "of writes that share a request the errors are lost", File: "mongo/batch.go",
+		Old: "	return cmp.Or(err, refused)\n", New: "	return err\n", Run: `TestConformance$/(SES|VER)`,
 	},
 	{
 		Breaks: "a deletion of many that arrives late takes what was written since", File: "mongo/calls.go",
