@@ -58,8 +58,9 @@ type Links struct {
 	Failed func(w http.ResponseWriter, r *http.Request, err error)
 
 	// User returns the user of somebody who has proved an address: the profile has Email and
-	// EmailVerified. An error refuses them; the link is used up. Nil: signin.SignUpOrInByEmail,
-	// which lets everybody in.
+	// EmailVerified. An error refuses them; the link is used up. Nil: that of
+	// [signin.SignUpOrInByEmail], which lets everybody in; an application that is to know who is
+	// new or was taken over calls it here.
 	User func(ctx context.Context, profile adapter.User) (adapter.User, error)
 
 	// MaxAge is how long a link works. 0: 15 minutes.

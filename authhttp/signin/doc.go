@@ -37,10 +37,11 @@
 //     [adapter.User.EmailVerified] and that the application believes. Nothing else verifies or
 //     links anything.
 //
-// The last four are against those who make an account with another person's address and
-// wait for the owner to fill it (A. Sudhodanan and A. Paverd, Pre-hijacked accounts, USENIX
-// Security 2022). What the application keeps of a user by itself, such as API keys, it ends by
-// itself when [Result.TakenOver] says so.
+// They are against those who get at an account by an address that they do not own, and those
+// who make a user with another person's address and wait for the owner to fill it
+// (A. Sudhodanan and A. Paverd, Pre-hijacked accounts, USENIX Security 2022). What the
+// application keeps of a user by itself, such as API keys, it ends by itself when TakenOver of
+// [Result] says so. The table of all cases is in docs/authhttp.md.
 //
 // # Races
 //
