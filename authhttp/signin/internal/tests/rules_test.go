@@ -224,11 +224,15 @@ func TestInput(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	for name, profile := range map[string]adapter.User{
-		"no address": {EmailVerified: noon}, "white space": {Email: " \t", EmailVerified: noon}, "no time": {Email: ada}, "a NUL": {Email: "\x00", EmailVerified: noon},
+	for field, profiles := range map[string][]adapter.User{
+		"User.Email":         {{EmailVerified: noon}, {Email: " \t", EmailVerified: noon}, {Email: "\x00", EmailVerified: noon}},
+		"User.EmailVerified": {{Email: ada}},
 	} {
-		if _, err := signin.SignUpOrInByEmail(ctx, store, profile); !errors.Is(err, adapter.ErrInvalid) || errors.Is(err, adapter.ErrNotFound) {
-			t.Errorf("%s: got %v", name, err)
+		for _, profile := range profiles {
+			_, err := signin.SignUpOrInByEmail(ctx, store, profile)
+			if invalid, ok := errors.AsType[*adapter.InvalidError](err); !ok || invalid.Field != field {
+				t.Errorf("%+v: got %v", profile, err)
+			}
 		}
 	}
 	if all := users(t, store); len(all) != 0 {
