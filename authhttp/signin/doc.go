@@ -50,6 +50,5 @@
 // its [adapter.ConflictError] is up to it: after any conflict the account decides, and then
 // the address. A call that loses races time after time returns the last conflict.
 //
-// Errors are those named here, or an [*adapter.Error] of the store. None has a token or an
-// address in it.
+// Errors are those named here, or the store's. None has a token or an address in it.
 package signin
