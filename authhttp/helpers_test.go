@@ -131,7 +131,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { _ = w.all.Close() })
 	w.store = &spy{Sessions: w.all, fail: map[string]error{}}
 	var err error
-	w.ada, err = w.all.CreateUser(t.Context(), adapter.User{Name: "Ada", Email: "ada@example.com"})
+	w.ada, err = w.all.CreateUser(t.Context(), adapter.User{Name: "Ada", Email: "ada@example.com", EmailVerified: noon})
 	w.ok(err)
 	w.Sessions = &Sessions{Store: w.store, Clock: w.clock.now, Logger: slog.New(slog.NewTextHandler(w.log, nil))}
 	return w

@@ -14,6 +14,10 @@ import (
 // has sent: see Sessions.CrossOrigin.
 var ErrCrossOrigin = errors.New("authhttp: the request comes from another site")
 
+// ErrTakenOver is the error of signing in a user whose address somebody has proved for the
+// first time meanwhile: see package signin. It may not be the person who signs in here.
+var ErrTakenOver = errors.New("authhttp: the user's e-mail address was verified while they signed in: sign in again")
+
 // SignIn signs a person in whom the application has made sure of: it ends the
 // session that the browser had, starts another one, and sets the cookie. The session
 // that it returns has the token, for a client that keeps it itself: see
@@ -22,7 +26,8 @@ var ErrCrossOrigin = errors.New("authhttp: the request comes from another site")
 // Call it before the answer begins. If it fails, nobody is signed in by it, and who
 // was may be signed out.
 //
-// Two round trips; one if the request carries no token.
+// Two round trips; one if the request carries no token. One more if the user has an address
+// that is not verified: whether it still is.
 func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user adapter.User) (adapter.Session, error) {
 	if err := s.end(r); err != nil {
 		return adapter.Session{}, err
@@ -35,6 +40,9 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user adapter.U
 		session.Attributes = s.Attributes(r)
 	}
 	session, err := s.Store.CreateSession(r.Context(), session)
+	if err == nil && user.Email != "" && user.EmailVerified.IsZero() {
+		err = s.checkTakeOver(r.Context(), session.SessionToken)
+	}
 	if err != nil {
 		return adapter.Session{}, err
 	}
@@ -44,6 +52,20 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user adapter.U
 		v.set(session, user, nil)
 	}
 	return session, nil
+}
+
+// checkTakeOver ends a new session of a user whose address was verified since somebody made
+// sure of who it is. A take-over verifies the address and then ends all sessions: one that
+// begins later is found here.
+func (s *Sessions) checkTakeOver(ctx context.Context, token string) error {
+	_, user, err := s.Store.GetSessionAndUser(ctx, token)
+	if err != nil || user.EmailVerified.IsZero() {
+		return err
+	}
+	if err := s.Store.DeleteSession(ctx, token); err != nil {
+		return err
+	}
+	return ErrTakenOver
 }
 
 // SignOut ends the session of a request, and takes the cookie away. If the store does

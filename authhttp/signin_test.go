@@ -74,6 +74,33 @@ func TestSignInThatFails(t *testing.T) {
 	}
 }
 
+// Whoever began to sign in before a user was taken over is not signed in after it.
+func TestSignInWhileTakenOver(t *testing.T) {
+	w := newWorld(t)
+	mallory, err := w.all.CreateUser(t.Context(), adapter.User{Email: "mallory@example.com"})
+	w.ok(err)
+	session, err := w.SignIn(httptest.NewRecorder(), w.request("POST", ""), mallory)
+	w.ok(err)
+	w.same("calls", w.store.taken(), "create get")
+	_, _, err = w.all.GetSessionAndUser(t.Context(), session.SessionToken)
+	w.ok(err)
+
+	_, err = w.all.UpdateUser(t.Context(), mallory.ID, adapter.UserUpdate{EmailVerified: new(noon)})
+	w.ok(err)
+	w.ok(w.all.DeleteSessions(t.Context(), mallory.ID))
+	rec := httptest.NewRecorder()
+	_, err = w.SignIn(rec, w.request("POST", ""), mallory)
+	w.same("error", err, ErrTakenOver)
+	w.same("Set-Cookie", rec.Header().Get("Set-Cookie"), "")
+	all, err := w.all.ListSessions(t.Context(), mallory.ID)
+	w.ok(err)
+	w.same("sessions", len(all), 0)
+
+	w.store.fail["get"] = errDown
+	_, err = w.SignIn(rec, w.request("POST", ""), mallory)
+	w.same("error of a store that is down", err, errDown)
+}
+
 func TestSignOut(t *testing.T) {
 	w := newWorld(t)
 	value, _ := w.signedIn()
