@@ -73,7 +73,7 @@ type Client struct {
 }
 
 // Start sends a browser to the provider. It takes a form by POST, with the path of this
-// site to return to in the field "return".
+// site to go to afterwards in the field "next".
 func (c *Client) Start(w http.ResponseWriter, r *http.Request) {
 	c.serve(w, r, http.MethodPost, c.start)
 }
@@ -104,7 +104,7 @@ func (c *Client) start(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	state := rand.Text()
 	to, a := c.Provider.ask(state)
-	a.Return, a.UserID = flow.LocalPath(r.PostFormValue("return")), user.ID
+	a.Next, a.UserID = authhttp.LocalPath(r.PostFormValue("next")), user.ID
 	if err := c.flow().Begin(w, r, state, a); err != nil {
 		return err
 	}
@@ -133,10 +133,10 @@ func (c *Client) callback(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if c.Done != nil {
-		c.Done(w, r, a.Return, result)
+		c.Done(w, r, a.Next, result)
 		return nil
 	}
-	http.Redirect(w, r, a.Return, http.StatusSeeOther)
+	http.Redirect(w, r, a.Next, http.StatusSeeOther)
 	return nil
 }
 
@@ -210,7 +210,7 @@ func (c *Client) fail(w http.ResponseWriter, r *http.Request, err error) {
 		c.Failed(w, r, err)
 		return
 	}
-	status, text := explain(err)
+	status, text := Status(err), explain(err)
 	if status >= http.StatusInternalServerError {
 		logger := cmp.Or(c.Sessions.Logger, slog.Default())
 		logger.ErrorContext(r.Context(), "oauth: nobody was signed in", "provider", c.Provider.ID, "err", err)
@@ -218,21 +218,34 @@ func (c *Client) fail(w http.ResponseWriter, r *http.Request, err error) {
 	http.Error(w, text, status)
 }
 
+// Status returns the HTTP status of an error that Failed is told.
+func Status(err error) int {
+	switch {
+	case errors.Is(err, ErrDeclined), errors.Is(err, ErrState), errors.Is(err, ErrLate), errors.Is(err, ErrPerson), errors.Is(err, signin.ErrUnverified):
+		return http.StatusForbidden
+	case errors.Is(err, signin.ErrNotLinked), errors.Is(err, signin.ErrTaken):
+		return http.StatusConflict
+	case errors.Is(err, ErrIssuer), errors.Is(err, ErrProvider):
+		return http.StatusBadGateway
+	}
+	return http.StatusServiceUnavailable
+}
+
 // explain says what a person can do about an error.
-func explain(err error) (status int, text string) {
+func explain(err error) string {
 	switch {
 	case errors.Is(err, ErrDeclined):
-		return http.StatusForbidden, "You did not agree. Nothing was changed."
+		return "You did not agree. Nothing was changed."
 	case errors.Is(err, ErrState), errors.Is(err, ErrLate), errors.Is(err, ErrPerson):
-		return http.StatusForbidden, "This answer does not belong here any more. Please start again."
+		return "This answer does not belong here any more. Please start again."
 	case errors.Is(err, signin.ErrNotLinked):
-		return http.StatusConflict, "Somebody has this address here already. Please sign in as you did before, and link this account then."
+		return "Somebody has this address here already. Please sign in as you did before, and link this account then."
 	case errors.Is(err, signin.ErrTaken):
-		return http.StatusConflict, "This account is linked to somebody else here. Please unlink it there first."
+		return "This account is linked to somebody else here. Please unlink it there first."
 	case errors.Is(err, signin.ErrUnverified):
-		return http.StatusForbidden, "Please confirm your e-mail address first."
+		return "Please confirm your e-mail address first."
 	case errors.Is(err, ErrIssuer), errors.Is(err, ErrProvider):
-		return http.StatusBadGateway, "The provider's answer cannot be used. Please try again."
+		return "The provider's answer cannot be used. Please try again."
 	}
-	return http.StatusServiceUnavailable, "Please try again in a moment."
+	return "Please try again in a moment."
 }

@@ -75,7 +75,7 @@ func Example() {
 
 	browser := site.Client()
 	browser.Jar, _ = cookiejar.New(nil)
-	res, err := browser.PostForm(site.URL+"/signin", url.Values{"return": {"/settings"}})
+	res, err := browser.PostForm(site.URL+"/signin", url.Values{"next": {"/settings"}})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -67,7 +67,7 @@ type Person struct {
 type asked struct {
 	Nonce    string `json:",omitempty"`
 	Verifier string // of PKCE (RFC 7636)
-	Return   string // a path of this site
+	Next     string // a path of this site
 	UserID   string `json:",omitempty"` // who was signed in
 }
 

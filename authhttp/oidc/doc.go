@@ -22,7 +22,7 @@
 //	store := memory.New(memory.Options{})
 //	client := &oauth.Client{Provider: google, Store: store, Sessions: &authhttp.Sessions{Store: store}}
 //	mux := http.NewServeMux()
-//	mux.HandleFunc("POST /signin/google", client.Start) // a form, with the path to return to in "return"
+//	mux.HandleFunc("POST /signin/google", client.Start) // a form, with the path to go to afterwards in "next"
 //	mux.HandleFunc("GET /signin/google/callback", client.Callback)
 //	_ = http.ListenAndServe("127.0.0.1:8080", mux)
 //

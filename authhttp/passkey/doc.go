@@ -19,14 +19,12 @@
 //	}
 //	store := memory.New(memory.Options{})
 //	passkeys := &passkey.Passkeys{Store: store, Sessions: &authhttp.Sessions{Store: store}, WebAuthn: site}
-//	mux := http.NewServeMux()
-//	mux.HandleFunc("POST /passkeys/register", passkeys.BeginRegistration) // by who is signed in
-//	mux.HandleFunc("POST /passkeys/registered", passkeys.FinishRegistration)
-//	mux.HandleFunc("POST /signup", passkeys.BeginSignUp) // if people may sign up with nothing else
-//	mux.HandleFunc("POST /signup/finish", passkeys.FinishSignUp)
-//	mux.HandleFunc("POST /signin", passkeys.BeginSignIn)
-//	mux.HandleFunc("POST /signin/finish", passkeys.FinishSignIn)
-//	_ = http.ListenAndServe("127.0.0.1:8080", mux)
+//	http.HandleFunc("POST /passkeys/register", passkeys.BeginRegistration) // by who is signed in
+//	http.HandleFunc("POST /passkeys/registered", passkeys.FinishRegistration)
+//	http.HandleFunc("POST /signup", passkeys.BeginSignUp) // if people may sign up with nothing else
+//	http.HandleFunc("POST /signup/finish", passkeys.FinishSignUp)
+//	http.HandleFunc("POST /signin", passkeys.BeginSignIn)
+//	http.HandleFunc("POST /signin/finish", passkeys.FinishSignIn)
 //
 // The handlers speak the JSON of browsers. What a page's script has to do:
 //
@@ -55,10 +53,9 @@
 //   - What a sign-in tells of backups is stored, and when it was ([AttrLastUsed]).
 //   - A passkey of a user whose address was never verified is refused
 //     ([signin.ErrUnverified]).
-//   - The user handle is the user's ID. An ID that says something of the person does not
-//     belong into an authenticator.
+//   - The user handle is the user's ID, which must not say anything of the person.
 //   - No error and no log line has a credential or an address.
 //
-// The store's own calls list, rename ([AttrName]) and delete the passkeys of a person; make
-// sure that it is the person's own, and not their last way in.
+// The store's own calls list, rename ([AttrName]) and delete passkeys; make sure whose one is,
+// and that it is not their last way in.
 package passkey

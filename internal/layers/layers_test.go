@@ -45,7 +45,7 @@ func layering(packages []pkg) []rule {
 			why:    "an application brings its own router, and gets no framework, no store and no way to sign in that it has not asked for",
 			covers: func(place string) bool { return under(place, "authhttp") },
 			allows: func(place, imp string) bool {
-				return standard(imp) || inModule(imp, "adapter", "authhttp/internal", "authhttp/signin") || imp == module+"/authhttp" ||
+				return standard(imp) || inModule(imp, "adapter", "authhttp/internal", "authhttp/signin", "authhttp/limit") || imp == module+"/authhttp" ||
 					place == "authhttp" && under(imp, "github.com/go-jose/go-jose/v4") ||
 					under(place, "authhttp/oauth", "authhttp/oidc") && under(imp, "golang.org/x/oauth2") ||
 					place == "authhttp/oidc" && (inModule(imp, "authhttp/oauth") || under(imp, "github.com/coreos/go-oidc/v3")) ||

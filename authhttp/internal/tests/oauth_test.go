@@ -24,7 +24,7 @@ import (
 // start goes the way of a person who clicks the button.
 func (b *browser) start(back string) (where string, status int) {
 	b.Helper()
-	return b.post("/start", url.Values{"return": {back}})
+	return b.post("/start", url.Values{"next": {back}})
 }
 
 // answer goes that way up to the callback, whose URL it returns.
