@@ -174,7 +174,7 @@ func TestInBrowsers(t *testing.T) {
 	a.wantText("#problem", "This link doesn’t work")
 	a.do("go back", click("#problem a"), see("#email"))
 
-	a.do("ask for a link", chromedp.SendKeys(chromedp.CSS("#email"), "ada@example.com"), click(`form[action="/signin"] button`), see(".letter a"))
+	a.do("ask for a link", chromedp.SendKeys(chromedp.CSS("#email"), "ada@example.com"), click(`form[action="/signin"] button`), see(".notice"))
 	s.clock.pass(linkLife)
 	a.do("use it too late", click(".letter a"), click("#confirm"), see("#problem"))
 	a.wantText("#problem", "This link has expired")

@@ -515,6 +515,10 @@ func TestCredentialComesBack(t *testing.T) {
 	if diff := cmp.Diff(c, got, equal); diff != "" {
 		t.Error(diff)
 	}
+	stored.CredentialBackedUp, stored.CredentialDeviceType = false, "singleDevice" // what the record's own fields say counts
+	if got, err = passkey.ToCredential(stored); err != nil || got.Flags.BackupState || got.Flags.BackupEligible || !got.Flags.UserVerified {
+		t.Errorf("the flags are %+v, %v", got.Flags, err)
+	}
 }
 
 // What another program has written signs in without attributes, in any form of base64.
