@@ -31,11 +31,10 @@ const (
 // zitadel is an OpenID provider of others, whose users are ada and ben.
 type zitadel struct {
 	http.Handler
-	password string // that is typed in
-	name     string // who signs in next
-	denied   bool   // whether they say no
-	mu       sync.Mutex
-	tokens   int // requests to the token endpoint
+	name   string // who signs in next
+	denied bool   // whether they say no
+	mu     sync.Mutex
+	tokens int // requests to the token endpoint
 }
 
 func (z *zitadel) tokenRequests() int {
