@@ -29,7 +29,8 @@
 // [Sessions.Require] admits those who are signed in, [Sessions.Load] everybody; both are
 // middleware for any router. [User] returns the person behind Require, [Current] whoever
 // it is behind either. How people prove who they are is up to the application: package signin
-// has the rules by which that leads to a user, and package emaillink sign-in links.
+// has the rules by which that leads to a user. Packages emaillink, oidc, oauth and passkey are
+// ways to do so.
 //
 // # Promises
 //

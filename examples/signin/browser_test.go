@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
+
+	"github.com/authstore/authstore/adapter"
 )
 
 // findBrowser returns the browser to test with. Where there is none the test is
@@ -143,7 +146,7 @@ func (b *browser) signIn(site, email string) string {
 
 func TestInBrowsers(t *testing.T) {
 	path := findBrowser(t)
-	s := newSite(t, setup{})
+	s := newSite(t, setup{localhost: true})
 	a, b := startBrowser(t, path), startBrowser(t, path)
 
 	link := a.signIn(s.url, "ada@example.com")
@@ -170,6 +173,79 @@ func TestInBrowsers(t *testing.T) {
 	a.do("use the link again", chromedp.Navigate(link), click("#confirm"), see("#problem"))
 	a.wantText("#problem", "This link doesn’t work")
 	a.do("go back", click("#problem a"), see("#email"))
+
+	a.do("ask for a link", chromedp.SendKeys(chromedp.CSS("#email"), "ada@example.com"), click(`form[action="/signin"] button`), see(".notice"))
+	s.clock.pass(linkLife)
+	a.do("use it too late", click(".letter a"), click("#confirm"), see("#problem"))
+	a.wantText("#problem", "This link has expired")
+}
+
+// withAuthenticator gives a browser an authenticator, such as a laptop has one.
+func (b *browser) withAuthenticator() {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, webauthn.Enable, webauthn.EnableParams{}); err != nil {
+		b.t.Fatal(err)
+	}
+	_, err := chromedp.Call(b.ctx, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{
+		Options: &webauthn.VirtualAuthenticatorOptions{
+			Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
+			HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+			DefaultBackupEligibility: true, DefaultBackupState: true,
+		},
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func TestPasskeysInABrowser(t *testing.T) {
+	s := newSite(t, setup{localhost: true})
+	b := startBrowser(t, findBrowser(t))
+	b.withAuthenticator()
+	b.do("sign in with a passkey that there is not", chromedp.Navigate(s.url), click("#passkey"), see("#passkey-problem"))
+
+	b.signIn(s.url, "ada@example.com")
+	b.do("add a passkey", click("#passkey"), see("button.delete"))
+	b.wantText(".notice", "Your passkey is ready")
+	b.wantText(".passkey", "on all your devices")
+	b.do("add it again", click("#passkey"), see("#passkey-problem"))
+	if n := b.count(".passkey"); n != 1 {
+		t.Errorf("%d passkeys are listed, want 1", n)
+	}
+
+	b.do("sign out", click("#signout"), see("#email"))
+	b.do("go back", chromedp.NavigateBack(), see("#email"))
+	if n := b.count("#who"); n != 0 {
+		t.Error("the account is seen with back after signing out")
+	}
+	for range 2 { // the counter grows
+		b.do("sign in with it", chromedp.Navigate(s.url), click("#passkey"), see("#who"))
+		b.wantText("#who", "ada@example.com")
+		b.do("sign out", click("#signout"), see("#email"))
+	}
+
+	b.do("sign in with it", click("#passkey"), see("#who"))
+	b.do("delete it", click("button.delete"), chromedp.WaitNotPresent(chromedp.CSS("button.delete")), see(".notice"))
+	b.do("sign out", click("#signout"), see("#email"))
+	b.do("sign in with it", click("#passkey"), see("#passkey-problem"))
+	b.wantText("#passkey-problem", "Nobody here has this passkey")
+}
+
+func TestProviderInABrowser(t *testing.T) {
+	s := newSite(t, setup{localhost: true})
+	b := startBrowser(t, findBrowser(t))
+	b.do("sign up", chromedp.Navigate(s.url), click("#identity"), see(".choice"), click(".choice"), see("#who"))
+	b.wantText("#who", "Ada Example")
+	b.wantText("#identities", "Your only way in")
+	b.do("sign out", click("#signout"), see("#email"))
+	b.do("sign in", click("#identity"), see(".choice"), click(".choice"), see("#who"))
+	b.wantText("#who", "Ada Example")
+	b.do("sign out", click("#signout"), see("#email"))
+	b.do("decline", click("#identity"), see(".choice"), click("main .quiet"), see("#email"))
+	b.wantText(".notice", "You didn’t share your identity")
+	if n := recordsOf[adapter.User](s); n != 1 {
+		t.Errorf("%d users, want 1", n)
+	}
 }
 
 // The policies of the page must not stand in its own way.

@@ -3,8 +3,10 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -68,7 +70,7 @@ func TestIdentityHasOneOwner(t *testing.T) {
 	ben.consent("1001").want(t, http.StatusConflict, "Somebody else has this identity", "Back to the start")
 
 	_, u := ada.user()
-	owner, err := s.store.GetUserByAccount(t.Context(), newAccount("", people[0]).Key())
+	owner, err := s.store.GetUserByAccount(t.Context(), account(people[0]).Key())
 	if err != nil || owner.ID != u.ID {
 		t.Errorf("the owner is %+v, %v, want %s", owner, err, u.ID)
 	}
@@ -99,7 +101,7 @@ func TestLastWayInCannotBeUnlinked(t *testing.T) {
 func TestUnverifiedAddressIsNoWayIn(t *testing.T) {
 	s := newSite(t, setup{})
 	_, _, err := s.store.CreateUserWithAccount(t.Context(),
-		adapter.User{Email: "ada@example.com"}, newAccount("", people[0]))
+		adapter.User{Email: "ada@example.com"}, account(people[0]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,16 +131,6 @@ func TestDeclining(t *testing.T) {
 	}
 }
 
-// issue returns the end of a flow: an answer of the provider for a state, which the
-// visitor doesn't follow.
-func (v *visitor) issue(state, person string) string {
-	v.site.t.Helper()
-	stay := *v.client
-	stay.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	visitor := visitor{site: v.site, client: &stay}
-	return visitor.post("/example-id", "state", state, "person", person).header.Get("Location")
-}
-
 func TestAnswerMustBelongToTheBrowser(t *testing.T) {
 	const refused = "This isn’t what you asked for"
 	tests := []struct {
@@ -147,18 +139,18 @@ func TestAnswerMustBelongToTheBrowser(t *testing.T) {
 		follow func(attacker, victim *visitor) answer
 	}{
 		{"the end of somebody else's flow", func(attacker, victim *visitor) answer {
-			return victim.get(attacker.issue(attacker.post("/identity").state(attacker.site.t), "1003"))
+			return victim.get(attacker.issue(attacker.post("/identity").request(attacker.site.t), "1003"))
 		}},
 		{"while a flow of one's own is under way", func(attacker, victim *visitor) answer {
 			victim.post("/identity")
-			return victim.get(attacker.issue(attacker.post("/identity").state(attacker.site.t), "1003"))
+			return victim.get(attacker.issue(attacker.post("/identity").request(attacker.site.t), "1003"))
 		}},
 		{"without a state", func(attacker, victim *visitor) answer {
 			victim.post("/identity")
-			return victim.get(attacker.issue("", "1003"))
+			return victim.get(withoutState(attacker.issue(attacker.post("/identity").request(attacker.site.t), "1003")))
 		}},
 		{"without a flow or a state", func(attacker, victim *visitor) answer {
-			return victim.get(attacker.issue("", "1003"))
+			return victim.get(withoutState(attacker.issue(attacker.post("/identity").request(attacker.site.t), "1003")))
 		}},
 	}
 	for _, test := range tests {
@@ -179,55 +171,22 @@ func TestAnswerMustBelongToTheBrowser(t *testing.T) {
 func TestAnswerMustBelongToTheSession(t *testing.T) {
 	s := newSite(t, setup{})
 	v := s.visitor()
-	state := v.post("/identity").state(t) // to sign in
-	v.signIn("ada@example.com")           // in another tab
-	v.get(v.issue(state, "1001")).want(t, http.StatusForbidden, "This isn’t what you asked for")
+	asked := v.post("/identity").request(t) // to sign in
+	v.signIn("ada@example.com")             // in another tab
+	v.get(v.issue(asked, "1001")).want(t, http.StatusForbidden, "This isn’t what you asked for")
 
-	state = v.post("/identity").state(t) // to link
+	asked = v.post("/identity").request(t) // to link
 	v.signIn("ben@example.com")
-	v.get(v.issue(state, "1001")).want(t, http.StatusForbidden, "This isn’t what you asked for")
+	v.get(v.issue(asked, "1001")).want(t, http.StatusForbidden, "This isn’t what you asked for")
 	v.get("/").wantNot(t, "Ada Example")
 }
 
 func TestAnswerCountsOnce(t *testing.T) {
 	v := newSite(t, setup{}).visitor()
-	end := v.issue(v.post("/identity").state(t), "1001")
+	end := v.issue(v.post("/identity").request(t), "1001")
 	v.get(end).want(t, http.StatusOK, accountPageIs)
 	v.post("/signout")
 	v.get(end).want(t, http.StatusForbidden, "This isn’t what you asked for")
-}
-
-func TestCodes(t *testing.T) {
-	s := newSite(t, setup{})
-	v := s.visitor()
-	callback := func(state, code string) answer {
-		return v.get("/identity/callback?" + url.Values{"state": {state}, "code": {code}}.Encode())
-	}
-	const unknown = "Example ID doesn’t know this answer"
-	callback(v.post("/identity").state(t), "forged").want(t, http.StatusForbidden, unknown)
-	callback(v.post("/identity").state(t), "").want(t, http.StatusForbidden, unknown)
-
-	state := v.post("/identity").state(t)
-	end := v.issue(state, "1001")
-	s.clock.pass(codeLife)
-	v.get(end).want(t, http.StatusForbidden, unknown)
-	v.wantSignedIn(false)
-
-	var e exampleID
-	now := s.clock.Now()
-	code := e.issue(people[0], now)
-	if p, ok := e.exchange(code, now); !ok || p != people[0] {
-		t.Errorf("the code is for %v, %v", p, ok)
-	}
-	if _, ok := e.exchange(code, now); ok {
-		t.Error("a code can be exchanged twice")
-	}
-	for range 3 * maxCodes {
-		e.issue(people[1], now)
-	}
-	if len(e.grants) != maxCodes {
-		t.Errorf("%d codes are kept, want %d", len(e.grants), maxCodes)
-	}
 }
 
 func TestIdentitiesOfOtherProvidersAreListed(t *testing.T) {
@@ -243,4 +202,39 @@ func TestIdentitiesOfOtherProvidersAreListed(t *testing.T) {
 	}
 	v.get("/").want(t, http.StatusOK, "elsewhere", "4711")
 	v.post("/identity/unlink", "provider", "elsewhere", "account", "4711").want(t, http.StatusOK, "Your identity is unlinked")
+}
+
+// withoutState returns the end of a flow without its state.
+func withoutState(end string) string {
+	path, query, _ := strings.Cut(end, "?")
+	values, _ := url.ParseQuery(query)
+	values.Del("state")
+	return path + "?" + values.Encode()
+}
+
+func TestForgedCode(t *testing.T) {
+	v := newSite(t, setup{}).visitor()
+	end, err := url.Parse(v.issue(v.post("/identity").request(t), "1001"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := end.Query()
+	query.Set("code", "forged")
+	v.get(end.Path+"?"+query.Encode()).want(t, http.StatusBadGateway, "Example ID’s answer is no use")
+	v.wantSignedIn(false)
+}
+
+// The provider answers what it was asked, and nothing else.
+func TestConsentThatWasNotAskedFor(t *testing.T) {
+	v := newSite(t, setup{}).visitor()
+	v.post("/login/username", "request", "forged", "person", "1001").want(t, http.StatusBadRequest)
+}
+
+func TestLateAnswer(t *testing.T) {
+	s := newSite(t, setup{})
+	v := s.visitor()
+	end := v.issue(v.post("/identity").request(t), "1001")
+	s.clock.pass(10 * time.Minute)
+	v.get(end).want(t, http.StatusForbidden, "This isn’t what you asked for")
+	v.wantSignedIn(false)
 }

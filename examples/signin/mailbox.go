@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"net/http"
 	"slices"
@@ -9,8 +10,10 @@ import (
 )
 
 const (
-	maxLetters = 100 // in all
-	maxShown   = 3   // to one browser
+	maxLetters    = 100 // in all
+	maxShown      = 3   // to one browser
+	mailboxLife   = 15 * time.Minute
+	mailboxCookie = "mailbox"
 )
 
 // letter is a mail with a sign-in link.
@@ -23,21 +26,45 @@ type letter struct {
 // mailbox stands in for the mail. A link proves that somebody reads an address's
 // mail; here the browser that asks gets it, whatever the address. It is shown to
 // that browser only, which a cookie of its own tells: to show it to everybody
-// would let visitors sign in by each other's links.
+// would let visitors sign in by each other's links. An application sends a mail.
 type mailbox struct {
 	mu      sync.Mutex
 	letters []letter // the newest last
 }
 
-// deliver puts a letter into the mailbox of the browser that asked. An application
-// sends it to letter.To instead.
-func (s *server) deliver(w http.ResponseWriter, r *http.Request, l letter) {
-	l.browser = s.cookie(r, mailboxCookie)
-	if l.browser == "" {
-		l.browser = rand.Text()
+// mailboxKey is what a context has the name of the browser's mailbox by.
+type mailboxKey struct{}
+
+// openMailbox gives a browser a mailbox if it has none, and returns its request with the
+// name of it.
+func (s *server) openMailbox(w http.ResponseWriter, r *http.Request) *http.Request {
+	browser := s.cookie(r, mailboxCookie)
+	if browser == "" {
+		browser = rand.Text()
 	}
-	s.setCookie(w, mailboxCookie, l.browser, linkLife)
-	s.mails.add(l)
+	http.SetCookie(w, &http.Cookie{
+		Name: s.cookieName(mailboxCookie), Value: browser, Path: "/", MaxAge: int(mailboxLife.Seconds()),
+		Secure: s.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+	return r.WithContext(context.WithValue(r.Context(), mailboxKey{}, browser))
+}
+
+// cookieName returns the name that browsers know a cookie by. With "__Host-" they
+// refuse it from a sibling domain and from a connection that isn't secure.
+func (s *server) cookieName(name string) string {
+	if s.secure() {
+		return "__Host-" + name
+	}
+	return name
+}
+
+// cookie returns a cookie's value, "" if the browser sent none.
+func (s *server) cookie(r *http.Request, name string) string {
+	c, err := r.Cookie(s.cookieName(name))
+	if err != nil {
+		return ""
+	}
+	return c.Value
 }
 
 func (m *mailbox) add(l letter) {
@@ -53,7 +80,8 @@ func (m *mailbox) add(l letter) {
 			break
 		}
 	}
-	m.letters = newest(append(m.letters, l), maxLetters)
+	m.letters = append(m.letters, l)
+	m.letters = slices.Delete(m.letters, 0, max(0, len(m.letters)-maxLetters))
 }
 
 // of returns a browser's last letters, the newest first.

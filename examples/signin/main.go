@@ -1,22 +1,21 @@
 // Signin is a web page that shows how an application uses authstore: sign-in by
-// e-mail link, the list of a person's sessions, and a second identity from
-// another site. Start it and open the address that it prints:
+// e-mail link, by passkey and by an identity of another site, and the list of a
+// person's sessions. Start it and open the address that it prints:
 //
 //	go run ./examples/signin
 //
 // What to look at:
 //
-//   - signin.go: one-time links
-//   - sessions.go: cookies, sliding expiry, signing out here and everywhere
-//   - identity.go: identities of a provider, and the rules against taking over
-//     somebody's account
-//   - limits.go: how often links may be asked for, by address and by network
-//   - server.go: what stands in front of it all, such as CSRF protection
+//   - server.go: how the parts of package authhttp are put together, and what stands
+//     in front of it all
+//   - signin.go, sessions.go, account.go: what an application adds of its own
+//   - problems.go: what the errors of the packages mean to a person
+//   - static/passkeys.js: the browser's part of passkeys
 //
 // Two things are stand-ins. No mail is sent: it appears in a mailbox on the page
 // (mailbox.go), so that whoever opens the page can sign in with any address. And
-// the provider, Example ID, is a page of this program that asks for no password
-// (provider.go).
+// the provider, Example ID, is a real OpenID provider in this program that asks for no
+// password (provider.go).
 //
 // The data is gone when the program ends, unless -store names a store that lasts.
 // Then set AUTHSTORE_SIGNIN_SECRET too, so that links outlive a restart.
@@ -85,14 +84,18 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "open %s\n", base)
-	return serve(ctx, listener, newServer(config{
+	handler, err := newServer(config{
 		Store:  store,
 		Base:   base,
 		Secret: cmp.Or(os.Getenv("AUTHSTORE_SIGNIN_SECRET"), rand.Text()),
 		Now:    time.Now,
 		Log:    slog.Default(),
-	}))
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "open %s\n", base)
+	return serve(ctx, listener, handler)
 }
 
 // openStore opens a store and sets it up, if it is of a kind that needs that.
@@ -110,10 +113,11 @@ func openStore(ctx context.Context, storeURL string) (adapter.Adapter, error) {
 }
 
 // localURL returns the URL of an address of this machine. "All addresses" is no
-// place to go to: it becomes localhost.
+// place to go to, and browsers make no passkeys for an address of IPv4: both become
+// localhost.
 func localURL(addr net.Addr) string {
 	tcp := addr.(*net.TCPAddr)
-	if tcp.IP.IsUnspecified() {
+	if tcp.IP.IsUnspecified() || tcp.IP.Equal(net.IPv4(127, 0, 0, 1)) {
 		return fmt.Sprintf("http://localhost:%d", tcp.Port)
 	}
 	return "http://" + tcp.String()

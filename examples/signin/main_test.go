@@ -87,7 +87,7 @@ func TestBases(t *testing.T) {
 		}
 	}
 	for ip, want := range map[string]string{
-		"127.0.0.1": "http://127.0.0.1:80", "0.0.0.0": "http://localhost:80", "::": "http://localhost:80", "::1": "http://[::1]:80",
+		"127.0.0.1": "http://localhost:80", "192.0.2.1": "http://192.0.2.1:80", "0.0.0.0": "http://localhost:80", "::": "http://localhost:80", "::1": "http://[::1]:80",
 	} {
 		if got := localURL(&net.TCPAddr{IP: net.ParseIP(ip), Port: 80}); got != want {
 			t.Errorf("localURL(%s) = %s, want %s", ip, got, want)

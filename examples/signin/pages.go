@@ -55,14 +55,18 @@ type (
 		Email   string // as it was typed
 		Invalid string // what is wrong with it
 		Mails   []letter
-		now     time.Time
+		// Passkeys is whether browsers make passkeys for this site.
+		Passkeys bool
+		now      time.Time
 	}
-	confirmPage struct{ Email, Token string }
+	confirmPage struct{ Email string }
 	accountPage struct {
 		Notice, Name, Email string
 		Since               string // a date
 		Sessions            []sessionRow
 		Identities          []identityRow
+		Passkeys            []passkeyRow
+		MayRegister         bool
 	}
 	sessionRow struct {
 		ID, Browser, IP string
@@ -74,9 +78,14 @@ type (
 		Provider, Name string
 		MayUnlink      bool
 	}
+	passkeyRow struct {
+		ID                  string
+		Since               moment
+		BackedUp, MayDelete bool
+	}
 	consentPage struct {
-		State  string
-		People []person
+		Request string
+		People  []person
 	}
 	problemPage struct {
 		problem
@@ -97,6 +106,8 @@ var notices = map[string]string{
 	"ended":      "Your session has ended. Please sign in again.",
 	"linked":     "Your identity is linked. You can sign in with it from now on.",
 	"unlinked":   "Your identity is unlinked.",
+	"passkey":    "Your passkey is ready. You can sign in with it from now on.",
+	"deleted":    "Your passkey is deleted. Remove it from your device too.",
 	"declined":   "You didn’t share your identity. Nothing was changed.",
 }
 
@@ -119,10 +130,10 @@ func (m moment) Ago() string {
 		return "just now"
 	case passed < time.Hour:
 		return count(passed/time.Minute, "minute")
-	case passed < day:
+	case passed < 24*time.Hour:
 		return count(passed/time.Hour, "hour")
 	}
-	return count(passed/day, "day")
+	return count(passed/(24*time.Hour), "day")
 }
 
 func count(n time.Duration, unit string) string {

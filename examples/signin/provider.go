@@ -1,25 +1,29 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"crypto/rand"
+	"io"
 	"net/http"
-	"net/url"
 	"slices"
-	"sync"
-	"time"
+	"strings"
+
+	"github.com/zitadel/oidc/v3/example/server/storage"
+	zitadel "github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/authhttp/oauth"
+	"github.com/authstore/authstore/authhttp/oidc"
 )
 
-// Example ID stands in for a site that people have an identity at. It does what an
-// OAuth 2.0 authorization server does (RFC 6749 section 4.1), but that it believes
-// whoever says who they are. Where it sends people back to is fixed: a real one
-// compares redirect_uri with what the application has registered.
-
-// exampleIDName is the provider in account records.
-const exampleIDName = "example-id"
-
+// Example ID is a site that people have an identity at: a real OpenID provider, but that
+// it believes whoever says who they are. It runs in this program, under a path of its own.
 const (
-	codeLife = time.Minute
-	maxCodes = 100
+	exampleIDName = "example-id" // the provider in account records
+	exampleIDPath = "/example-id"
+	clientID      = "authstore"
 )
 
 // person is somebody whom Example ID knows.
@@ -31,62 +35,91 @@ var people = []person{
 	{"1003", "Cleo Specimen"},
 }
 
-// exampleID holds the codes that were not exchanged yet, the newest last.
-type exampleID struct {
-	mu     sync.Mutex
-	grants []grant
-}
+// users are the same for the provider's storage.
+type users struct{}
 
-// grant is a person's consent, which a code can be exchanged for once.
-type grant struct {
-	code    string
-	person  person
-	expires time.Time
-}
-
-// issue returns a code for a person.
-func (e *exampleID) issue(p person, now time.Time) string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	g := grant{code: rand.Text(), person: p, expires: now.Add(codeLife)}
-	e.grants = newest(append(e.grants, g), maxCodes)
-	return g.code
-}
-
-// exchange returns who a code is for, once. With a real provider this is a request
-// to its token endpoint.
-func (e *exampleID) exchange(code string, now time.Time) (person, bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	i := slices.IndexFunc(e.grants, func(g grant) bool { return g.code == code })
+func (users) GetUserByID(id string) *storage.User {
+	i := slices.IndexFunc(people, func(p person) bool { return p.ID == id })
 	if i < 0 {
-		return person{}, false
+		return nil
 	}
-	g := e.grants[i]
-	e.grants = slices.Delete(e.grants, i, i+1)
-	return g.person, now.Before(g.expires)
+	first, last, _ := strings.Cut(people[i].Name, " ")
+	return &storage.User{ID: id, Username: id, FirstName: first, LastName: last}
+}
+func (u users) GetUserByUsername(name string) *storage.User { return u.GetUserByID(name) }
+func (users) ExampleClientID() string                       { return "" }
+
+// exampleID is the provider.
+type exampleID struct {
+	*op.Provider
+	issuer string
+	store  *storage.Storage
+	secret string // of its one client, this program
 }
 
-// newest returns the last n of a list.
-func newest[T any](list []T, n int) []T {
-	return slices.Delete(list, 0, max(0, len(list)-n))
+func newProvider(base string) (*exampleID, error) {
+	e := &exampleID{issuer: base + exampleIDPath, secret: rand.Text()}
+	client := storage.WebClient(clientID, e.secret, base+"/identity/callback")
+	e.store = storage.NewStorageWithClients(users{}, map[string]*storage.Client{clientID: client})
+	c := &op.Config{CodeMethodS256: true}
+	_, _ = rand.Read(c.CryptoKey[:]) // never fails
+	var err error
+	e.Provider, err = op.NewProvider(c, e.store, op.StaticIssuer(e.issuer), op.WithAllowInsecure())
+	return e, err
+}
+
+// withProvider returns this program as a client of the provider.
+func (s *server) withProvider(e *exampleID) (*oauth.Client, error) {
+	direct := &http.Client{Transport: inProcess{http.StripPrefix(exampleIDPath, e.Provider)}}
+	provider, err := oidc.Discover(context.Background(), oidc.Config{
+		ID: exampleIDName, Issuer: e.issuer, ClientID: clientID, ClientSecret: e.secret,
+		RedirectURL: s.Base.String() + "/identity/callback", Scopes: []string{"openid", "profile"},
+		HTTP: direct, Clock: s.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	identify := provider.Identify
+	provider.Identify = func(ctx context.Context, a oauth.Answer) (oauth.Person, error) {
+		p, err := identify(ctx, a)
+		p.Attributes = adapter.Attributes{"displayName": p.Profile.Name}
+		return p, err
+	}
+	return &oauth.Client{Provider: provider, Store: s.Store, Sessions: s.sessions, HTTP: direct, Failed: s.fail}, nil
+}
+
+// addTo adds the provider's own pages.
+func (e *exampleID) addTo(mux *http.ServeMux) {
+	mux.Handle(exampleIDPath+"/", http.StripPrefix(exampleIDPath, e.Provider))
+	issuer := op.NewIssuerInterceptor(e.IssuerFromRequest)
+	mux.HandleFunc("GET /login/username", e.showConsent)
+	mux.HandleFunc("POST /login/username", issuer.HandlerFunc(e.decideConsent))
 }
 
 // showConsent asks who somebody is, and whether the application may know.
-func (s *server) showConsent(w http.ResponseWriter, r *http.Request) error {
-	return render(w, http.StatusOK, "consent", consentPage{State: r.FormValue("state"), People: people})
+func (e *exampleID) showConsent(w http.ResponseWriter, r *http.Request) {
+	if err := render(w, http.StatusOK, "consent", consentPage{Request: r.FormValue("authRequestID"), People: people}); err != nil {
+		http.Error(w, "this page cannot be shown", http.StatusInternalServerError)
+	}
 }
 
 // decideConsent sends a person back with a code, or with their refusal.
-func (s *server) decideConsent(w http.ResponseWriter, r *http.Request) error {
-	answer := url.Values{"state": {r.PostFormValue("state")}}
-	i := slices.IndexFunc(people, func(p person) bool { return p.ID == r.PostFormValue("person") })
-	if i < 0 {
-		answer.Set("error", "access_denied")
-	} else {
-		answer.Set("code", s.provider.issue(people[i], s.Now()))
+func (e *exampleID) decideConsent(w http.ResponseWriter, r *http.Request) {
+	id := r.PostFormValue("request")
+	request, err := e.store.AuthRequestByID(r.Context(), id)
+	if err != nil {
+		http.Error(w, "Example ID was not asked this", http.StatusBadRequest)
+		return
 	}
-	return redirect(w, r, "/identity/callback?"+answer.Encode())
+	if users.GetUserByID(users{}, r.PostFormValue("person")) == nil {
+		op.AuthRequestError(w, r, request, zitadel.ErrAccessDenied(), e.Provider)
+		return
+	}
+	if err := e.store.CheckUsernamePassword(r.PostFormValue("person"), "", id); err != nil { // there is no password
+		http.Error(w, "Example ID was not asked this", http.StatusBadRequest)
+		return
+	}
+	http.Redirect(w, r, op.AuthCallbackURL(e.Provider)(r.Context(), id), http.StatusFound)
 }
 
 // providerName returns what people call a provider.
@@ -96,3 +129,32 @@ func providerName(provider string) string {
 	}
 	return provider
 }
+
+// inProcess has a handler of this program answer requests, without a network.
+type inProcess struct{ http.Handler }
+
+// RoundTrip lets the handler answer.
+func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	in := r.Clone(r.Context())
+	in.RequestURI, in.Host = r.URL.RequestURI(), r.URL.Host
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	out := &written{header: http.Header{}, status: http.StatusOK}
+	p.ServeHTTP(out, in)
+	return &http.Response{
+		StatusCode: out.status, Status: http.StatusText(out.status), Header: out.header, Request: r,
+		ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(out.body.Len()), Body: io.NopCloser(&out.body),
+	}, nil
+}
+
+// written is an answer that is read in this program.
+type written struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (w *written) Header() http.Header            { return w.header }
+func (w *written) WriteHeader(status int)         { w.status = status }
+func (w *written) Write(text []byte) (int, error) { return w.body.Write(text) }

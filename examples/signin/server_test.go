@@ -15,7 +15,7 @@ import (
 // forms are the places that change something.
 var forms = []string{
 	"/signin", "/signin/confirm", "/signout", "/signout/others", "/signout/everywhere",
-	"/sessions/end", "/identity", "/identity/unlink", "/example-id",
+	"/sessions/end", "/identity", "/identity/unlink", "/passkeys/delete", "/login/username",
 }
 
 func TestFormsOfOtherSitesAreRefused(t *testing.T) {
@@ -56,7 +56,7 @@ func TestReadingChangesNothing(t *testing.T) {
 	v := newSite(t, setup{}).visitor()
 	v.signIn("ada@example.com")
 	for _, path := range forms {
-		if path == "/signin/confirm" || path == "/example-id" {
+		if path == "/signin/confirm" || path == "/login/username" {
 			continue // pages with the form
 		}
 		v.get(path).want(t, http.StatusNotFound, "There is nothing here")
@@ -67,13 +67,13 @@ func TestReadingChangesNothing(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	v := newSite(t, setup{}).visitor()
 	want := map[string]string{
-		"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 		"X-Content-Type-Options":  "nosniff",
 		"Referrer-Policy":         "same-origin",
 		"Cache-Control":           "no-store",
 		"Content-Type":            "text/html; charset=utf-8",
 	}
-	for _, path := range []string{"/", "/signin/confirm?email=a@b.example&token=x", "/nowhere", "/example-id"} {
+	for _, path := range []string{"/", "/signin/confirm?email=a@b.example&token=x", "/nowhere", "/login/username"} {
 		header := v.get(path).header
 		for name, value := range want {
 			if got := header.Get(name); got != value {
@@ -93,7 +93,7 @@ func TestHeaders(t *testing.T) {
 func TestPagesNeedNoInlineCodeOrStyle(t *testing.T) {
 	v := newSite(t, setup{}).visitor()
 	v.ask("ada@example.com")
-	for _, path := range []string{"/", "/signin/confirm?email=a@b.example&token=x", "/nowhere", "/example-id"} {
+	for _, path := range []string{"/", "/signin/confirm?email=a@b.example&token=x", "/nowhere", "/login/username"} {
 		v.get(path).wantNot(t, "<script", "style=", "<style", " onclick", "https://")
 	}
 }
@@ -144,8 +144,10 @@ func TestNoRequestSaysWhereToGo(t *testing.T) {
 	}
 	for _, r := range requests {
 		location := v.do(r).header.Get("Location")
-		u, err := url.Parse(location)
-		if err != nil || u.Host != "" || u.Scheme != "" || strings.HasPrefix(location, "//") || strings.HasPrefix(location, `/\`) {
+		var u *url.URL
+		var err error
+		location = strings.TrimPrefix(location, s.url)
+		if u, err = url.Parse(location); err != nil || u.Host != "" || u.Scheme != "" || strings.HasPrefix(location, "//") || strings.HasPrefix(location, `/\`) {
 			t.Errorf("%s %s leads to %q", r.Method, r.URL, location)
 		}
 	}
@@ -196,7 +198,7 @@ func TestStoreThatFails(t *testing.T) {
 			s := newSite(t, setup{wrap: func(a adapter.Adapter) adapter.Adapter { return broken{a, test.err} }})
 			v := s.visitor()
 			v.post("/signin", "email", "ada@example.com").want(t, test.status, test.text)
-			v.confirm("/?email=ada@example.com&token=sesame").want(t, test.status, test.text)
+			v.confirm("/signin/confirm?email=ada@example.com&token=sesame").want(t, test.status, test.text)
 
 			r := v.request(http.MethodGet, "/", nil)
 			r.AddCookie(&http.Cookie{Name: "session", Value: "sesame"})
@@ -270,7 +272,7 @@ func TestStoreThatFailsMidway(t *testing.T) {
 	token := v.token()
 	now.Store(true)
 	const text = "Please try again in a moment"
-	for _, path := range []string{"/signin", "/signout", "/signout/others", "/signout/everywhere", "/sessions/end"} {
+	for _, path := range []string{"/signout", "/signout/others", "/signout/everywhere", "/sessions/end"} {
 		v.post(path, "email", "ada@example.com").want(t, http.StatusServiceUnavailable, text)
 	}
 	v.post("/identity/unlink", "provider", exampleIDName, "account", "1001").want(t, http.StatusServiceUnavailable, text)

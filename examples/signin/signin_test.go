@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,9 +77,9 @@ func TestLinksThatDoNotWork(t *testing.T) {
 			s.clock.pass(linkLife)
 			return link
 		}, http.StatusGone, "This link has expired"},
-		{"replaced by a newer one", func(_ *site, v *visitor) string {
+		{"void since another one was used", func(s *site, v *visitor) string {
 			link := v.ask("ada@example.com")
-			v.ask("ada@example.com")
+			s.visitor().confirm(v.ask("ada@example.com"))
 			return link
 		}, http.StatusForbidden, dead},
 		{"forged", func(_ *site, v *visitor) string {
@@ -100,11 +101,11 @@ func TestLinksThatDoNotWork(t *testing.T) {
 		}, http.StatusForbidden, dead},
 		{"without a token", func(*site, *visitor) string {
 			return "/signin/confirm?email=ada@example.com"
-		}, http.StatusForbidden, dead},
-		{"empty", func(*site, *visitor) string { return "/signin/confirm" }, http.StatusForbidden, dead},
+		}, http.StatusBadRequest, "This link is incomplete"},
+		{"empty", func(*site, *visitor) string { return "/signin/confirm" }, http.StatusBadRequest, "This link is incomplete"},
 		{"that can't be a key", func(*site, *visitor) string {
 			return "/signin/confirm?email=%FF%00&token=" + strings.Repeat("x", 2000)
-		}, http.StatusForbidden, dead},
+		}, http.StatusBadRequest, "This link is incomplete"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -154,37 +155,6 @@ func TestRacingUsesOfOneLink(t *testing.T) {
 	}
 	if n := recordsOf[adapter.Session](s); n != 1 {
 		t.Errorf("%d sessions, want 1", n)
-	}
-}
-
-func TestAddresses(t *testing.T) {
-	tests := []struct {
-		raw, want string // "" is no address
-	}{
-		{"ada@example.com", "ada@example.com"},
-		{" Ada.Lovelace+Test@Example.COM\t", "ada.lovelace+test@example.com"},
-		{"ünal@bücher.example", "ünal@bücher.example"},
-		{"", ""},
-		{"ada", ""},
-		{"ada@", ""},
-		{"@example.com", ""},
-		{"ada@@example.com", ""},
-		{"Ada <ada@example.com>", ""},
-		{"<ada@example.com>", ""},
-		{`"ada@victim.example"@example.com`, ""},
-		{`"ada lovelace"@example.com`, ""},
-		{"ada@example.com, ben@example.com", ""},
-		{"ada@example.com\r\nBcc: ben@example.com", ""},
-		{"ada(comment)@example.com", ""},
-		{"ada@example.com\x00", ""},
-		{"ada@\xffexample.com", ""},
-		{strings.Repeat("a", 250) + "@example.com", ""},
-	}
-	for _, test := range tests {
-		got, ok := parseAddress(test.raw)
-		if ok != (test.want != "") || ok && got != test.want {
-			t.Errorf("parseAddress(%q) = %q, %v, want %q", test.raw, got, ok, test.want)
-		}
 	}
 }
 
@@ -251,6 +221,8 @@ func TestAskingTellsNothingAboutWhoHasAnAccount(t *testing.T) {
 	}
 	known := s.visitor().post("/signin", "email", "ada@example.com")
 	unknown := s.visitor().post("/signin", "email", "ben@example.com")
+	asker := regexp.MustCompile(`browser=[^&]+`) // who asked, which differs
+	known.body, unknown.body = asker.ReplaceAllString(known.body, ""), asker.ReplaceAllString(unknown.body, "")
 	same := strings.NewReplacer("ben@", "ada@", "ben%40", "ada%40", token(unknown), token(known)).Replace(unknown.body)
 	if known.status != unknown.status || known.body != same {
 		t.Errorf("the answers differ:\n%s\n%s", known.body, same)
@@ -307,8 +279,8 @@ func TestUserIsMadeMeanwhile(t *testing.T) {
 func TestUnverifiedAddressIsTakenOver(t *testing.T) {
 	s := newSite(t, setup{})
 	ctx := t.Context()
-	u, account, err := s.store.CreateUserWithAccount(ctx,
-		adapter.User{Name: "Mallory", Email: "ada@example.com"}, newAccount("", people[2]))
+	u, mallorys, err := s.store.CreateUserWithAccount(ctx,
+		adapter.User{Name: "Mallory", Email: "ada@example.com"}, account(people[2]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +295,7 @@ func TestUnverifiedAddressIsTakenOver(t *testing.T) {
 	ada.signIn("ada@example.com")
 
 	mallory.wantSignedIn(false)
-	if _, err := s.store.GetAccount(ctx, account.Key()); !errors.Is(err, adapter.ErrNotFound) {
+	if _, err := s.store.GetAccount(ctx, mallorys.Key()); !errors.Is(err, adapter.ErrNotFound) {
 		t.Errorf("the identity is still linked: %v", err)
 	}
 	if _, err := s.store.GetAuthenticator(ctx, "c"); !errors.Is(err, adapter.ErrNotFound) {
@@ -345,4 +317,19 @@ func TestVerifiedUserKeepsWhatIsLinked(t *testing.T) {
 	a.consent("1001").want(t, http.StatusOK, "Your identity is linked")
 	b.signIn("ada@example.com").want(t, http.StatusOK, "Ada Example")
 	a.wantSignedIn(true)
+}
+
+func TestLinksToOneAddressAreLimited(t *testing.T) {
+	s := newSite(t, setup{})
+	for range 5 {
+		s.visitor().ask("ada@example.com") // each from another browser
+	}
+	refused := s.visitor().post("/signin", "email", " Ada@Example.com")
+	refused.want(t, http.StatusTooManyRequests, "That was often")
+	if refused.header.Get("Retry-After") == "" {
+		t.Error("nothing says for how long")
+	}
+	s.visitor().ask("ben@example.com")
+	s.clock.pass(linkLife)
+	s.visitor().ask("ada@example.com")
 }

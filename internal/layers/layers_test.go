@@ -41,11 +41,15 @@ func layering(packages []pkg) []rule {
 			},
 		},
 		{
-			says:   "authhttp imports only the standard library, adapter and go-jose",
-			why:    "an application brings its own router, and gets no framework and no store with the middleware",
+			says:   "authhttp imports only the standard library, adapter and go-jose; oauth also x/oauth2, oidc go-oidc, passkey go-webauthn",
+			why:    "an application brings its own router, and gets no framework, no store and no way to sign in that it has not asked for",
 			covers: func(place string) bool { return under(place, "authhttp") },
-			allows: func(_, imp string) bool {
-				return standard(imp) || inModule(imp, "adapter", "authhttp") || under(imp, "github.com/go-jose/go-jose/v4")
+			allows: func(place, imp string) bool {
+				return standard(imp) || inModule(imp, "adapter", "authhttp/internal", "authhttp/signin", "authhttp/limit") || imp == module+"/authhttp" ||
+					place == "authhttp" && under(imp, "github.com/go-jose/go-jose/v4") ||
+					under(place, "authhttp/oauth", "authhttp/oidc") && under(imp, "golang.org/x/oauth2") ||
+					place == "authhttp/oidc" && (inModule(imp, "authhttp/oauth") || under(imp, "github.com/coreos/go-oidc/v3")) ||
+					place == "authhttp/passkey" && under(imp, "github.com/go-webauthn/webauthn", "github.com/google/uuid")
 			},
 		},
 		{
@@ -272,12 +276,30 @@ func TestViolations(t *testing.T) {
 		{
 			name:     "authhttp: a store",
 			packages: []pkg{{ImportPath: own + "authhttp", Imports: []string{own + "memory"}}},
-			want:     "authhttp imports " + own + "memory, but authhttp imports only the standard library, adapter and go-jose: ",
+			want:     "authhttp imports " + own + "memory, but authhttp imports only the standard library, adapter and go-jose; ",
 		},
 		{
 			name:     "authhttp: a router",
 			packages: []pkg{{ImportPath: own + "authhttp", Imports: []string{"github.com/go-chi/chi/v5"}}},
 			want:     "authhttp imports github.com/go-chi/chi/v5, but authhttp imports only",
+		},
+		{
+			name: "authhttp: what each way to sign in may",
+			packages: []pkg{
+				{ImportPath: own + "authhttp/oauth", Imports: []string{"golang.org/x/oauth2", own + "authhttp", own + "authhttp/signin", own + "authhttp/internal/flow"}},
+				{ImportPath: own + "authhttp/oidc", Imports: []string{"github.com/coreos/go-oidc/v3/oidc", "golang.org/x/oauth2", own + "authhttp/oauth"}},
+				{ImportPath: own + "authhttp/passkey", Imports: []string{"github.com/go-webauthn/webauthn/protocol", own + "authhttp"}},
+			},
+		},
+		{
+			name:     "authhttp: a way to sign in",
+			packages: []pkg{{ImportPath: own + "authhttp", Imports: []string{"golang.org/x/oauth2"}}},
+			want:     "authhttp imports golang.org/x/oauth2, but authhttp imports only",
+		},
+		{
+			name:     "authhttp: one way to sign in from another",
+			packages: []pkg{{ImportPath: own + "authhttp/passkey", Imports: []string{own + "authhttp/oauth"}}},
+			want:     "authhttp/passkey imports " + own + "authhttp/oauth, but authhttp imports only",
 		},
 		{
 			name:     "backend: another backend",
