@@ -100,9 +100,16 @@ const reshardWait = time.Second
 // retryMoving repeats a call while the server refuses it because only some of its keys have
 // moved.
 func retryMoving[C redis.Cmder](ctx context.Context, call func() C) C {
-	for begun, pause := time.Now(), firstPause; ; pause *= 2 {
+	var begun time.Time
+	for pause := firstPause; ; pause *= 2 {
 		cmd := call()
-		if !redis.HasErrorPrefix(cmd.Err(), "TRYAGAIN") || time.Since(begun) > reshardWait || sleep(ctx, pause) != nil {
+		if !redis.HasErrorPrefix(cmd.Err(), "TRYAGAIN") {
+			return cmd // nearly always, and without a look at the clock
+		}
+		if begun.IsZero() {
+			begun = time.Now()
+		}
+		if time.Since(begun) > reshardWait || sleep(ctx, pause) != nil {
 			return cmd
 		}
 	}
@@ -118,16 +125,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
-}
-
-func (s *store) get(ctx context.Context, key string) *redis.StringCmd {
-	return client.Read(ctx, &s.calls, func(c redis.UniversalClient) *redis.StringCmd { return c.Get(ctx, key) }, redis.NewStringCmd)
-}
-
-func (s *store) mget(ctx context.Context, keys ...string) *redis.SliceCmd {
-	return client.Read(ctx, &s.calls, func(c redis.UniversalClient) *redis.SliceCmd {
-		return retryMoving(ctx, func() *redis.SliceCmd { return c.MGet(ctx, keys...) })
-	}, redis.NewSliceCmd)
 }
 
 func (s *store) hgetall(ctx context.Context, key string) *redis.MapStringStringCmd {

@@ -187,7 +187,7 @@ func (s *store) createEntries(ctx context.Context, claims []claim) (others []str
 // runEach runs a script on the entry of each claim, in one pipeline.
 func (s *store) runEach(ctx context.Context, script *client.Script, claims []claim, args func(claim) []any) ([]string, error) {
 	if len(claims) == 1 {
-		reply, err := textReply(s.run(ctx, script, []string{claims[0].index}, args(claims[0])...))
+		reply, err := textReply(s.run(ctx, script, []string{claims[0].index}, args(claims[0])...).Result())
 		return []string{reply}, err
 	}
 	cmds, err := client.Await(ctx, &s.calls, func() []*redis.Cmd {
@@ -206,7 +206,7 @@ func (s *store) runEach(ctx context.Context, script *client.Script, claims []cla
 		if redis.HasErrorPrefix(cmds[i].Err(), "NOSCRIPT") {
 			cmds[i] = s.run(ctx, script, []string{c.index}, args(c)...)
 		}
-		if replies[i], err = textReply(cmds[i]); err != nil {
+		if replies[i], err = textReply(cmds[i].Result()); err != nil {
 			return nil, err
 		}
 	}
@@ -267,7 +267,7 @@ func (s *store) holderKeys(c claim, id string) []string {
 // after a pause if there is none by then. It returns the entry that is there instead.
 func (s *store) retryEntry(ctx context.Context, c claim, other string, revoked bool, pause time.Duration) (string, error) {
 	if revoked {
-		return textReply(s.run(ctx, takeOverEntry, []string{c.index}, other, c.entry, c.ttl))
+		return textReply(s.run(ctx, takeOverEntry, []string{c.index}, other, c.entry, c.ttl).Result())
 	}
 	if err := sleep(ctx, pause/2+mathrand.N(pause)); err != nil {
 		return "", err

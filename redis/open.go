@@ -41,6 +41,17 @@ type Options struct {
 	// A read without an answer after a second, or after half of the time left if that is
 	// less, is sent once more over a new connection.
 	RequestTimeout time.Duration
+
+	// NoBatching gives every read a request of its own. Otherwise reads by a key that are made
+	// at the same time share one: see docs/redis.md, Shared requests.
+	NoBatching bool
+
+	// BatchesInFlight is how many requests are in flight, on a Cluster to one server, before
+	// further reads wait for one to return and share the next one. The default is 2.
+	BatchesInFlight int
+
+	// BatchSize is how many reads share a request at most. The default is 100.
+	BatchSize int
 }
 
 // New returns an adapter on the application's client, which stays open when the adapter is
@@ -48,8 +59,8 @@ type Options struct {
 // *redis.ClusterClient. It must read from primaries, which is the default of go-redis.
 //
 // New connects to nothing. It returns [adapter.ErrInvalid] for a nil client or a
-// *redis.Ring, a Prefix with braces, and a negative WaitReplicas, WaitTimeout or
-// RequestTimeout.
+// *redis.Ring, a Prefix with braces, and a negative WaitReplicas, WaitTimeout,
+// RequestTimeout, BatchesInFlight or BatchSize.
 func New(c redis.UniversalClient, o Options) (adapter.Adapter, error) { return open(c, o, false) }
 
 // open returns an adapter on a client, and has Close close the client if the adapter owns
@@ -73,6 +84,7 @@ type store struct {
 	waitTimeout time.Duration
 	ownsClient  bool         // Close closes the client
 	calls       client.Calls // requests, some of which go on after their context has ended
+	looks       *client.Lookups[look]
 }
 
 // WithDefaults returns the options with defaults in place of zero values.
@@ -81,35 +93,53 @@ func (o Options) WithDefaults() Options {
 	o.Prefix = cmp.Or(o.Prefix, "authstore")
 	o.WaitTimeout = cmp.Or(o.WaitTimeout, time.Second)
 	o.RequestTimeout = cmp.Or(o.RequestTimeout, attempt.Default)
+	o.BatchesInFlight = cmp.Or(o.BatchesInFlight, batchesInFlight)
+	o.BatchSize = cmp.Or(o.BatchSize, batchSize)
 	return o
 }
 
-func newStore(client redis.UniversalClient, o Options) (*store, error) {
+// check returns an error for options that cannot work.
+func (o Options) check() error {
+	switch {
+	case strings.ContainsAny(o.Prefix, "{}"):
+		return adapter.Invalid("Options.Prefix", "must not contain braces")
+	case o.WaitReplicas < 0 || o.WaitTimeout < 0:
+		return adapter.Invalid("Options.WaitReplicas", "and WaitTimeout must not be negative")
+	case o.RequestTimeout < 0:
+		return adapter.Invalid("Options.RequestTimeout", "must not be negative")
+	case o.BatchesInFlight < 0:
+		return adapter.Invalid("Options.BatchesInFlight", "must not be negative")
+	case o.BatchSize < 0:
+		return adapter.Invalid("Options.BatchSize", "must not be negative")
+	}
+	return nil
+}
+
+func newStore(c redis.UniversalClient, o Options) (*store, error) {
 	o = o.WithDefaults()
-	if strings.ContainsAny(o.Prefix, "{}") {
-		return nil, adapter.Invalid("Options.Prefix", "must not contain braces")
+	if err := o.check(); err != nil {
+		return nil, err
 	}
-	if o.WaitReplicas < 0 || o.WaitTimeout < 0 {
-		return nil, adapter.Invalid("Options.WaitReplicas", "and WaitTimeout must not be negative")
-	}
-	if o.RequestTimeout < 0 {
-		return nil, adapter.Invalid("Options.RequestTimeout", "must not be negative")
-	}
-	if v := reflect.ValueOf(client); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+	if v := reflect.ValueOf(c); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil, adapter.Invalid("client", "must not be nil")
 	}
 	single := "1"
-	switch client.(type) {
+	switch c.(type) {
 	case *redis.ClusterClient:
 		single = "0"
 	case *redis.Ring:
 		return nil, adapter.Invalid("client", "must not be a *redis.Ring, which loses keys when a shard is gone: use a Cluster")
 	}
 	s := &store{
-		client: client, options: o.Options, prefix: o.Prefix + ":", single: single,
+		client: c, options: o.Options, prefix: o.Prefix + ":", single: single,
 		replicas: o.WaitReplicas, waitTimeout: o.WaitTimeout,
 	}
-	s.calls.Use(client, o.RequestTimeout)
+	s.calls.Use(c, o.RequestTimeout)
+	inFlight := o.BatchesInFlight
+	if o.NoBatching {
+		inFlight = 0
+	}
+	s.looks = client.NewLookups(&s.calls, inFlight, o.BatchSize, s.sendLook, look.place)
 	return s, nil
 }
 
@@ -122,6 +152,7 @@ func (s *store) Close() error {
 	if s.ownsClient {
 		err = client.Failure(s.client.Close())
 	}
+	s.looks.Close()
 	s.calls.Wait()
 	return err
 }

@@ -2,9 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
@@ -21,7 +18,11 @@ func (s *store) getOwned(ctx context.Context, kind, hash, field string) (id, rec
 	if err != nil {
 		return "", "", "", client.Failure(err)
 	}
-	reply, err := listReply(s.query(ctx, ownedGet, s.userKeys(index, id, kindUser, hash), id, hash, field))
+	l := look{script: ownedGet, key: index, args: [3]string{id, hash, field}}
+	if id != "" {
+		l.key, l.other = s.key(kindUser, id), s.key(hash, id)
+	}
+	reply, err := listReply(s.look(ctx, l))
 	if err != nil {
 		return "", "", "", client.Failure(err)
 	}
@@ -74,8 +75,8 @@ func (s *store) lookUp(ctx context.Context, index string) (string, error) {
 	if s.isSingle() {
 		return "", nil
 	}
-	entry, err := s.get(ctx, index).Result()
-	if errors.Is(err, redis.Nil) || err == nil && owner(entry) == "" {
+	entry, err := textReply(s.look(ctx, look{key: index}))
+	if err == nil && owner(entry) == "" {
 		return "", adapter.ErrNotFound
 	}
 	return owner(entry), err

@@ -85,22 +85,18 @@ func flatten(all []string, reply any) []string {
 }
 
 // listReply returns the reply of a script that returns a list, or nil for not found.
-func listReply(cmd *redis.Cmd) ([]string, error) {
-	reply, err := cmd.StringSlice()
+func listReply(reply any, err error) ([]string, error) {
 	if errors.Is(err, redis.Nil) {
 		return nil, adapter.ErrNotFound
 	}
-	return reply, err
+	return flatten(nil, reply), err
 }
 
 // textReply returns a reply that is a string, a number or nil.
-func textReply(cmd *redis.Cmd) (string, error) {
-	reply, err := cmd.Text()
+func textReply(reply any, err error) (string, error) {
 	if errors.Is(err, redis.Nil) {
 		return "", nil
 	}
-	if _, number := cmd.Val().(int64); number {
-		return "", cmd.Err()
-	}
-	return reply, err
+	text, _ := reply.(string)
+	return text, err
 }

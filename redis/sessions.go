@@ -70,7 +70,7 @@ func (s *store) readSession(ctx context.Context, token, stored string) (id, sess
 	}
 	index := s.key(kindToken, escape(stored))
 	if s.isSingle() {
-		reply, err := listReply(s.query(ctx, sessionGet, []string{index}, stored))
+		reply, err := listReply(s.look(ctx, look{script: sessionGet, key: index, args: [3]string{stored}}))
 		if err != nil {
 			return "", "", "", err
 		}
@@ -87,12 +87,13 @@ func (s *store) readSession(ctx context.Context, token, stored string) (id, sess
 
 // readSessionAndUser reads a session and its user, which are in one slot, by one command.
 func (s *store) readSessionAndUser(ctx context.Context, id, stored string) (session, user string, err error) {
-	reply, err := s.mget(ctx, s.sessionKey(id, stored), s.key(kindUser, id)).Result()
+	reply, err := s.look(ctx, look{key: s.sessionKey(id, stored), other: s.key(kindUser, id)})
 	if err != nil {
 		return "", "", err
 	}
-	session, live := reply[0].(string)
-	user, there := reply[1].(string)
+	both := reply.([]any)
+	session, live := both[0].(string)
+	user, there := both[1].(string)
 	if !live || !there {
 		return "", "", adapter.ErrNotFound
 	}
@@ -155,7 +156,7 @@ func (s *store) findSession(ctx context.Context, token, ttl string) (index, id s
 		id, err = s.lookUp(ctx, index)
 		return index, id, err
 	}
-	entry, err := textReply(s.run(ctx, sessionTouch, []string{index}, ttl))
+	entry, err := textReply(s.run(ctx, sessionTouch, []string{index}, ttl).Result())
 	if err == nil && owner(entry) == "" {
 		err = adapter.ErrNotFound
 	}

@@ -82,18 +82,18 @@ func (s *store) createUser(ctx context.Context, u adapter.User, p *ownedRecord) 
 }
 
 func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
-	u, err := s.get(ctx, s.key(kindUser, escape(id))).Result()
+	u, err := s.look(ctx, look{key: s.key(kindUser, escape(id))})
 	if err != nil {
 		return adapter.User{}, err
 	}
-	_, record := splitNonce(u)
+	_, record := splitNonce(u.(string))
 	return decodeUser(id, record)
 }
 
 func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
 	index := s.key(kindEmail, escape(email))
 	if s.isSingle() {
-		reply, err := listReply(s.query(ctx, userByEmail, []string{index}, email))
+		reply, err := listReply(s.look(ctx, look{script: userByEmail, key: index, args: [3]string{email}}))
 		if err != nil {
 			return adapter.User{}, err
 		}
@@ -172,7 +172,7 @@ func (s *store) updateUser(ctx context.Context, id string, email *string, change
 // whyTaken returns why a user cannot have an address whose claim failed: the user does not
 // exist, or the address is taken.
 func (s *store) whyTaken(ctx context.Context, id string) (string, []string, error) {
-	err := s.get(ctx, s.key(kindUser, id)).Err()
+	_, err := s.look(ctx, look{key: s.key(kindUser, id)})
 	switch {
 	case errors.Is(err, redis.Nil):
 		return "ABSENT", nil, nil

@@ -267,4 +267,34 @@ var redisMutants = []Mutant{
 		Breaks: "a write that waits is repeated, although it must not be", File: "redis/replicas.go",
 		Old: "return !cmd.NoRetry()", New: "return true", Run: "TestWhatIsTriedOnAnotherServer",
 	},
+
+	// Shared requests.
+	{
+		Breaks: "calls that share a request get each other's answers", File: "redis/internal/client/batch.go",
+		Old: "cmds[i] = l.send(ctx, NoRetry{pipe}, key)", New: "cmds[len(keys)-1-i] = l.send(ctx, NoRetry{pipe}, key)", Run: `TestSharedRequestsAnswer|TestConformance$/BAT-001`,
+	},
+	{
+		Breaks: "what one of those who share a request does not find is the error of all", File: "redis/internal/client/batch.go",
+		Old: "	_, _ = pipe.Exec(ctx) // each command has its own error\n	answers", New: "	if _, err := pipe.Exec(ctx); err != nil {\n		return nil, err\n	}\n	answers", Run: `TestSharedRequestsAnswer|TestConformance$/BAT-004`,
+	},
+	{
+		Breaks: "what a server refuses in a shared request is the answer", File: "redis/internal/client/batch.go",
+		Old: "found{value, err, err != nil && err != redis.Nil}", New: "found{value, err, false}", Run: `TestSharedRequests`,
+	},
+	{
+		Breaks: "the client repeats shared requests", File: "redis/internal/client/batch.go",
+		Old: "cmds[i] = l.send(ctx, NoRetry{pipe}, key)", New: "cmds[i] = l.send(ctx, pipe, key)", Run: `TestSharedRequestsWhileASlotMoves`,
+	},
+	{
+		Breaks: "a request is shared by callers for several servers of a Cluster", File: "redis/internal/client/batch.go",
+		Old: "address = server.Options().Addr", New: "_ = server", Run: "TestAServerHarmsOnlyItsOwnReads",
+	},
+	{
+		Breaks: "a call that hangs holds up others when nobody waits for it", File: "redis/internal/client/batch.go",
+		Old: "		defer group.Leave()\n", New: "", Run: "TestAHangingRequestHoldsUpNobodyForLong",
+	},
+	{
+		Breaks: "who waits for a shared request is not told of Close", File: "redis/internal/client/batch.go",
+		Old: "		closing.Go(group.Close)\n", New: "		_ = group\n", Run: "TestCloseWhileCallsWait",
+	},
 }

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -65,7 +66,13 @@ func New[K comparable, V any](inFlight, size int, ask func(ctx context.Context, 
 // Get returns what ask does for a key: the zero value if it returns none, the error if it fails
 // as a whole. A panic of ask is one of every caller's. Who leaves, as its context ends, harms no other.
 // Callers with equal keys may get the same value, which none of them may change.
-func (g *Group[K, V]) Get(ctx context.Context, key K) (V, error) {
+func (g *Group[K, V]) Get(ctx context.Context, key K) (V, error) { return g.GetBefore(ctx, key, nil) }
+
+// ErrLate says that there was no outcome in time.
+var ErrLate = errors.New("batch: no outcome in time")
+
+// GetBefore is Get, and leaves with [ErrLate] as soon as late is ready.
+func (g *Group[K, V]) GetBefore(ctx context.Context, key K, late <-chan time.Time) (V, error) {
 	var none V
 	if err := ctx.Err(); err != nil {
 		return none, err
@@ -79,11 +86,34 @@ func (g *Group[K, V]) Get(ctx context.Context, key K) (V, error) {
 	case <-ctx.Done():
 		g.leave(c)
 		return none, ctx.Err()
+	case <-late:
+		g.leave(c)
+		return none, ErrLate
 	}
 	if c.panicked != nil {
 		panic(c.panicked)
 	}
 	return c.value, c.err
+}
+
+// Enter reports whether a call may be made at once. Its caller makes that request, and calls Leave when it
+// is over, or when he does not wait for it any more. It counts among those in flight; Close does not wait for it.
+func (g *Group[K, V]) Enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed || g.sent >= g.inFlight {
+		return false
+	}
+	g.sent++
+	return true
+}
+
+// Leave ends what Enter began.
+func (g *Group[K, V]) Leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sent--
+	g.send()
 }
 
 func (g *Group[K, V]) join(key K) (*call[K, V], error) {

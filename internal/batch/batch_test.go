@@ -375,3 +375,46 @@ func TestManyCallers(t *testing.T) {
 	}
 	t.Logf("at most %d requests at a time", most.Load())
 }
+
+// Who makes the request himself counts among those in flight until he leaves, and others go together then.
+func TestACallThatIsMadeAtOnce(t *testing.T) {
+	inTime(t, 2, 10, func(t *testing.T, g *Group[int, string], s *store) {
+		for i, want := range []bool{true, true, false} {
+			if g.Enter() != want {
+				t.Fatalf("with %d requests in flight a call is made at once: %t", i, !want)
+			}
+		}
+		wait := callers(t.Context(), g, 1, 2)
+		time.Sleep(turn)
+		s.requests(t)
+		g.Leave()
+		for i, r := range wait() {
+			answered(t, r, 1+i, 2*turn)
+		}
+		s.requests(t, "[1 2]")
+		g.Close() // although another call is under way
+		g.Leave()
+		if g.Enter() {
+			t.Error("a call is made after Close")
+		}
+	})
+}
+
+func TestWhoIsLateLeaves(t *testing.T) {
+	inTime(t, 1, 10, func(t *testing.T, g *Group[int, string], s *store) {
+		var ended time.Duration
+		begun := time.Now()
+		s.fail = func(ctx context.Context, keys []int) error {
+			<-ctx.Done()
+			ended = time.Since(begun)
+			return ctx.Err()
+		}
+		if _, err := g.GetBefore(t.Context(), 0, time.After(turn/2)); !errors.Is(err, ErrLate) {
+			t.Errorf("got %v, want ErrLate", err)
+		}
+		synctest.Wait()
+		if ended != turn/2 {
+			t.Errorf("the request that all have left ended after %s, want %s", ended, turn/2)
+		}
+	})
+}

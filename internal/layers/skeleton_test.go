@@ -151,9 +151,11 @@ var skeletons = map[string]skeleton{
 	},
 	"redis": {
 		own: map[string]string{
+			"batch.go":    "reads that are made at the same time share a request",
 			"replicas.go": "waiting for replicas",
 			"scripts.go":  "the scripts, and their replies",
 
+			testsFolder + "/batch_test.go":      "shared requests",
 			testsFolder + "/clocks_test.go":     "clocks that differ",
 			testsFolder + "/eviction_test.go":   "keys that the server evicts",
 			testsFolder + "/repetition_test.go": "commands that the driver sends twice",

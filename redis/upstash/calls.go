@@ -27,7 +27,7 @@ func (s *store) query(ctx context.Context, script *client.Script, keys []string,
 // one that takes something away would find nothing.
 func (s *store) runOnce(ctx context.Context, script *client.Script, keys []string, args ...any) *redis.Cmd {
 	return client.Do(ctx, &s.calls, func() *redis.Cmd {
-		return script.Run(ctx, client.NoRetryScripts{UniversalClient: s.client}, keys, args...)
+		return script.Run(ctx, client.NoRetry{Processor: s.client}, keys, args...)
 	}, redis.NewCmd)
 }
 

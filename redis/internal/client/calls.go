@@ -120,30 +120,34 @@ var errTimeout = errors.New("redis: no answer in the time that a request may tak
 // timers are reused, which costs less than a new timer for each call.
 var timers = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}
 
+// within calls f with a channel that is ready after a time; 0 is never.
+func within[R any](d time.Duration, f func(late <-chan time.Time) (R, error)) (R, error) {
+	if d <= 0 {
+		return f(nil)
+	}
+	timer := timers.Get().(*time.Timer)
+	timer.Reset(d)
+	defer func() {
+		timer.Stop()
+		timers.Put(timer)
+	}()
+	return f(timer.C)
+}
+
 // await makes a call and returns when it is done, when its context ends, or with errTimeout
-// after limit. go-redis checks a context before a command, not while it waits for the reply
+// when it is late. go-redis checks a context before a command, not while it waits for the reply
 // (only at its deadline, and only if the client is configured so). A server that does not
 // answer would therefore hold the caller for as long as the client's timeouts and retries
 // take. The call goes on in the background for that long; [Calls.Wait] waits for it.
-func await[R any](ctx context.Context, c *Calls, limit time.Duration, call func() R) (r R, err error) {
+func await[R any](ctx context.Context, c *Calls, late <-chan time.Time, call func() R) (r R, err error) {
 	done := make(chan R, 1)
 	c.submit(func() { done <- call() })
-	var timeout <-chan time.Time
-	if limit > 0 {
-		timer := timers.Get().(*time.Timer)
-		timer.Reset(limit)
-		timeout = timer.C
-		defer func() {
-			timer.Stop()
-			timers.Put(timer)
-		}()
-	}
 	select {
 	case r = <-done:
 		return r, nil
 	case <-ctx.Done():
 		return r, ctx.Err()
-	case <-timeout:
+	case <-late:
 		return r, errTimeout
 	}
 }
@@ -153,11 +157,15 @@ func Await[R any](ctx context.Context, c *Calls, call func() R) (R, error) {
 	if ctx.Done() == nil && c.limit == 0 {
 		return call(), nil
 	}
-	r, err := await(ctx, c, c.limit, call)
+	r, err := within(c.limit, func(late <-chan time.Time) (R, error) { return await(ctx, c, late, call) })
+	return r, explainTimeout(err)
+}
+
+func explainTimeout(err error) error {
 	if err == errTimeout {
-		err = unavailable(err, "no answer in time")
+		return unavailable(err, "no answer in time")
 	}
-	return r, err
+	return err
 }
 
 // Do awaits a command. empty makes a command to hold an error.
@@ -168,13 +176,13 @@ func Do[C redis.Cmder](ctx context.Context, c *Calls, call func() C, empty func(
 
 // Read is Do for a command that changes nothing, which is sent again if no answer comes.
 func Read[C redis.Cmder](ctx context.Context, c *Calls, call func(redis.UniversalClient) C, empty func(context.Context, ...any) C) C {
-	cmd, err := read(ctx, c, call)
+	cmd, err := readAlone(ctx, c, call)
 	return withError(ctx, c, cmd, err, empty)
 }
 
 // ReadAll is Read for a pipeline of commands.
 func ReadAll[C redis.Cmder](ctx context.Context, c *Calls, fill func(redis.Pipeliner) []C) ([]C, error) {
-	cmds, err := read(ctx, c, func(client redis.UniversalClient) []C {
+	cmds, err := readAlone(ctx, c, func(client redis.UniversalClient) []C {
 		pipe := client.Pipeline()
 		cmds := fill(pipe)
 		_, _ = pipe.Exec(ctx) // each command has its own error
@@ -186,22 +194,26 @@ func ReadAll[C redis.Cmder](ctx context.Context, c *Calls, fill func(redis.Pipel
 	return cmds, err
 }
 
-// read awaits a call that changes nothing. Since a connection can be dead without notice,
+func readAlone[R any](ctx context.Context, c *Calls, call func(redis.UniversalClient) R) (R, error) {
+	return read(ctx, c, func(late <-chan time.Time) (R, error) {
+		return await(ctx, c, late, func() R { return call(c.client) })
+	}, call)
+}
+
+// read makes a call that changes nothing. Since a connection can be dead without notice,
 // the first attempt gets a second, or half of the time left if that is less. Without an
 // answer by then a second attempt is made over a new connection. (attempt.Read does the
 // same with a context of its own, which would make the read that every request makes
 // slower.)
-func read[R any](ctx context.Context, c *Calls, call func(redis.UniversalClient) R) (R, error) {
-	begun := time.Now()
-	first := firstAttempt(ctx, c.limit)
-	r, err := await(ctx, c, first, func() R { return call(c.client) })
-	if left := c.limit - time.Since(begun); err == errTimeout && left > 0 && first >= minAttempt {
-		r, err = await(ctx, c, left, func() R { return call(c.spareClient()) })
+func read[R any](ctx context.Context, c *Calls, first func(late <-chan time.Time) (R, error), again func(redis.UniversalClient) R) (R, error) {
+	limit := firstAttempt(ctx, c.limit)
+	r, err := within(limit, first)
+	if left := c.limit - limit; err == errTimeout && left > 0 && limit >= minAttempt {
+		r, err = within(left, func(late <-chan time.Time) (R, error) {
+			return await(ctx, c, late, func() R { return again(c.spareClient()) })
+		})
 	}
-	if err == errTimeout {
-		err = unavailable(err, "no answer in time")
-	}
-	return r, err
+	return r, explainTimeout(err)
 }
 
 // minAttempt is the shortest first attempt. Less time would not do to open a connection,
@@ -282,27 +294,41 @@ func (c *Calls) Ping(ctx context.Context) error {
 	return Failure(cmd.Err())
 }
 
-// NoRetryScripts runs scripts on a client without its automatic retries: the second attempt
+// Processor is what a command is sent by: a client, or a pipeline that collects commands.
+type Processor interface {
+	redis.Scripter
+	// Process sends any command.
+	Process(ctx context.Context, cmd redis.Cmder) error
+}
+
+// NoRetry sends scripts and other commands that a client must not repeat by itself: the second attempt
 // of one that takes something away would find nothing.
-type NoRetryScripts struct{ redis.UniversalClient }
+type NoRetry struct{ Processor }
 
 // EvalSha runs a script that the server has.
-func (c NoRetryScripts) EvalSha(ctx context.Context, hash string, keys []string, args ...any) *redis.Cmd {
-	return c.process(ctx, "evalsha", hash, keys, args)
+func (c NoRetry) EvalSha(ctx context.Context, hash string, keys []string, args ...any) *redis.Cmd {
+	return c.script(ctx, "evalsha", hash, keys, args)
 }
 
 // Eval runs a script by its text.
-func (c NoRetryScripts) Eval(ctx context.Context, text string, keys []string, args ...any) *redis.Cmd {
-	return c.process(ctx, "eval", text, keys, args)
+func (c NoRetry) Eval(ctx context.Context, text string, keys []string, args ...any) *redis.Cmd {
+	return c.script(ctx, "eval", text, keys, args)
 }
 
-func (c NoRetryScripts) process(ctx context.Context, name, script string, keys []string, args []any) *redis.Cmd {
-	all := []any{name, script, len(keys)}
+func (c NoRetry) script(ctx context.Context, name, script string, keys []string, args []any) *redis.Cmd {
+	all := append(make([]any, 0, 3+len(keys)+len(args)), name, script, len(keys))
 	for _, key := range keys {
 		all = append(all, key)
 	}
 	cmd := redis.NewCmd(ctx, append(all, args...)...)
 	cmd.SetFirstKeyPos(3)
+	_ = c.Process(ctx, noRetry{cmd}) // the command has the error
+	return cmd
+}
+
+// Do sends any command.
+func (c NoRetry) Do(ctx context.Context, args ...any) *redis.Cmd {
+	cmd := redis.NewCmd(ctx, args...)
 	_ = c.Process(ctx, noRetry{cmd}) // the command has the error
 	return cmd
 }

@@ -176,6 +176,8 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		{"Options.WaitReplicas", client, redis.Options{WaitReplicas: -1}},
 		{"Options.WaitReplicas", client, redis.Options{WaitTimeout: -1}},
 		{"Options.RequestTimeout", client, redis.Options{RequestTimeout: -1}},
+		{"Options.BatchesInFlight", client, redis.Options{BatchesInFlight: -1}},
+		{"Options.BatchSize", client, redis.Options{BatchSize: -1}},
 	} {
 		store, err := redis.New(test.client, test.options)
 		var invalid *adapter.InvalidError
