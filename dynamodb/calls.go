@@ -36,15 +36,21 @@ type requests struct {
 // call is a method of a client.
 type call[I, O any] = func(context.Context, *I, ...func(*dynamodb.Options)) (*O, error)
 
-// read makes a request that changes nothing. Without an answer in time it is made once more,
-// over another connection.
+// read makes a request that changes nothing.
 func read[I, O any](ctx context.Context, r *requests, do call[I, O], in *I, o []func(*dynamodb.Options)) (*O, error) {
-	attempts, o := 0, append(slices.Clip(o), r.setUp)
-	out, err := attempt.Read(ctx, r.limit(ctx), func(ctx context.Context) (*O, error) {
+	o = append(slices.Clip(o), r.setUp)
+	return inTime(ctx, r, func(ctx context.Context) (*O, error) { return do(ctx, in, o...) })
+}
+
+// inTime makes a request that changes nothing, or takes part in one. Without an answer in time it
+// does so once more, over another connection.
+func inTime[O any](ctx context.Context, r *requests, do func(context.Context) (O, error)) (O, error) {
+	attempts := 0
+	out, err := attempt.Read(ctx, r.limit(ctx), func(ctx context.Context) (O, error) {
 		if attempts++; attempts > 1 {
 			r.connections.suspect()
 		}
-		return do(ctx, in, o...)
+		return do(ctx)
 	})
 	return out, r.cause(ctx, err)
 }
@@ -85,10 +91,6 @@ func (r *requests) region() string {
 		return c.Options().Region
 	}
 	return ""
-}
-
-func (r *requests) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
-	return read(ctx, r, r.client.BatchGetItem, in, o)
 }
 
 func (r *requests) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
@@ -229,13 +231,16 @@ func lost(err error) bool {
 	return !errors.As(err, &connection) || connection.Op != "dial"
 }
 
-// cautious is a retryer that repeats only what was certainly not applied. A write applied twice
-// would undo what others wrote in between, or bring back a record that was deleted.
-type cautious struct{ aws.Retryer }
-
-func (c cautious) IsErrorRetryable(err error) bool {
-	return !lost(err) && c.Retryer.IsErrorRetryable(err)
+// sparing is a retryer that repeats nothing after some errors.
+type sparing struct {
+	aws.Retryer
+	after func(error) bool
 }
 
-// once makes the client send a write at most once.
-func once(o *dynamodb.Options) { o.Retryer = cautious{o.Retryer} }
+func (s sparing) IsErrorRetryable(err error) bool {
+	return !s.after(err) && s.Retryer.IsErrorRetryable(err)
+}
+
+// once makes the client repeat only what was certainly not applied. A write applied twice would
+// undo what others wrote in between, or bring back a record that was deleted.
+func once(o *dynamodb.Options) { o.Retryer = sparing{o.Retryer, lost} }

@@ -140,7 +140,8 @@ func (c *claim) followEmail(ctx context.Context, owner string) error {
 // user.
 func (c *claim) followRecord(ctx context.Context, owner string) (leftover, error) {
 	k := key{userPartition(owner), c.key.sort}
-	record, user, err := c.s.getTwo(ctx, k, userKey(owner), true)
+	items, err := c.s.lookup.get(ctx, want{k, userKey(owner)})
+	record, user := items[0], items[1]
 	expired := c.s.isExpired(record)
 	switch {
 	case err != nil:

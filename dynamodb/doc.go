@@ -40,7 +40,8 @@
 // # Promises
 //
 // All of the contract in package adapter. A write of several items is one transaction.
-// Contention and throttling are waited out for 30 seconds. Reads are strongly consistent.
+// Contention and throttling are waited out for 30 seconds. Reads are strongly consistent; those
+// by a key that are made at the same time share requests: see [Options.NoBatching].
 // No write is applied twice: a single write whose reply was lost, and which cannot be found
 // afterwards, is adapter.ErrUnavailable.
 //

@@ -25,47 +25,11 @@ const (
 
 // get reads an item, consistently. ErrNotFound if there is none.
 func (s *store) get(ctx context.Context, k key) (item, error) {
-	out, err := try(ctx, func() (*dynamodb.GetItemOutput, error) {
-		return s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: s.table, Key: s.attributes(k), ConsistentRead: aws.Bool(true)})
-	})
-	if err != nil {
-		return nil, err
+	items, err := s.lookup.get(ctx, want{k})
+	if err == nil && items[0] == nil {
+		err = adapter.ErrNotFound
 	}
-	if len(out.Item) == 0 {
-		return nil, adapter.ErrNotFound
-	}
-	return out.Item, nil
-}
-
-// getTwo reads two items by one request. An item that is not there is nil.
-func (s *store) getTwo(ctx context.Context, a, b key, consistent bool) (itemA, itemB item, err error) {
-	request := map[string]types.KeysAndAttributes{s.options.Table: {
-		Keys: []map[string]types.AttributeValue{s.attributes(a), s.attributes(b)}, ConsistentRead: &consistent,
-	}}
-	r := newRetrier()
-	for {
-		out, err := try(ctx, func() (*dynamodb.BatchGetItemOutput, error) {
-			return s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
-		})
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, items := range out.Responses { // under the table's name, if it was given by its ARN
-			for _, it := range items {
-				if s.keyOf(it) == a {
-					itemA = it
-				} else {
-					itemB = it
-				}
-			}
-		}
-		if request = out.UnprocessedKeys; len(request) == 0 {
-			return itemA, itemB, nil
-		}
-		if err := r.again(ctx, errUnprocessed); err != nil {
-			return nil, nil, err
-		}
-	}
+	return items[0], err
 }
 
 // errUnprocessed is why a batch is sent again: the service did only a part of it.

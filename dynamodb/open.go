@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -43,6 +44,18 @@ type Options struct {
 	// has none. It is not negative.
 	RequestTimeout time.Duration
 
+	// NoBatching gives every read a request of its own. Otherwise reads by a key that are made
+	// at the same time share one: see docs/dynamodb.md, Shared requests.
+	NoBatching bool
+
+	// BatchesInFlight is how many requests are in flight before further reads wait for one to
+	// return and share the next one. The default is 4.
+	BatchesInFlight int
+
+	// BatchSize is how many reads share a request at most. The default is 50, which is also the
+	// limit: DynamoDB accepts 100 keys, and a session is read with its user.
+	BatchSize int
+
 	// Schema is how ApplySchema makes the table, and what CheckSchema requires of it.
 	Schema SchemaOptions
 }
@@ -61,6 +74,8 @@ func (o Options) WithDefaults() Options {
 			*name.field = name.value
 		}
 	}
+	o.BatchesInFlight = cmp.Or(o.BatchesInFlight, batchesInFlight)
+	o.BatchSize = cmp.Or(o.BatchSize, maxBatchSize)
 	return o
 }
 
@@ -84,14 +99,20 @@ func (o Options) check() error {
 	if o.RequestTimeout < 0 {
 		return adapter.Invalid("Options.RequestTimeout", "must not be negative")
 	}
+	if o.BatchesInFlight < 0 {
+		return adapter.Invalid("Options.BatchesInFlight", "must not be negative")
+	}
+	if o.BatchSize < 0 || o.BatchSize > maxBatchSize {
+		return adapter.Invalid("Options.BatchSize", "must be from 1 to 50")
+	}
 	return o.Schema.check()
 }
 
 // New returns an adapter on a client of the application's, such as a *dynamodb.Client; Close
 // leaves the client open. Nothing is sent. The error is adapter.ErrInvalid for a client that
 // is nil, for a key that has the name of another key or of a field, for a Table that is
-// neither a name nor an ARN, for a negative RequestTimeout, and for a Schema with units of
-// one kind only.
+// neither a name nor an ARN, for a negative RequestTimeout or BatchesInFlight, for a BatchSize that is
+// negative or above 50, and for a Schema with units of one kind only.
 func New(client Client, o Options) (adapter.Adapter, error) {
 	if c, isSDK := client.(*dynamodb.Client); client == nil || isSDK && c == nil {
 		return nil, adapter.Invalid("client", "must not be nil")
@@ -105,14 +126,14 @@ func New(client Client, o Options) (adapter.Adapter, error) {
 
 // store implements the contract for valid input (see driver.Guard).
 type store struct {
-	client  Client // requests
+	client  *requests
 	options Options
 	table   *string
 	keys    map[string]bool // the names of the key attributes
 	pkNames map[string]string
 	close   func() // nil: the client is the application's
 
-	requests *requests
+	lookup, eventual *lookup // consistent, and as Options.EventuallyConsistent allows
 }
 
 func newStore(client Client, o Options) (*store, error) {
@@ -120,20 +141,26 @@ func newStore(client Client, o Options) (*store, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	r := &requests{client: client, options: o}
-	s := &store{client: r, requests: r, options: o, table: &o.Table, keys: map[string]bool{}, pkNames: map[string]string{"#pk": o.PartitionKey}}
+	s := &store{
+		client: &requests{client: client, options: o}, options: o, table: &o.Table,
+		keys: map[string]bool{}, pkNames: map[string]string{"#pk": o.PartitionKey},
+	}
 	for _, name := range o.keyNames() {
 		s.keys[name] = true
 	}
+	s.lookup, s.eventual = s.newLookup(true), s.newLookup(false)
 	return s, nil
 }
 
-// Close closes the idle connections of a client that was opened by URL.
+// Close waits for the reads that are on their way, and closes the idle connections of a client that
+// was opened by URL.
 func (s *store) Close() error {
+	s.lookup.close()
+	s.eventual.close()
 	if s.close != nil {
 		s.close()
 	}
-	s.requests.connections.close()
+	s.client.connections.close()
 	return nil
 }
 
@@ -147,7 +174,7 @@ func (s *store) Ping(ctx context.Context) error {
 // Client is what the adapter needs of a client: a *dynamodb.Client, or a wrapper of one. Only
 // ApplySchema, CheckSchema, Repair and EnumerateUsers make the calls of TableClient.
 type Client interface {
-	// BatchGetItem: a session and its user.
+	// BatchGetItem: a session and its user, and what several calls read at the same time.
 	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	// BatchWriteItem: deletes of many sessions or tokens.
 	BatchWriteItem(context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error)

@@ -35,11 +35,11 @@ func (s *store) followGuard(ctx context.Context, sort string) (key, error) {
 // getWithUser reads a record with its user. ErrNotFound if either is gone: the Auth.js adapter
 // leaves behind guards of accounts that it unlinked, and accounts of users that it deleted.
 func (s *store) getWithUser(ctx context.Context, k key) (owned, error) {
-	record, user, err := s.getTwo(ctx, k, userKey(partitionUser(k)), true)
-	if err == nil && (record == nil || user == nil) {
+	items, err := s.lookup.get(ctx, want{k, userKey(partitionUser(k))})
+	if err == nil && (items[0] == nil || items[1] == nil) {
 		err = adapter.ErrNotFound
 	}
-	return owned{record, user, k}, err
+	return owned{items[0], items[1], k}, err
 }
 
 // findAccount finds an account by its guard, or by the index if the guard leads nowhere.

@@ -78,7 +78,12 @@ func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Se
 	if err != nil {
 		return adapter.Session{}, adapter.User{}, err
 	}
-	session, user, err := s.getTwo(ctx, s.sessionKey(id, token), userKey(id), !s.options.EventuallyConsistent)
+	lookup := s.lookup
+	if s.options.EventuallyConsistent {
+		lookup = s.eventual
+	}
+	items, err := lookup.get(ctx, want{s.sessionKey(id, token), userKey(id)})
+	session, user := items[0], items[1]
 	switch {
 	case err != nil:
 		return adapter.Session{}, adapter.User{}, err

@@ -142,7 +142,9 @@ func (l *location) set(name, value string) (err error) {
 		"region": &l.region, "profile": &l.profile, "partition_key": &l.options.PartitionKey, "sort_key": &l.options.SortKey,
 		"index": &l.options.Index, "index_partition_key": &l.options.IndexPartitionKey, "index_sort_key": &l.options.IndexSortKey,
 	}
-	flag := map[string]*bool{"no_index": &l.options.NoIndex, "eventually_consistent": &l.options.EventuallyConsistent}
+	flag := map[string]*bool{
+		"no_index": &l.options.NoIndex, "eventually_consistent": &l.options.EventuallyConsistent, "no_batching": &l.options.NoBatching,
+	}
 	switch {
 	case text[name] != nil:
 		*text[name] = value
@@ -158,7 +160,7 @@ func (l *location) set(name, value string) (err error) {
 		return l.setEndpoint(value)
 	default:
 		return invalidURL("has the unknown parameter " + name + ": there are region, endpoint, profile, partition_key, sort_key, index, " +
-			"index_partition_key, index_sort_key, no_index, eventually_consistent and request_timeout")
+			"index_partition_key, index_sort_key, no_index, eventually_consistent, no_batching and request_timeout")
 	}
 	return nil
 }

@@ -33,8 +33,8 @@ func TestURLs(t *testing.T) {
 		"dynamodb://users?partition_key=id&sort_key=range&index=byKey&index_partition_key=a&index_sort_key=b": {
 			options: Options{Table: "users", PartitionKey: "id", SortKey: "range", Index: "byKey", IndexPartitionKey: "a", IndexSortKey: "b"},
 		},
-		"dynamodb://users?no_index=true&eventually_consistent=1&request_timeout=2s": {
-			options: Options{Table: "users", NoIndex: true, EventuallyConsistent: true, RequestTimeout: 2 * time.Second},
+		"dynamodb://users?no_index=true&eventually_consistent=1&no_batching=true&request_timeout=2s": {
+			options: Options{Table: "users", NoIndex: true, EventuallyConsistent: true, NoBatching: true, RequestTimeout: 2 * time.Second},
 		},
 	} {
 		got, err := parseURL(raw, adapter.Options{})
@@ -42,7 +42,7 @@ func TestURLs(t *testing.T) {
 		if err != nil || got.options.Table != want.options.Table || got.region != want.region || got.endpoint != want.endpoint || got.profile != want.profile ||
 			got.options.PartitionKey != want.options.PartitionKey || got.options.SortKey != want.options.SortKey || got.options.Index != want.options.Index ||
 			got.options.IndexPartitionKey != want.options.IndexPartitionKey || got.options.IndexSortKey != want.options.IndexSortKey ||
-			got.options.NoIndex != want.options.NoIndex || got.options.EventuallyConsistent != want.options.EventuallyConsistent || got.options.RequestTimeout != want.options.RequestTimeout {
+			got.options.NoIndex != want.options.NoIndex || got.options.EventuallyConsistent != want.options.EventuallyConsistent || got.options.NoBatching != want.options.NoBatching || got.options.RequestTimeout != want.options.RequestTimeout {
 			t.Errorf("%s: got %+v, %v, want %+v", raw, got, err, want)
 		}
 	}

@@ -72,7 +72,7 @@ var dynamoDBMutants = []Mutant{
 	},
 	{
 		Breaks: "the client repeats single writes", File: "dynamodb/calls.go",
-		Old: "func once(o *dynamodb.Options) { o.Retryer = cautious{o.Retryer} }", New: "func once(o *dynamodb.Options) { o.Retryer = struct{ aws.Retryer }{o.Retryer} }", Run: "TestAWriteIsNotMadeTwice",
+		Old: "sparing{o.Retryer, lost}", New: "sparing{o.Retryer, busy}", Run: "TestAWriteIsNotMadeTwice",
 	},
 	{
 		Breaks: "the client repeats the use of a one-time token", File: "dynamodb/verificationtokens.go",
@@ -87,12 +87,62 @@ var dynamoDBMutants = []Mutant{
 		Old: "	condition, names, values := s.stillStamped(stampOf(read))\n	e := expression", New: "	condition, names, values := isThere, maps.Clone(s.pkNames), item(nil)\n	e := expression", Run: `TestConformance$/(HLD-00[35]|RAC-02)`,
 	},
 	{
-		Breaks: "a look-up is not consistent", File: "dynamodb/items.go",
-		Old: "Key: s.attributes(k), ConsistentRead: aws.Bool(true)})", New: "Key: s.attributes(k), ConsistentRead: aws.Bool(false)})", Run: "TestReadsAreConsistent",
+		Breaks: "a look-up is not consistent", File: "dynamodb/open.go",
+		Old: "s.newLookup(true), s.newLookup(false)", New: "s.newLookup(false), s.newLookup(false)", Run: "TestReadsAreConsistent",
 	},
 	{
 		Breaks: "a list is not consistent", File: "dynamodb/items.go",
 		Old: "TableName: s.table, ConsistentRead: aws.Bool(true), KeyConditionExpression", New: "TableName: s.table, ConsistentRead: aws.Bool(false), KeyConditionExpression", Run: "TestReadsAreConsistent",
+	},
+
+	// Shared requests.
+	{
+		Breaks: "reads at the same time get each other's items", File: "dynamodb/batch.go",
+		Old: "f.items[i] = items[k]", New: "f.items[i] = items[wants[0][i]]", Run: "TestReadsShareRequests",
+	},
+	{
+		Breaks: "what a request has left unprocessed is not there", File: "dynamodb/batch.go",
+		Old: "			if left[k] {\n", New: "			if left[k] && ctx == nil {\n", Run: "TestUnprocessedKeysAreAskedForAgain",
+	},
+	{
+		Breaks: "what was read before a part was left unprocessed is forgotten", File: "dynamodb/batch.go",
+		Old: "				if it != nil {\n", New: "				if it != nil || got.left == (want{}) {\n", Run: "TestUnprocessedKeysAreAskedForAgain",
+	},
+	{
+		Breaks: "all is asked for again if a part was left unprocessed", File: "dynamodb/batch.go",
+		Old: "f.left[i] = k", New: "f.left = w", Run: "TestUnprocessedKeysAreAskedForAgain",
+	},
+	{
+		Breaks: "a key of two reads is asked for twice", File: "dynamodb/batch.go",
+		Old: "			if !seen[k] {\n", New: "			if k != (key{}) {\n", Run: "TestReadsShareRequests",
+	},
+	{
+		Breaks: "a request has more keys than the service takes", File: "dynamodb/batch.go",
+		Old: "maxBatchSize    = 50", New: "maxBatchSize    = 55", Run: "TestReadsShareRequests",
+	},
+	{
+		Breaks: "a request of many waits for a part of the service that is busy", File: "dynamodb/batch.go",
+		Old: "sparing{o.Retryer, busy}", New: "sparing{o.Retryer, lost}", Run: "TestAThrottledPartHarmsNobodyElse",
+	},
+	{
+		Breaks: "a session that may be stale shares a request with reads that may not", File: "dynamodb/sessions.go",
+		Old: "lookup = s.eventual", New: "lookup = s.lookup", Run: "TestConsistentReadsShareNoRequestWithOthers",
+	},
+	{
+		Breaks: "a read that hangs in a shared request is not made once more", File: "dynamodb/batch.go",
+		Old: "return inTime(ctx, l.s.client, func(ctx context.Context) (found, error) {", New: "return try(ctx, func() (found, error) {", Run: "TestAHangingRequestHoldsUpNobodyForLong",
+	},
+	{
+		Breaks: "reads that wait when the adapter is closed wait on", File: "dynamodb/open.go",
+		Old: "	s.lookup.close()\n", New: "", Run: "TestCloseWhileReadsWait",
+	},
+	{
+		Breaks: "a read joins one of the same key that is on its way", File: "internal/batch/batch.go",
+		Old: "		delete(g.byKey, c.key)\n", New: "", Run: `TestConformance$/BAT-005`,
+	},
+	{
+		Breaks: "a caller who leaves ends the request of all", File: "internal/batch/batch.go",
+		Old: "if c.in.wanted--; c.in.wanted == 0 {", New: "if c.in.wanted--; c.in.wanted >= 0 {", Run: `TestConformance$/BAT-003`,
 	},
 
 	// Deletion.

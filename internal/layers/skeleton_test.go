@@ -115,6 +115,7 @@ var skeletons = map[string]skeleton{
 	"dynamodb": {
 		own: map[string]string{
 			"answers.go":     "middleware that checks who answered",
+			"batch.go":       "reads that are made at the same time share a request",
 			"cascade.go":     "deleting a user is pages of transactions and a tombstone",
 			"changes.go":     "update expressions",
 			"connections.go": "a second connection for a client of the application's",
@@ -123,6 +124,7 @@ var skeletons = map[string]skeleton{
 			"transact.go":    "transactions of named steps",
 			"values.go":      "values of attributes, their types and sizes",
 
+			testsFolder + "/batch_test.go":  "shared requests",
 			testsFolder + "/busy_test.go":   "throttling",
 			testsFolder + "/faults_test.go": "lost replies and late writes",
 			testsFolder + "/heldup_test.go": "calls that stand still between two requests",

@@ -276,6 +276,9 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"a key escaped as a mark":     {SortKey: "Time.of"},
 		"a table without a name":      {Table: "a/b"},
 		"less than no time":           {RequestTimeout: -time.Second},
+		"less than no requests":       {BatchesInFlight: -1},
+		"less than no reads":          {BatchSize: -1},
+		"more keys than a request":    {BatchSize: 51},
 	} {
 		if a, err := dynamodb.New(newClient(t), o); !isInvalid(err) || a != nil {
 			t.Errorf("%s: got %v, %v, want ErrInvalid", name, a, err)
