@@ -85,7 +85,7 @@ const concurrency = 64
 const (
 	warmUpTime = 300 * time.Millisecond
 	aloneTime  = 500 * time.Millisecond // altogether
-	loadTime   = 3 * time.Second        // altogether
+	loadTime   = 2 * time.Second        // altogether
 	minTurn    = 40 * time.Millisecond  // of load
 	maxTurn    = 2 * time.Second
 	minTurns   = 4
