@@ -49,9 +49,9 @@ func (p *pair) load(tokens []string) measure.Load {
 	for i, token := range tokens {
 		all[i] = token
 	}
-	return func(b *testing.B, callers int, d time.Duration) (took []time.Duration) {
+	return func(t testing.TB, callers int, d time.Duration) (took []time.Duration) {
 		answer, err := p.oracle.do("load", object{"handle": p.handle, "tokens": all, "callers": callers, "ms": d.Milliseconds()})
-		check(b, err)
+		check(t, err)
 		for _, µs := range answer.([]any) {
 			took = append(took, time.Duration(µs.(float64))*time.Microsecond)
 		}

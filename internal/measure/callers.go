@@ -18,7 +18,7 @@ import (
 type Read = func(ctx context.Context, i int) error
 
 // Load has callers read for a time, and returns how long each read took that ended in it.
-type Load = func(b *testing.B, callers int, d time.Duration) []time.Duration
+type Load = func(t testing.TB, callers int, d time.Duration) []time.Duration
 
 // Side is one of the ways to make a read that are compared.
 type Side struct {
@@ -106,10 +106,10 @@ func percentile(sorted []time.Duration, percent int) float64 {
 // that others use too is not the same a moment later, but long enough for each caller to make
 // some calls. What it takes to find out does not count: a server that has just begun gets faster
 // with each call.
-func turnsOf(b *testing.B, callers int, loads []Load) (turns int, turn time.Duration) {
+func turnsOf(t testing.TB, callers int, loads []Load) (turns int, turn time.Duration) {
 	turn = minTurn
 	for _, load := range loads {
-		n := max(1, len(load(b, callers, warmUpTime)))
+		n := max(1, len(load(t, callers, warmUpTime)))
 		turn = max(turn, 4*time.Duration(callers)*warmUpTime/time.Duration(n))
 	}
 	turn = min(turn, maxTurn)
@@ -119,12 +119,12 @@ func turnsOf(b *testing.B, callers int, loads []Load) (turns int, turn time.Dura
 // LoadOf returns the load of goroutines that make a read. It begins somewhat before what counts
 // does, and ends after it, so that there are as many callers at all times.
 func LoadOf(read Read) Load {
-	return func(b *testing.B, callers int, d time.Duration) []time.Duration {
+	return func(t testing.TB, callers int, d time.Duration) []time.Duration {
 		begin := time.Now().Add(d / 4)
 		end := begin.Add(d)
 		took := make([][]time.Duration, callers)
-		busy(b, callers, read, func(caller int, sent, answered time.Time) bool {
-			if answered.After(begin) && answered.Before(end) {
+		busy(t, callers, read, func(caller int, sent, answered time.Time) bool {
+			if !answered.Before(begin) && answered.Before(end) {
 				took[caller] = append(took[caller], answered.Sub(sent))
 			}
 			return answered.Before(end)
@@ -134,14 +134,14 @@ func LoadOf(read Read) Load {
 }
 
 // busy has goroutines read one after the other for as long as each wants more.
-func busy(b *testing.B, callers int, read Read, more func(caller int, sent, answered time.Time) bool) {
+func busy(t testing.TB, callers int, read Read, more func(caller int, sent, answered time.Time) bool) {
 	var running sync.WaitGroup
 	for caller := range callers {
 		running.Go(func() {
 			sent := time.Now()
 			for i := caller; ; i += callers {
-				if err := read(b.Context(), i%CrowdSize); err != nil {
-					b.Error(err)
+				if err := read(t.Context(), i%CrowdSize); err != nil {
+					t.Error(err)
 					return
 				}
 				answered := time.Now()
