@@ -28,6 +28,7 @@ FUZZTIME     = 5s
 TIME         = 10m
 MIN_COVERAGE = 95
 BACKEND      = redis
+USERS        = 1000000
 
 .PHONY: help
 help: ## Show this list
@@ -62,14 +63,23 @@ table: setup ## Run the backends' tests and write the results into README.md
 check-table: ## Check that README.md has the results of the last make test
 	go run ./cmd/conformance-table -check $(REPORTS)
 
+BENCH = go test -run '^$$' -skip Soak -timeout 40m -bench .
+
 .PHONY: bench
-bench: setup ## Run the benchmarks: each store beside its bare client, and with many users
-	go test -run '^$$' -bench . ./authhttp
-	go test -run '^$$' -bench . -benchmem ./memory/internal/tests
-	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./mongo/internal/tests
-	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./redis/internal/tests
-	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./dynamodb/internal/tests
-	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./fauna/internal/tests
+bench: setup ## Run the benchmarks into build/bench.txt, and draw docs/callers-light.svg and -dark.svg
+	@mkdir -p build
+	{ $(BENCH) ./authhttp; \
+	  $(BENCH) -benchmem ./memory/internal/tests; \
+	  $(BENCH) -benchtime 1x $(patsubst %,./%/internal/tests,mongo redis dynamodb fauna) ./interop; } | tee build/bench.txt
+	go run ./cmd/bench-plot build/bench.txt
+
+.PHONY: scale
+scale: setup ## Compare each operation of BACKEND with USERS users and with a thousand
+	go test -run '^$$' -bench Scale -benchtime 1x -timeout 0 ./$(BACKEND)/internal/tests -measure.users $(USERS)
+
+.PHONY: soak
+soak: setup ## Load BACKEND for TIME, and fail if memory, goroutines or connections grow
+	go test -run '^$$' -bench Soak -benchtime 1x -timeout 0 ./$(BACKEND)/internal/tests -measure.soak $(TIME)
 
 .PHONY: interop
 interop: setup ## Run the tests with the published Auth.js adapters, and print how many cases passed

@@ -44,7 +44,7 @@ type reply struct {
 const folder = "oracle"
 
 // startOracle starts the process, which ends with the test.
-func startOracle(t *testing.T) *oracle {
+func startOracle(t testing.TB) *oracle {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err == nil {

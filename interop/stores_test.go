@@ -31,7 +31,7 @@ type store struct {
 	server func(testing.TB) engine.Server
 	// open returns Go's adapter on a fresh part of the server, with the default names or
 	// others, and the options with which JavaScript has the same.
-	open func(t *testing.T, url string, custom bool) (adapter.Adapter, object)
+	open func(t testing.TB, url string, custom bool) (adapter.Adapter, object)
 
 	passkeys bool // the JavaScript adapter has them
 	account  bool // the JavaScript adapter has getAccount
@@ -70,7 +70,7 @@ var stores = []store{mongoStore, dynamoStore, upstashStore, unstorageStore}
 
 var mongoStore = store{
 	name: "MongoDB", js: "mongodb", server: engine.Mongo,
-	open: func(t *testing.T, url string, custom bool) (adapter.Adapter, object) {
+	open: func(t testing.TB, url string, custom bool) (adapter.Adapter, object) {
 		o, name := mongo.Options{Options: adapter.Options{PlainSessionTokens: true}}, newName()
 		js := object{"databaseName": name}
 		if custom {
@@ -97,7 +97,7 @@ var mongoStore = store{
 
 var dynamoStore = store{
 	name: "DynamoDB", js: "dynamodb", server: engine.DynamoDB,
-	open: func(t *testing.T, url string, custom bool) (adapter.Adapter, object) {
+	open: func(t testing.TB, url string, custom bool) (adapter.Adapter, object) {
 		o := dynamodb.Options{Options: adapter.Options{PlainSessionTokens: true}, Table: newName()}
 		js := object{"tableName": o.Table}
 		if custom {
@@ -132,7 +132,7 @@ var dynamoStore = store{
 
 var upstashStore = store{
 	name: "Upstash Redis", js: "upstash", server: engine.Redis,
-	open: func(t *testing.T, url string, custom bool) (adapter.Adapter, object) {
+	open: func(t testing.TB, url string, custom bool) (adapter.Adapter, object) {
 		o, js := upstash.Options{BaseKeyPrefix: newName() + ":"}, object{}
 		if custom {
 			o.UserKeyPrefix, js["userKeyPrefix"] = "person/", "person/"
@@ -156,7 +156,7 @@ var upstashStore = store{
 // unstorageStore is the adapter that adds passkeys to the layout of Upstash's.
 var unstorageStore = store{
 	name: "unstorage on Redis", js: "unstorage", server: engine.Redis,
-	open: func(t *testing.T, url string, custom bool) (adapter.Adapter, object) {
+	open: func(t testing.TB, url string, custom bool) (adapter.Adapter, object) {
 		o, js := upstash.Options{BaseKeyPrefix: newName() + ":"}, object{}
 		if custom { // unstorage has ":" only between the parts of a key
 			o.UserKeyPrefix, js["userKeyPrefix"] = "person:", "person:"
@@ -180,14 +180,14 @@ var unstorageStore = store{
 	leavesOldEmail: true, makesGhosts: true, leavesSessions: true,
 }
 
-func openUpstash(t *testing.T, url string, o upstash.Options) adapter.Adapter {
+func openUpstash(t testing.TB, url string, o upstash.Options) adapter.Adapter {
 	t.Helper()
 	a, err := upstash.New(newRedis(t, url), o)
 	check(t, err)
 	return a
 }
 
-func newRedis(t *testing.T, url string) *goredis.Client {
+func newRedis(t testing.TB, url string) *goredis.Client {
 	o, err := goredis.ParseURL(url)
 	check(t, err)
 	c := goredis.NewClient(o)
@@ -210,7 +210,7 @@ type pair struct {
 
 // openBoth opens a fresh part of a store on both sides. apply: its schema is
 // applied.
-func (s *store) openBoth(t *testing.T, o *oracle, custom, apply bool) *pair {
+func (s *store) openBoth(t testing.TB, o *oracle, custom, apply bool) *pair {
 	t.Helper()
 	url := s.server(t).URL
 	a, options := s.open(t, url, custom)

@@ -44,7 +44,7 @@ func files(t *testing.T, ending string) map[string]string {
 }
 
 var (
-	link = regexp.MustCompile(`\]\(([^)\s#]+)(?:#[^)]*)?\)`)
+	link = regexp.MustCompile(`(?:\]\(|src(?:set)?=")([^)"\s#]+)(?:#[^)]*)?[)"]`)
 	code = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
 )
 
@@ -75,8 +75,8 @@ func TestLinksLeadSomewhere(t *testing.T) {
 }
 
 func TestDeadLinks(t *testing.T) {
-	got := deadLinks("here.md", "`a[x](y)`, [`a`](doc.go), [b](https://example.com/x), [c](gone.md#part) and [d](pages_test.go#L1)")
-	if want := []string{"gone.md"}; !slices.Equal(got, want) {
+	got := deadLinks("here.md", "`a[x](y)`, [`a`](doc.go), [b](https://example.com/x), [c](gone.md#part), [d](pages_test.go#L1) and <img alt=\"x\" src=\"gone.svg\">")
+	if want := []string{"gone.md", "gone.svg"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -91,6 +91,13 @@ func layering(packages []pkg) []rule {
 			},
 		},
 		{
+			says:   "only cmd/bench-plot imports gonum.org/v1/plot and golang.org/x/perf",
+			why:    "who uses a store pays for no drawing",
+			covers: func(place string) bool { return place != "cmd/bench-plot" },
+			tests:  true,
+			allows: func(_, imp string) bool { return !under(imp, "gonum.org/v1/plot", "golang.org/x/perf") },
+		},
+		{
 			says:   "examples use the public API only",
 			why:    "they are there to be copied into other modules, where internal packages can't be imported",
 			covers: func(place string) bool { return under(place, "examples") },
@@ -372,6 +379,15 @@ func TestViolations(t *testing.T) {
 			name:     "testcontainers elsewhere, in tests",
 			packages: []pkg{{ImportPath: own + "redis/internal/tests", XTestImports: []string{testcontainers + "/wait"}}},
 			want:     "redis/internal/tests imports " + testcontainers + "/wait, but only internal/engine imports testcontainers",
+		},
+		{
+			name:     "cmd/bench-plot: what draws",
+			packages: []pkg{{ImportPath: own + "cmd/bench-plot", Imports: []string{"gonum.org/v1/plot/vg", "golang.org/x/perf/benchfmt"}}},
+		},
+		{
+			name:     "what draws elsewhere, in tests",
+			packages: []pkg{{ImportPath: own + "internal/measure", TestImports: []string{"gonum.org/v1/plot"}}},
+			want:     "internal/measure imports gonum.org/v1/plot, but only cmd/bench-plot imports",
 		},
 		{
 			name:     "cmd: the suite",

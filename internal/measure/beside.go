@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -86,37 +85,31 @@ const concurrency = 64
 const (
 	warmUpTime = 300 * time.Millisecond
 	aloneTime  = 500 * time.Millisecond // altogether
-	loadTime   = 3 * time.Second        // altogether
+	loadTime   = 2 * time.Second        // altogether
 	minTurn    = 40 * time.Millisecond  // of load
-	minTurns   = 8
+	maxTurn    = 2 * time.Second
+	minTurns   = 4
 )
 
-// compare measures both sides in turns and reports the figures and their ratios. The
-// turns are short, since a machine that others use too is not the same a moment later,
-// but long enough for each goroutine to make some calls. Who is first changes, and some
-// calls before that do not count: a server that has just begun gets faster with each.
+// compare measures both sides in turns and reports the figures and their ratios. Who is first
+// changes.
 func compare(b *testing.B, ours, raw Call) {
 	both := []Call{ours, raw}
-	turn := minTurn
-	for _, call := range both {
-		if n := load(b, call, warmUpTime); n > 0 {
-			turn = max(turn, 8*concurrency*warmUpTime/time.Duration(n))
-		}
-	}
-	turns := max(minTurns, int(loadTime/turn))
+	loads := []Load{LoadOf(always(ours)), LoadOf(always(raw))}
+	turns, turn := turnsOf(b, concurrency, loads)
 	var latency [2][]time.Duration
-	var calls [2]int64
+	var calls [2]int
 	for n := range turns {
 		inTurn := func(f func(i int)) {
 			f(n % 2)
 			f(1 - n%2)
 		}
 		inTurn(func(i int) { latency[i] = append(latency[i], serial(b, both[i], aloneTime/time.Duration(turns))...) })
-		inTurn(func(i int) { calls[i] += load(b, both[i], turn) })
+		inTurn(func(i int) { calls[i] += len(loads[i](b, concurrency, turn)) })
 	}
 	p50 := func(i int) float64 {
 		slices.Sort(latency[i])
-		return float64(latency[i][len(latency[i])/2].Nanoseconds()) / 1000
+		return percentile(latency[i], 50)
 	}
 	perSecond := func(i int) float64 { return float64(calls[i]) / (float64(turns) * turn.Seconds()) }
 	b.ReportMetric(0, "ns/op")
@@ -128,6 +121,9 @@ func compare(b *testing.B, ours, raw Call) {
 	b.ReportMetric(p50(1)/p50(0), "p50-ratio")
 	b.ReportMetric(allocations(b, ours)/allocations(b, raw), "allocs-ratio")
 }
+
+// always makes the same call, whoever it is about.
+func always(call Call) Read { return func(ctx context.Context, _ int) error { return call(ctx) } }
 
 // allocations returns how many allocations a call makes.
 func allocations(b *testing.B, call Call) float64 {
@@ -145,26 +141,6 @@ func serial(b *testing.B, call Call, d time.Duration) []time.Duration {
 		all = append(all, time.Since(start))
 	}
 	return all
-}
-
-// load makes calls in many goroutines for a time and returns how many they were.
-func load(b *testing.B, call Call, d time.Duration) int64 {
-	var calls atomic.Int64
-	var running sync.WaitGroup
-	end := time.Now().Add(d)
-	for range concurrency {
-		running.Go(func() {
-			for time.Now().Before(end) {
-				if err := call(b.Context()); err != nil {
-					b.Error(err)
-					return
-				}
-				calls.Add(1)
-			}
-		})
-	}
-	running.Wait()
-	return calls.Load()
 }
 
 // measured has the operations; one that uses a record up is measured together with the

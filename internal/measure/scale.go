@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -68,9 +69,12 @@ const (
 	scaleTurn  = 60 * time.Millisecond
 )
 
-// Scale measures the median of every operation on a large crowd beside that on a small
-// one, in turns on one server. Run it with -benchtime=1x.
-func Scale(b *testing.B, small, large *Crowd) {
+var users = flag.Int("measure.users", 20_000, "how many users the large crowd of BenchmarkScale has")
+
+// Scale measures the median of every operation on a large crowd beside that on one of a
+// thousand, in turns on one server. Run it with -benchtime=1x.
+func Scale(b *testing.B, crowd func(size int) *Crowd) {
+	small, large := crowd(1000), crowd(*users)
 	for _, op := range crowdOps {
 		b.Run(op.name, func(b *testing.B) {
 			for b.Loop() {
@@ -84,7 +88,7 @@ func Scale(b *testing.B, small, large *Crowd) {
 				}
 				p50 := func(i int) float64 {
 					slices.Sort(latency[i])
-					return float64(latency[i][len(latency[i])/2].Nanoseconds()) / 1000
+					return percentile(latency[i], 50)
 				}
 				b.ReportMetric(0, "ns/op")
 				b.ReportMetric(p50(0), fmt.Sprintf("p50-µs-at-%d", len(small.Users)))

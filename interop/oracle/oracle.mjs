@@ -9,6 +9,7 @@ globalThis.crypto ??= webcrypto; // Node.js 18 has it by this name only
 
 const { decode, encode } = await import("./values.mjs");
 const { stores } = await import("./stores.mjs");
+const { load } = await import("./load.mjs");
 const { startApp } = await import("./app.mjs");
 const cookies = await import("./cookies.mjs");
 
@@ -45,6 +46,7 @@ const operations = {
     const all = await Promise.allSettled(args.map((a) => open.get(handle).adapter[method](...a)));
     return all.map(({ value }) => value ?? null);
   },
+  load: ({ handle, ...how }) => load(open.get(handle).adapter, how),
   app: async ({ handle, options }) => {
     const app = await startApp(open.get(handle).adapter, options);
     return { app: keep(app), url: app.url };

@@ -2,6 +2,10 @@ package dynamodb_test
 
 import (
 	"context"
+	"crypto/rand"
+	"maps"
+	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +13,7 @@ import (
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/dynamodb"
 	"github.com/authstore/authstore/internal/measure"
 )
@@ -20,6 +25,105 @@ func BenchmarkRaw(b *testing.B) {
 		p := newPair(b)
 		return p.Stage, p.bare()
 	})
+}
+
+// BenchmarkCallers measures the look-up of a session by more and more callers at once, beside the
+// bare SDK. Run it with -benchtime=1x.
+func BenchmarkCallers(b *testing.B) { measure.Callers(b, "DynamoDB Local", sides(b)...) }
+
+// BenchmarkColdStart measures a process that makes one call. Run it with -benchtime=1x.
+func BenchmarkColdStart(b *testing.B) { measure.ColdStart(b, "DynamoDB Local", sides(b)...) }
+
+// sides are the ways to look up the sessions of a crowd.
+func sides(b *testing.B) []measure.Side {
+	o := dynamodb.Options{Table: newTable(), NoIndex: true}
+	crowd := measure.NewCrowd(b, withoutIndex.newStore(b, o), measure.CrowdSize)
+	store := func(o dynamodb.Options) func(b *testing.B) (measure.Read, func()) {
+		return func(b *testing.B) (measure.Read, func()) {
+			client, closing := ownClient(b)
+			store := open(b, client, o)
+			return crowd.Sessions(store), func() {
+				check(b, store.Close())
+				closing()
+			}
+		}
+	}
+	return []measure.Side{
+		{Name: measure.Default, Open: store(o)},
+		{Name: measure.Raw, Open: func(b *testing.B) (measure.Read, func()) {
+			client, closing := ownClient(b)
+			p := &pair{client: client, table: o.Table}
+			return func(ctx context.Context, i int) error {
+				user := "USER#" + crowd.Users[i].ID
+				return p.batchGet(ctx, p.key(user, "SESSION#"+adapter.SessionID(crowd.Tokens[i])), p.key(user, user))
+			}, closing
+		}},
+	}
+}
+
+// ownClient returns a client that keeps a connection for each of 256 callers, and what closes them.
+func ownClient(b *testing.B, with ...func(*http.Transport)) (*awsdynamodb.Client, func()) {
+	transport := &http.Transport{MaxIdleConnsPerHost: 256}
+	for _, f := range with {
+		f(transport)
+	}
+	return newClient(b, func(o *awsdynamodb.Options) { o.HTTPClient = &http.Client{Transport: transport} }), transport.CloseIdleConnections
+}
+
+// BenchmarkScale measures the median of every operation with many users and with a thousand. Run it
+// with -benchtime=1x, and more of them by -measure.users=200000.
+func BenchmarkScale(b *testing.B) {
+	measure.Scale(b, func(size int) *measure.Crowd {
+		o := dynamodb.Options{Table: newTable(), NoIndex: true}
+		store := withoutIndex.newStore(b, o)
+		return measure.Copies(b, store, size, rand.Text, func() measure.Bulk { return copies(b, o.Table) })
+	})
+}
+
+// copies returns what writes copies of the items that are in a table.
+func copies(b *testing.B, table string) measure.Bulk {
+	client := newClient(b)
+	out, err := client.Scan(b.Context(), &awsdynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})
+	check(b, err)
+	return func(ctx context.Context, renames []measure.Rename) error {
+		var puts []types.WriteRequest
+		for _, rename := range renames {
+			for _, original := range out.Items {
+				puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: renamed(original, rename)}})
+			}
+		}
+		for some := range slices.Chunk(puts, 25) {
+			for left := map[string][]types.WriteRequest{table: some}; len(left) > 0; {
+				out, err := client.BatchWriteItem(ctx, &awsdynamodb.BatchWriteItemInput{RequestItems: left})
+				if err != nil {
+					return err
+				}
+				left = out.UnprocessedItems
+			}
+		}
+		return nil
+	}
+}
+
+func renamed(original map[string]types.AttributeValue, rename measure.Rename) map[string]types.AttributeValue {
+	it := maps.Clone(original)
+	for name, v := range it {
+		if s, ok := v.(*types.AttributeValueMemberS); ok {
+			it[name] = &types.AttributeValueMemberS{Value: rename(s.Value)}
+		}
+	}
+	return it
+}
+
+// BenchmarkSoak has 64 callers call everything, for ten seconds or -measure.soak, and fails if memory,
+// goroutines or connections grow. Run it with -benchtime=1x.
+func BenchmarkSoak(b *testing.B) {
+	var connections measure.Connections
+	o := dynamodb.Options{Table: newTable(), NoIndex: true}
+	withoutIndex.newStore(b, o)
+	client, closing := ownClient(b, func(t *http.Transport) { t.DialContext = connections.DialContext })
+	b.Cleanup(closing)
+	measure.Soak(b, measure.NewCrowd(b, open(b, client, o), measure.CrowdSize), &connections)
 }
 
 // pair is a store with one user, and a bare client of the same table.

@@ -18,7 +18,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
-	"github.com/authstore/authstore/internal/measure"
 	"github.com/authstore/authstore/mongo"
 )
 
@@ -284,89 +283,4 @@ func TestAHangingRequestHoldsUpNobodyForLong(t *testing.T) {
 	check(t, err)
 	running.Wait()
 	close(s.open)
-}
-
-// BenchmarkBatching measures the look-up of sessions by more and more callers at once, each of
-// sessions of its own, beside the same adapter without batching and the bare driver, both of which
-// make one request for each call. Run it with -benchtime=1x.
-func BenchmarkBatching(b *testing.B) {
-	db := replicaSet.bare(b)
-	batched := open(b, db, mongo.Options{})
-	plain := connect(b, db, mongo.Options{NoBatching: true})
-	crowd := measure.NewCrowd(b, batched, 1000)
-	session := func(store adapter.Adapter) func(context.Context, int) error {
-		return func(ctx context.Context, i int) error {
-			_, _, err := store.GetSessionAndUser(ctx, crowd.Tokens[i])
-			return err
-		}
-	}
-	sides := []struct {
-		name string
-		call func(ctx context.Context, i int) error
-	}{
-		{"batched", session(batched)},
-		{"plain", session(plain)},
-		{"bare", func(ctx context.Context, i int) error {
-			return bareSession(ctx, db, adapter.SessionID(crowd.Tokens[i]))
-		}},
-	}
-	for _, n := range []int{1, 8, 64, 256} {
-		b.Run(fmt.Sprintf("callers=%d", n), func(b *testing.B) {
-			for b.Loop() {
-				const turns, turn = 6, 300 * time.Millisecond
-				var took [3][]time.Duration
-				for range turns {
-					for i, side := range sides {
-						loaded(b, n, turn/6, side.call)
-						took[i] = append(took[i], loaded(b, n, turn, side.call)...)
-					}
-				}
-				b.ReportMetric(0, "ns/op")
-				for i, side := range sides {
-					slices.Sort(took[i])
-					b.ReportMetric(float64(len(took[i]))/(turns*turn.Seconds()), side.name+"-calls/s")
-					b.ReportMetric(float64(took[i][len(took[i])/2].Microseconds()), side.name+"-p50-µs")
-					b.ReportMetric(float64(took[i][len(took[i])*99/100].Microseconds()), side.name+"-p99-µs")
-				}
-				b.ReportMetric(float64(len(took[0]))/float64(len(took[2])), "throughput-ratio")
-			}
-		})
-	}
-}
-
-// bareSession does the least that a careful application would.
-func bareSession(ctx context.Context, db *driver.Database, token string) error {
-	cursor, err := db.Collection("sessions").Aggregate(ctx, bson.A{
-		where("$match", where("sessionToken", token)),
-		where("$lookup", where("from", "users", "localField", "userId", "foreignField", "_id", "as", "user")),
-	})
-	if err != nil {
-		return err
-	}
-	var all []bson.Raw
-	if err := cursor.All(ctx, &all); err != nil || len(all) != 1 {
-		return fmt.Errorf("%d sessions: %w", len(all), err)
-	}
-	return nil
-}
-
-// loaded has n callers make calls for a time, and returns how long each took.
-func loaded(b *testing.B, n int, d time.Duration, call func(context.Context, int) error) (all []time.Duration) {
-	took := make([][]time.Duration, n)
-	var running sync.WaitGroup
-	end := time.Now().Add(d)
-	for caller := range n {
-		running.Go(func() {
-			for i := caller; time.Now().Before(end); i += n {
-				begun := time.Now()
-				if err := call(b.Context(), i%1000); err != nil {
-					b.Error(err)
-					return
-				}
-				took[caller] = append(took[caller], time.Since(begun))
-			}
-		})
-	}
-	running.Wait()
-	return slices.Concat(took...)
 }

@@ -3,6 +3,8 @@ package mongo_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -111,15 +113,20 @@ func (p *pair) list(ctx context.Context, collection string) error {
 
 // lookup reads a document joined with its user.
 func (p *pair) lookup(ctx context.Context, collection string, filter bson.D) error {
-	cursor, err := p.raw.Collection(collection).Aggregate(ctx, bson.A{
+	_, err := lookup(ctx, p.raw.Collection(collection), filter)
+	return err
+}
+
+func lookup(ctx context.Context, c *driver.Collection, filter bson.D) (found []bson.Raw, err error) {
+	cursor, err := c.Aggregate(ctx, bson.A{
 		where("$match", filter),
 		where("$lookup", where("from", "users", "localField", "userId", "foreignField", "_id", "as", "user")),
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var all []bson.Raw
-	return cursor.All(ctx, &all)
+	err = cursor.All(ctx, &found)
+	return found, err
 }
 
 func (p *pair) update(ctx context.Context, collection string, filter, set bson.D) error {
@@ -223,14 +230,108 @@ func (p *pair) bare() map[string]measure.Call {
 	}
 }
 
-// BenchmarkScale measures the median of every operation with half a million users and with
-// a thousand. Run it with -benchtime=1x -timeout 30m.
-func BenchmarkScale(b *testing.B) {
-	crowd := func(size int) *measure.Crowd {
-		store, _ := replicaSet.benchmarkStore(b)
-		return measure.NewCrowd(b, store, size)
+// BenchmarkCallers measures the look-up of a session by more and more callers at once, with and
+// without shared requests, beside the bare driver. Run it with -benchtime=1x.
+func BenchmarkCallers(b *testing.B) { measure.Callers(b, "MongoDB", replicaSet.sides(b)...) }
+
+// BenchmarkColdStart measures a process that makes one call. Run it with -benchtime=1x.
+func BenchmarkColdStart(b *testing.B) { measure.ColdStart(b, "MongoDB", replicaSet.sides(b)...) }
+
+// sides are the ways to look up the sessions of a crowd.
+func (d deployment) sides(b *testing.B) []measure.Side {
+	db := d.bare(b)
+	crowd := measure.NewCrowd(b, open(b, db, mongo.Options{}), measure.CrowdSize)
+	connected := func(b *testing.B) (own *driver.Database, disconnect func()) {
+		client, err := driver.Connect(options.Client().ApplyURI(d.server(b).URL))
+		check(b, err)
+		return client.Database(db.Name()), func() { check(b, client.Disconnect(context.Background())) }
 	}
-	measure.Scale(b, crowd(1_000), crowd(500_000))
+	store := func(o mongo.Options) func(b *testing.B) (measure.Read, func()) {
+		return func(b *testing.B) (measure.Read, func()) {
+			own, disconnect := connected(b)
+			store := connect(b, own, o)
+			return crowd.Sessions(store), func() {
+				check(b, store.Close())
+				disconnect()
+			}
+		}
+	}
+	return []measure.Side{
+		{Name: measure.Default, Open: store(mongo.Options{})},
+		{Name: measure.Unshared, Open: store(mongo.Options{NoBatching: true})},
+		{Name: measure.Raw, Open: func(b *testing.B) (measure.Read, func()) {
+			own, disconnect := connected(b)
+			return func(ctx context.Context, i int) error {
+				return bareSession(ctx, own, adapter.SessionID(crowd.Tokens[i]))
+			}, disconnect
+		}},
+	}
+}
+
+// bareSession does the least that a careful application would.
+func bareSession(ctx context.Context, db *driver.Database, token string) error {
+	found, err := lookup(ctx, db.Collection("sessions"), where("sessionToken", token))
+	if err == nil && len(found) != 1 {
+		err = fmt.Errorf("%d sessions", len(found))
+	}
+	return err
+}
+
+// BenchmarkScale measures the median of every operation with many users and with a thousand. Run it
+// with -benchtime=1x, and a million by -measure.users=1000000.
+func BenchmarkScale(b *testing.B) {
+	measure.Scale(b, func(size int) *measure.Crowd {
+		store, db := replicaSet.benchmarkStore(b)
+		return measure.Copies(b, store, size, func() string { return bson.NewObjectID().Hex() }, func() measure.Bulk { return copies(b, db) })
+	})
+}
+
+// copies returns what writes copies of the documents that are in a database.
+func copies(b *testing.B, db *driver.Database) measure.Bulk {
+	originals := map[string]bson.D{}
+	for _, name := range []string{"users", "accounts", "sessions"} {
+		var original bson.D
+		check(b, db.Collection(name).FindOne(b.Context(), bson.D{}).Decode(&original))
+		originals[name] = original
+	}
+	return func(ctx context.Context, renames []measure.Rename) error {
+		for name, original := range originals {
+			docs := make([]any, len(renames))
+			for i, rename := range renames {
+				docs[i] = renamed(original, rename)
+			}
+			if _, err := db.Collection(name).InsertMany(ctx, docs, options.InsertMany().SetOrdered(false)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// renamed returns a copy of a document, with an _id of its own.
+func renamed(original bson.D, rename measure.Rename) bson.D {
+	doc := slices.Clone(original)
+	for i, field := range doc {
+		switch v := field.Value.(type) {
+		case string:
+			doc[i].Value = rename(v)
+		case bson.ObjectID:
+			id, _ := bson.ObjectIDFromHex(rename(v.Hex()))
+			if id == v { // that of an account or a session
+				id = bson.NewObjectID()
+			}
+			doc[i].Value = id
+		}
+	}
+	return doc
+}
+
+// BenchmarkSoak has 64 callers call everything, for ten seconds or -measure.soak, and fails if memory,
+// goroutines or connections grow. Run it with -benchtime=1x.
+func BenchmarkSoak(b *testing.B) {
+	var connections measure.Connections
+	db := replicaSet.bare(b, options.Client().SetDialer(&connections))
+	measure.Soak(b, measure.NewCrowd(b, open(b, db, mongo.Options{}), measure.CrowdSize), &connections)
 }
 
 // BenchmarkLinearizableReads measures the look-up of a session on three members, with and

@@ -14,6 +14,7 @@ import (
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/internal/measure"
+	"github.com/authstore/authstore/internal/redistest"
 	"github.com/authstore/authstore/redis"
 )
 
@@ -34,10 +35,7 @@ type pair struct {
 }
 
 func newPair(b *testing.B) *pair {
-	o, err := goredis.ParseURL(single.server(b).URL)
-	check(b, err)
-	o.PoolSize = 64
-	e := &pair{client: goredis.NewClient(o), prefix: newPrefix()}
+	e := &pair{client: newBenchClient(b), prefix: newPrefix()}
 	b.Cleanup(func() { check(b, e.client.Close()) })
 	e.Stage = measure.NewStage(b, open(b, e.client, redis.Options{Prefix: e.prefix}))
 	e.write(b)
@@ -310,13 +308,77 @@ func writeUpstash(client goredis.UniversalClient, prefix string, i int, u adapte
 	return err
 }
 
-// BenchmarkScale measures the median of every operation with a million users beside
-// that with a thousand. Run it with -benchtime=1x -timeout 30m.
-func BenchmarkScale(b *testing.B) {
-	client := single.open(b, single.server(b).URL)
-	defer client.Close()
-	crowd := func(size int) *measure.Crowd {
-		return measure.NewCrowd(b, open(b, client, redis.Options{Prefix: newPrefix()}), size)
+// BenchmarkCallers measures the look-up of a session by more and more callers at once, beside bare
+// go-redis. Run it with -benchtime=1x.
+func BenchmarkCallers(b *testing.B) { measure.Callers(b, "Redis", sides(b)...) }
+
+// BenchmarkColdStart measures a process that makes one call. Run it with -benchtime=1x.
+func BenchmarkColdStart(b *testing.B) { measure.ColdStart(b, "Redis", sides(b)...) }
+
+// sides are the ways to look up the sessions of a crowd: those of the bare client are values as
+// long as the store's own.
+func sides(b *testing.B) []measure.Side {
+	client, prefix := newBenchClient(b), newPrefix()
+	b.Cleanup(func() { check(b, redistest.Remove(client, prefix+":")) })
+	crowd := measure.NewCrowd(b, open(b, client, redis.Options{Prefix: prefix}), measure.CrowdSize)
+	raw := func(i int) (session, user string) {
+		slot := fmt.Sprintf("%s:raw:{%d}:", prefix, i)
+		return slot + "session", slot + "user"
 	}
-	measure.Scale(b, crowd(1_000), crowd(1_000_000))
+	measure.Spread(measure.CrowdSize, func(i int) {
+		session, user := raw(i)
+		check(b, client.Set(b.Context(), session, value120[:60], time.Hour).Err())
+		check(b, client.Set(b.Context(), user, value120, time.Hour).Err())
+	})
+	store := func(o redis.Options) func(b *testing.B) (measure.Read, func()) {
+		return func(b *testing.B) (measure.Read, func()) {
+			own := newBenchClient(b)
+			store := open(b, own, o)
+			return crowd.Sessions(store), func() {
+				check(b, store.Close())
+				check(b, own.Close())
+			}
+		}
+	}
+	return []measure.Side{
+		{Name: measure.Default, Open: store(redis.Options{Prefix: prefix})},
+		{Name: measure.Raw, Open: func(b *testing.B) (measure.Read, func()) {
+			own := newBenchClient(b)
+			return func(ctx context.Context, i int) error {
+				session, user := raw(i)
+				return own.MGet(ctx, session, user).Err()
+			}, func() { check(b, own.Close()) }
+		}},
+	}
+}
+
+// newBenchClient returns a client with a connection for each of 64 callers.
+func newBenchClient(b *testing.B, with ...func(*goredis.Options)) *goredis.Client {
+	o, err := goredis.ParseURL(single.server(b).URL)
+	check(b, err)
+	o.PoolSize = 64
+	for _, f := range with {
+		f(o)
+	}
+	return goredis.NewClient(o)
+}
+
+// BenchmarkScale measures the median of every operation with many users beside that with a thousand.
+// Run it with -benchtime=1x, and a million by -measure.users=1000000.
+func BenchmarkScale(b *testing.B) {
+	client := newBenchClient(b)
+	defer client.Close()
+	measure.Scale(b, func(size int) *measure.Crowd {
+		return measure.NewCrowd(b, open(b, client, redis.Options{Prefix: newPrefix()}), size)
+	})
+}
+
+// BenchmarkSoak has 64 callers call everything, for ten seconds or -measure.soak, and fails if memory,
+// goroutines or connections grow. Run it with -benchtime=1x.
+func BenchmarkSoak(b *testing.B) {
+	var connections measure.Connections
+	client := newBenchClient(b, func(o *goredis.Options) { o.Dialer = connections.DialContext })
+	prefix := newPrefix()
+	b.Cleanup(func() { check(b, redistest.Remove(client, prefix+":")) })
+	measure.Soak(b, measure.NewCrowd(b, open(b, client, redis.Options{Prefix: prefix}), measure.CrowdSize), &connections)
 }
