@@ -9,7 +9,8 @@
 // Better Auth make are read by authhttp, and those of authhttp by them (cookies_test.go);
 // and what the packages break is listed and repaired by Go (broken_test.go). The stores are
 // the rows of a table (stores_test.go). How many cases each store passed in each direction is
-// printed, and written to build/reports/interop.json.
+// printed, and written to build/reports/interop.json. A benchmark looks up sessions on both
+// sides (bench_test.go, oracle/load.mjs).
 //
 // The oracle is oracle/oracle.mjs: one JSON object a line on stdin and stdout, with types
 // that JSON has no form for (oracle_test.go, oracle/values.mjs).
