@@ -16,7 +16,7 @@ import (
 // The defaults of Options.BatchesInFlight and Options.BatchSize. A request has 100 keys at most,
 // and a call two of them.
 const (
-	batchesInFlight = 4
+	batchesInFlight = 2
 	maxBatchSize    = 50
 )
 

@@ -49,7 +49,8 @@ type Options struct {
 	NoBatching bool
 
 	// BatchesInFlight is how many requests are in flight before further reads wait for one to
-	// return and share the next one. The default is 4.
+	// return and share the next one. The default is 2. More shorten the waits where the process
+	// has processors to spare.
 	BatchesInFlight int
 
 	// BatchSize is how many reads share a request at most. The default is 50, which is also the

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -532,102 +531,4 @@ func TestSharedReadsCostTheSame(t *testing.T) {
 			t.Errorf("%s by %d callers: got %v read units and %d requests, want %v units and fewer requests than callers", op, callers, m.read, m.calls, want)
 		}
 	}
-}
-
-// BenchmarkBatching measures the look-up of sessions by more and more callers at once, each of
-// sessions of its own, beside the same adapter without batching and the bare SDK, both of which
-// make one request for each call. Run it with -benchtime=1x.
-func BenchmarkBatching(b *testing.B) {
-	p := &pair{client: newClient(b), table: newTable()}
-	o := dynamodb.Options{Table: p.table, NoIndex: true}
-	batched := withoutIndex.newStore(b, o)
-	o.NoBatching = true
-	plain := open(b, p.client, o)
-	crowd := measure.NewCrowd(b, batched, 1000)
-	session := func(store adapter.Adapter) func(context.Context, int) error {
-		return func(ctx context.Context, i int) error {
-			_, _, err := store.GetSessionAndUser(ctx, crowd.Tokens[i])
-			return err
-		}
-	}
-	sides := []struct {
-		name string
-		call func(ctx context.Context, i int) error
-	}{
-		{"batched", session(batched)},
-		{"plain", session(plain)},
-		{"bare", func(ctx context.Context, i int) error {
-			id := "USER#" + crowd.Users[i].ID
-			return p.batchGet(ctx, p.key(id, "SESSION#"+adapter.SessionID(crowd.Tokens[i])), p.key(id, id))
-		}},
-	}
-	for _, n := range []int{1, 8, 64, 256} {
-		b.Run(fmt.Sprintf("callers=%d", n), func(b *testing.B) {
-			for b.Loop() {
-				const turns, turn = 6, 300 * time.Millisecond
-				var took [3][]time.Duration
-				var used [3]usage
-				for range turns {
-					for i, side := range sides {
-						loaded(b, n, turn/6, side.call)
-						done := used[i].measure(turn)
-						took[i] = append(took[i], loaded(b, n, turn, side.call)...)
-						done()
-					}
-				}
-				b.ReportMetric(0, "ns/op")
-				for i, side := range sides {
-					slices.Sort(took[i])
-					b.ReportMetric(float64(len(took[i]))/(turns*turn.Seconds()), side.name+"-calls/s")
-					b.ReportMetric(float64(took[i][len(took[i])/2].Microseconds()), side.name+"-p50-µs")
-					b.ReportMetric(float64(took[i][len(took[i])*99/100].Microseconds()), side.name+"-p99-µs")
-					b.ReportMetric(float64(used[i].allocated)/float64(len(took[i]))/1024, side.name+"-KB/call")
-					b.ReportMetric(float64(used[i].goroutines), side.name+"-goroutines")
-				}
-				b.ReportMetric(float64(len(took[0]))/float64(len(took[2])), "throughput-ratio")
-			}
-		})
-	}
-}
-
-// usage is what a side uses.
-type usage struct {
-	allocated  uint64 // bytes
-	goroutines int    // the most that there were half way through a turn
-}
-
-// measure begins to measure a turn; it returns what ends that.
-func (u *usage) measure(turn time.Duration) (done func()) {
-	allocated := func() uint64 {
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.TotalAlloc
-	}
-	before, sampled := allocated(), make(chan int, 1)
-	time.AfterFunc(turn/2, func() { sampled <- runtime.NumGoroutine() })
-	return func() {
-		u.allocated += allocated() - before
-		u.goroutines = max(u.goroutines, <-sampled)
-	}
-}
-
-// loaded has n callers make calls for a time, and returns how long each took.
-func loaded(b *testing.B, n int, d time.Duration, call func(context.Context, int) error) (all []time.Duration) {
-	took := make([][]time.Duration, n)
-	var running sync.WaitGroup
-	end := time.Now().Add(d)
-	for caller := range n {
-		running.Go(func() {
-			for i := caller; time.Now().Before(end); i += n {
-				begun := time.Now()
-				if err := call(b.Context(), i%1000); err != nil {
-					b.Error(err)
-					return
-				}
-				took[caller] = append(took[caller], time.Since(begun))
-			}
-		})
-	}
-	running.Wait()
-	return slices.Concat(took...)
 }

@@ -48,8 +48,11 @@ func sides(b *testing.B) []measure.Side {
 			}
 		}
 	}
+	alone := o
+	alone.NoBatching = true
 	return []measure.Side{
 		{Name: measure.Default, Open: store(o)},
+		{Name: measure.Unshared, Open: store(alone)},
 		{Name: measure.Raw, Open: func(b *testing.B) (measure.Read, func()) {
 			client, closing := ownClient(b)
 			p := &pair{client: client, table: o.Table}

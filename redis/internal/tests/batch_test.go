@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,7 +14,6 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/authstore/authstore/adapter"
-	"github.com/authstore/authstore/internal/measure"
 	"github.com/authstore/authstore/redis"
 )
 
@@ -470,75 +468,4 @@ func TestSharedRequestsByAResolver(t *testing.T) {
 		})
 	}
 	s.gate.together(t, s.behind(t), calls)
-}
-
-// BenchmarkBatching measures the look-up of sessions by more and more callers at once, each of
-// sessions of its own, beside the same adapter without batching and the bare client, both of which
-// make one request for each call. Run it with -benchtime=1x.
-func BenchmarkBatching(b *testing.B) {
-	client, prefix := single.open(b, single.server(b).URL), newPrefix()
-	defer client.Close()
-	batched := open(b, client, redis.Options{Prefix: prefix})
-	plain := open(b, client, redis.Options{Prefix: prefix, NoBatching: true})
-	crowd := measure.NewCrowd(b, batched, 1000)
-	session := func(store adapter.Adapter) func(context.Context, int) error {
-		return func(ctx context.Context, i int) error {
-			_, _, err := store.GetSessionAndUser(ctx, crowd.Tokens[i])
-			return err
-		}
-	}
-	sides := []struct {
-		name string
-		call func(ctx context.Context, i int) error
-	}{
-		{"batched", session(batched)},
-		{"plain", session(plain)},
-		{"bare", func(ctx context.Context, i int) error {
-			id := crowd.Users[i].ID
-			return client.MGet(ctx, prefix+":s:{"+id+"}:"+adapter.SessionID(crowd.Tokens[i]), prefix+":u:{"+id+"}").Err()
-		}},
-	}
-	for _, n := range []int{1, 8, 64, 256} {
-		b.Run(fmt.Sprintf("callers=%d", n), func(b *testing.B) {
-			for b.Loop() {
-				const turns, turn = 6, 300 * time.Millisecond
-				var took [3][]time.Duration
-				for range turns {
-					for i, side := range sides {
-						loaded(b, n, turn/6, side.call)
-						took[i] = append(took[i], loaded(b, n, turn, side.call)...)
-					}
-				}
-				b.ReportMetric(0, "ns/op")
-				for i, side := range sides {
-					slices.Sort(took[i])
-					b.ReportMetric(float64(len(took[i]))/(turns*turn.Seconds()), side.name+"-calls/s")
-					b.ReportMetric(float64(took[i][len(took[i])/2].Microseconds()), side.name+"-p50-µs")
-					b.ReportMetric(float64(took[i][len(took[i])*99/100].Microseconds()), side.name+"-p99-µs")
-				}
-				b.ReportMetric(float64(len(took[0]))/float64(len(took[2])), "throughput-ratio")
-			}
-		})
-	}
-}
-
-// loaded has n callers make calls for a time, and returns how long each took.
-func loaded(b *testing.B, n int, d time.Duration, call func(context.Context, int) error) (all []time.Duration) {
-	took := make([][]time.Duration, n)
-	var running sync.WaitGroup
-	end := time.Now().Add(d)
-	for caller := range n {
-		running.Go(func() {
-			for i := caller; time.Now().Before(end); i += n {
-				begun := time.Now()
-				if err := call(b.Context(), i%1000); err != nil {
-					b.Error(err)
-					return
-				}
-				took[caller] = append(took[caller], time.Since(begun))
-			}
-		})
-	}
-	running.Wait()
-	return slices.Concat(took...)
 }

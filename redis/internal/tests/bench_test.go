@@ -342,6 +342,7 @@ func sides(b *testing.B) []measure.Side {
 	}
 	return []measure.Side{
 		{Name: measure.Default, Open: store(redis.Options{Prefix: prefix})},
+		{Name: measure.Unshared, Open: store(redis.Options{Prefix: prefix, NoBatching: true})},
 		{Name: measure.Raw, Open: func(b *testing.B) (measure.Read, func()) {
 			own := newBenchClient(b)
 			return func(ctx context.Context, i int) error {
