@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/authstore/authstore/adapter"
@@ -91,7 +92,10 @@ func (s *store) readSessionAndUser(ctx context.Context, id, stored string) (sess
 	if err != nil {
 		return "", "", err
 	}
-	both := reply.([]any)
+	both, ok := reply.([]any)
+	if !ok || len(both) != 2 {
+		return "", "", fmt.Errorf("%w: the server answers MGET of two keys with something else than a list of two", adapter.ErrUnavailable)
+	}
 	session, live := both[0].(string)
 	user, there := both[1].(string)
 	if !live || !there {

@@ -82,11 +82,12 @@ func (s *store) createUser(ctx context.Context, u adapter.User, p *ownedRecord) 
 }
 
 func (s *store) GetUser(ctx context.Context, id string) (adapter.User, error) {
-	u, err := s.look(ctx, look{key: s.key(kindUser, escape(id))})
+	reply, err := s.look(ctx, look{key: s.key(kindUser, escape(id))})
 	if err != nil {
 		return adapter.User{}, err
 	}
-	_, record := splitNonce(u.(string))
+	u, _ := reply.(string)
+	_, record := splitNonce(u)
 	return decodeUser(id, record)
 }
 
