@@ -142,7 +142,7 @@ var dynamoDBMutants = []Mutant{
 	},
 	{
 		Breaks: "a caller who leaves ends the request of all", File: "internal/batch/batch.go",
-		Old: "if c.in.wanted--; c.in.wanted == 0 {", New: "if c.in.wanted--; c.in.wanted >= 0 {", Run: `TestConformance$/BAT-003`,
+		Old: "if c.in.wanted--; c.in.wanted == 0 {", New: "if c.in.wanted--; c.in.wanted >= 0 {", Run: "TestWhoLeavesASharedRequestEndsAlone",
 	},
 
 	// Deletion.

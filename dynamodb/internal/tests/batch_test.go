@@ -473,6 +473,20 @@ func TestAHangingRequestHoldsUpNobodyForLong(t *testing.T) {
 	})
 }
 
+// Who leaves a request that others share ends alone.
+func TestWhoLeavesASharedRequestEndsAlone(t *testing.T) {
+	reading(t, 3, one, func(t *testing.T, _ *reader, a adapter.Adapter) {
+		ctx, cancel := context.WithTimeout(t.Context(), turn+turn/2)
+		defer cancel()
+		all := inTurn(session(t.Context(), a, "u0"), session(ctx, a, "u1"), session(t.Context(), a, "u2"))()
+		all[0].in(t, "the read before", turn)
+		all[2].in(t, "the read that stays", 2*turn)
+		if !errors.Is(all[1].err, context.DeadlineExceeded) || all[1].after != turn+turn/2 {
+			t.Errorf("the read that leaves: got %v after %s, want its context's error at its end", all[1].err, all[1].after)
+		}
+	})
+}
+
 // Those who wait get ErrClosed, and the request that is on its way its answer.
 func TestCloseWhileReadsWait(t *testing.T) {
 	reading(t, 3, one, func(t *testing.T, r *reader, a adapter.Adapter) {
