@@ -22,8 +22,8 @@
 //	redis+cluster://host1:6379,host2,[::1]:6380    a Cluster
 //	redis+sentinel://host1:26379,host2/0?master_name=mymaster
 //
-// The parameters prefix and request_timeout are [Options.Prefix] and
-// [Options.RequestTimeout]; all others are those of go-redis.
+// The parameters prefix, request_timeout and no_batching are [Options.Prefix],
+// [Options.RequestTimeout] and [Options.NoBatching]; all others are those of go-redis.
 //
 // # Layout
 //

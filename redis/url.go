@@ -23,7 +23,7 @@ func openURL(rawURL string, o adapter.Options) (adapter.Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := open(c, Options{Options: o, Prefix: p.Prefix, RequestTimeout: p.RequestTimeout}, true)
+	a, err := open(c, Options{Options: o, Prefix: p.Prefix, RequestTimeout: p.RequestTimeout, NoBatching: p.NoBatching}, true)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}

@@ -22,6 +22,7 @@ import (
 type Parameters struct {
 	Prefix         string
 	RequestTimeout time.Duration
+	NoBatching     bool // not in the Upstash layout
 }
 
 // Open opens the client that a URL describes, and returns the store's own parameters. An
@@ -50,6 +51,7 @@ func invalid(reason string) error { return adapter.Invalid("URL", reason) }
 // several hosts, or of paths as hosts, depends on its version.
 type address struct {
 	topology string // "", "cluster", "sentinel"
+	upstash  bool
 	tls      bool
 	user     *url.Userinfo
 	hosts    []string // each with its port, or the path of a socket
@@ -70,7 +72,7 @@ func parse(rawURL string) (a address, err error) {
 	if !ok || !known || base != "redis" && base != "rediss" {
 		return a, invalid("must be of a form that docs/redis.md or docs/upstash.md lists")
 	}
-	a.topology, a.tls = topology, base == "rediss"
+	a.topology, a.upstash, a.tls = topology, kind == "upstash", base == "rediss"
 	rest, query, _ := strings.Cut(rest, "?")
 	authority, path, _ := strings.Cut(rest, "/")
 	if strings.Contains(rawURL, "#") || strings.Contains(path, "@") {
@@ -227,6 +229,12 @@ func (a *address) ownParameters() (p Parameters, err error) {
 		if err != nil || p.RequestTimeout <= 0 {
 			return p, invalid("must have a positive duration as request_timeout, such as 2s")
 		}
+	}
+	if a.query.Has("no_batching") && !a.upstash {
+		if p.NoBatching, err = strconv.ParseBool(a.query.Get("no_batching")); err != nil {
+			return p, invalid("must have true or false as the option no_batching")
+		}
+		a.query.Del("no_batching")
 	}
 	for _, name := range []string{"read_only", "route_by_latency", "route_randomly", "replica_only", "use_disconnected_replicas"} {
 		if v := a.query.Get(name); v != "" && v != "false" && v != "0" {

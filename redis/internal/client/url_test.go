@@ -77,6 +77,7 @@ func TestParametersOfAStore(t *testing.T) {
 	for rawURL, want := range map[string]Parameters{
 		"redis://host?prefix=a%3A&request_timeout=500ms": {Prefix: "a:", RequestTimeout: 500 * time.Millisecond},
 		"redis://host?request_timeout=2":                 {RequestTimeout: 2 * time.Second},
+		"redis+cluster://host?no_batching=true":          {NoBatching: true},
 	} {
 		if _, got := open(t, rawURL); got != want {
 			t.Errorf("%s: got %+v", rawURL, got)
@@ -136,6 +137,8 @@ func TestURLsThatAreRefused(t *testing.T) {
 		"redis+cluster://%2Ftmp%2Fsock":                        "socket",
 		"redis://host?request_timeout=0":                       "request_timeout",
 		"redis://host?request_timeout=secret":                  "request_timeout",
+		"redis://host?no_batching=secret":                      "true or false as the option no_batching",
+		"redis+upstash://host?no_batching=true":                "no_batching",
 		"http://host":                                          "docs/redis.md",
 		"redis:host":                                           "docs/redis.md",
 	} {
