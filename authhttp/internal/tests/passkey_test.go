@@ -3,6 +3,10 @@ package tests
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -54,9 +58,33 @@ type securityKey struct {
 }
 
 func newKey(t *testing.T) *securityKey {
-	k := &securityKey{t: t, rp: relyingParty, Authenticator: virtualwebauthn.NewAuthenticator(), cred: virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)}
+	k := &securityKey{t: t, rp: relyingParty, Authenticator: virtualwebauthn.NewAuthenticator(), cred: newCredential(t)}
 	k.Aaguid = [16]byte{0xad, 0xce, 15: 1}
 	return k
+}
+
+// newCredential makes a credential whose coordinates begin with no zero byte: virtualwebauthn
+// (v1.0.3) leaves such bytes out, which is no COSE key then (RFC 9053, section 7.1.1).
+func newCredential(t *testing.T) virtualwebauthn.Credential {
+	t.Helper()
+	for {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		point, err := key.PublicKey.Bytes() // 4, X, Y (SEC 1, section 2.3.3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if point[1] == 0 || point[33] == 0 {
+			continue
+		}
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return virtualwebauthn.NewCredentialWithImportedKey(virtualwebauthn.KeyTypeEC2, der)
+	}
 }
 
 // create makes the passkey that options ask for.
