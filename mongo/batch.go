@@ -280,7 +280,7 @@ func (s *store) newWrites(o Options) writes {
 		ended: batching.New(o.BatchesInFlight, o.BatchSize, func(ctx context.Context, tokens []string) (map[string]error, error) {
 			ctx, done := lasting(ctx)
 			defer done()
-			return nil, deleteEach(ctx, s.checked.Load().sessions, "sessionToken", tokens)
+			return nil, deleteByToken(ctx, s.checked.Load().sessions, tokens)
 		}),
 	}
 }
@@ -349,24 +349,25 @@ func insertEach(ctx context.Context, coll *mongo.Collection, all []*insertion) (
 // deleteSession deletes a session by its stored token.
 func (w writes) deleteSession(ctx context.Context, c *collections, token string) error {
 	if w.ended == nil {
-		return deleteEach(ctx, c.sessions, "sessionToken", []string{token})
+		return deleteByToken(ctx, c.sessions, []string{token})
 	}
 	_, err := w.ended.Get(callerOf(ctx), token)
 	return err
 }
 
-// deleteEach deletes the documents with some values of a unique field, as deleteOne does.
-func deleteEach(ctx context.Context, coll *mongo.Collection, field string, values []string) error {
-	if len(values) == 1 {
-		_, err := deleteOne(ctx, coll, bson.D{{Key: field, Value: values[0]}})
+// deleteByToken deletes sessions by their stored tokens, as deleteOne does.
+func deleteByToken(ctx context.Context, sessions *mongo.Collection, tokens []string) error {
+	byToken := func(token string) bson.D { return bson.D{{Key: "sessionToken", Value: token}} }
+	if len(tokens) == 1 {
+		_, err := deleteOne(ctx, sessions, byToken(tokens[0]))
 		return err
 	}
-	models := make([]mongo.WriteModel, len(values))
-	for i, value := range values {
-		models[i] = mongo.NewDeleteOneModel().SetFilter(bson.D{{Key: field, Value: value}})
+	models := make([]mongo.WriteModel, len(tokens))
+	for i, token := range tokens {
+		models[i] = mongo.NewDeleteOneModel().SetFilter(byToken(token))
 	}
-	return writeOnce(ctx, coll, func(ctx context.Context) (nothing bool, err error) {
-		result, err := coll.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
-		return err == nil && result.DeletedCount < int64(len(values)), err
+	return writeOnce(ctx, sessions, func(ctx context.Context) (nothing bool, err error) {
+		result, err := sessions.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+		return err == nil && result.DeletedCount < int64(len(tokens)), err
 	})
 }

@@ -46,7 +46,7 @@
 // support.
 //
 // Reads by a key that are called at the same time share requests, which costs a single caller
-// nothing: see docs/mongo.md, Shared requests, and [Options.NoBatching].
+// some microseconds: see docs/mongo.md, Shared requests, and [Options.NoBatching].
 //
 // Reads go to the primary, and writes wait for the majority. A primary that was cut off, and
 // does not know yet that it was replaced, answers reads with old data unless
