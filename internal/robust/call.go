@@ -14,8 +14,8 @@ type Call struct {
 	Value      int    `json:"value,omitempty"` // what is written; a number of its own for each write
 }
 
-// The operations: those of the contract, and DeleteUser, DeleteSessions and
-// DeleteVerificationTokens in the parts that they come in (see parts).
+// The operations: those of the contract, and those of several steps in the parts that they come
+// in (see parts and stray).
 const (
 	createUser       = "CreateUser"
 	signUp           = "CreateUserWithAccount"
@@ -52,6 +52,9 @@ const (
 	endSession    = "DeleteSessions(session)"
 	endToken      = "DeleteVerificationTokens(token)"
 	endCredential = "DeleteUser(credential)"
+
+	strayAccount    = "CreateUserWithAccount(account alone)"
+	strayCredential = "CreateUserWithAuthenticator(credential alone)"
 )
 
 // isRead reports whether an operation changes nothing.
@@ -93,6 +96,8 @@ type Operation struct {
 	Begun  int64  `json:"begun"` // nanoseconds since 1970, on one machine
 	Ended  int64  `json:"ended"`
 	Error  string `json:"error,omitempty"` // of an error that is of no kind
+	// InSteps is whether the store's sign-ups take several writes.
+	InSteps bool `json:"inSteps,omitempty"`
 }
 
 // String is one line of a history.

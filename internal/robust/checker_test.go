@@ -69,6 +69,34 @@ func TestLegalHistories(t *testing.T) {
 	}
 }
 
+// A sign-up of several writes may leave a passkey that leads nowhere, if its user is deleted while
+// it goes on, and at no other time.
+func TestStrayRecordsOfSignUps(t *testing.T) {
+	history := func(inSteps bool, deleted int) []Operation {
+		return []Operation{
+			{Client: 0, Call: Call{Op: signUpByPasskey, User: 1, Credential: 1}, Answer: Answer{Kind: ok}, InSteps: inSteps, Begun: 1, Ended: 20},
+			{Client: 1, Call: Call{Op: deleteUser, User: deleted}, Answer: Answer{Kind: ok}, Begun: 2, Ended: 3},
+			{Client: 1, Call: Call{Op: createCredential, User: 3, Credential: 1, Value: firstCount}, Answer: Answer{Kind: ok}, Begun: 4, Ended: 5},
+			{Client: 1, Call: Call{Op: count, Credential: 1, Value: 2}, Answer: Answer{Kind: ok, User: 3, Value: 2}, Begun: 6, Ended: 7},
+			{Client: 1, Call: Call{Op: count, Credential: 1, Value: 3}, Answer: Answer{Kind: ok, User: 1, Value: 3}, Begun: 8, Ended: 9},
+			{Client: 1, Call: Call{Op: getUser, User: 1}, Answer: Answer{Kind: notFound}, Begun: 10, Ended: 11},
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		history []Operation
+		want    porcupine.CheckResult
+	}{
+		{"of several writes, and the user is deleted", history(true, 1), porcupine.Ok},
+		{"of several writes, and another user is deleted", history(true, 2), porcupine.Illegal},
+		{"of one write", history(false, 1), porcupine.Illegal},
+	} {
+		if got := judge(c.history); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
 // lie plants a false answer in a history: a read is answered as the same read was at
 // another time.
 func lie(history []Operation) ([]Operation, bool) {

@@ -83,7 +83,7 @@ func settings() []setting {
 		)},
 		{"redis-cluster", engine.RedisCluster, all(
 			fault{name: "reshard", breaks: reshard},
-			fault{name: "failover", breaks: clusterFailover},
+			fault{name: "failover", breaks: clusterFailover, loses: true}, // without WaitReplicas
 			fault{name: "failover, WaitReplicas", breaks: clusterFailover, options: map[string]int{"WaitReplicas": 1}},
 			fault{name: "kill", breaks: killedNode},
 			fault{name: "failover, lagging replicas", breaks: laggingFailover, least: failoverTime, loses: true},

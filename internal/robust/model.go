@@ -3,6 +3,8 @@ package robust
 import (
 	"fmt"
 	"hash/maphash"
+	"slices"
+	"time"
 
 	"github.com/anishathalye/porcupine"
 
@@ -164,6 +166,10 @@ func (s state) ofRecord(c Call) []outcome {
 		return s.removes(session, c.User)
 	case deleteCredential, endCredential:
 		return s.removes(credential, c.User)
+	case strayAccount:
+		return s.leaves(account, owned{owner: c.User})
+	case strayCredential:
+		return s.leaves(credential, owned{owner: c.User, value: firstCount})
 	}
 	return s.ofToken(c)
 }
@@ -284,6 +290,14 @@ func (s state) gives(r record, c Call, field string) (all []outcome) {
 	}
 	*r(&s) = owned{owner: c.User, value: c.Value}
 	return append(all, outcome{Answer{Kind: ok}, s})
+}
+
+// leaves makes a stray record, where there is neither the user nor another's record.
+func (s state) leaves(of record, r owned) []outcome {
+	if s.users[r.owner].is != there && !s.isReal(*of(&s)) {
+		*of(&s) = r
+	}
+	return []outcome{{Answer{Kind: ok}, s}}
 }
 
 // shows is a look at a record, which may be stray.
@@ -422,3 +436,26 @@ func parts(c Call) (all []Call) {
 	}
 	return all
 }
+
+// stray returns what a sign-up of several writes may leave for a while, or for ever if it has no
+// answer, where its user is deleted while it goes on: the account or passkey alone, which leads
+// nowhere. Who deletes is DeleteUser, or a call that takes a slow sign-up for one whose process
+// died.
+func stray(o Operation, history []Operation) (c Call, may bool) {
+	c = Call{User: o.Call.User, Account: o.Call.Account, Credential: o.Call.Credential}
+	switch {
+	case o.InSteps && o.Call.Op == signUp:
+		c.Op = strayAccount
+	case o.InSteps && o.Call.Op == signUpByPasskey:
+		c.Op = strayCredential
+	default:
+		return c, false
+	}
+	return c, o.Answer.Kind == unknown || o.Ended-o.Begun > slow.Nanoseconds() || slices.ContainsFunc(history, func(other Operation) bool {
+		overlap := other.Begun < o.Ended && (other.Answer.Kind == unknown || other.Ended > o.Begun)
+		return other.Call.Op == deleteUser && other.Call.User == o.Call.User && overlap
+	})
+}
+
+// slow is how long a sign-up takes at least before another call gives it up (docs/mongo.md).
+const slow = 100 * time.Millisecond

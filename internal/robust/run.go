@@ -312,14 +312,17 @@ func expand(history []Operation) (all []porcupine.Operation) {
 		if o.Answer.Kind == unknown {
 			ended = math.MaxInt64
 		}
-		add := func(c Call, begun int64) {
-			all = append(all, porcupine.Operation{ClientId: o.Client, Input: c, Call: begun, Output: o.Answer, Return: ended})
+		add := func(c Call, begun int64, a Answer) {
+			all = append(all, porcupine.Operation{ClientId: o.Client, Input: c, Call: begun, Output: a, Return: ended})
 		}
 		for _, c := range parts(o.Call) {
-			add(c, o.Begun)
+			add(c, o.Begun, o.Answer)
 		}
 		if o.Call.Op == deleteUser && o.Answer.Kind == ok {
-			add(Call{Op: endDeletion, User: o.Call.User}, ended)
+			add(Call{Op: endDeletion, User: o.Call.User}, ended, o.Answer)
+		}
+		if c, may := stray(o, history); may {
+			add(c, o.Begun, Answer{Kind: unknown})
 		}
 	}
 	return all

@@ -41,6 +41,9 @@ type Opener func(ctx context.Context, c Config) (adapter.Adapter, error)
 // objectIDs has the engines whose user IDs are ObjectIDs.
 var objectIDs = map[string]bool{"mongo": true}
 
+// inSteps has the engines whose sign-ups with an account or a passkey take several writes.
+var inSteps = map[string]bool{"mongo": true}
+
 func (c Config) world(n int) world {
 	return world{n: n, prefix: fmt.Sprintf("r%d", c.Seed), objectIDs: objectIDs[c.Engine]}
 }
@@ -151,7 +154,7 @@ func (w *worker) call(world world, client int, c Call) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), w.config.Timeout)
 	defer cancel()
-	o := Operation{World: world.n, Client: client, Call: c, Begun: time.Now().UnixNano()}
+	o := Operation{World: world.n, Client: client, Call: c, InSteps: inSteps[w.config.Engine], Begun: time.Now().UnixNano()}
 	answer, err := world.make(ctx, w.store, c)
 	o.Answer, o.Ended = answer, time.Now().UnixNano()
 	if err != nil {
