@@ -79,7 +79,11 @@ func (l *lookup) get(ctx context.Context, w want) (items [2]item, err error) {
 // once takes part in one request.
 func (l *lookup) once(ctx context.Context, w want) (found, error) {
 	return inTime(ctx, l.s.client, func(ctx context.Context) (found, error) {
-		if l.group != nil {
+		switch {
+		case l.group == nil:
+		case l.group.Enter():
+			defer l.group.Leave() // the context ends when nobody waits any more
+		default:
 			return l.group.Get(ctx, w)
 		}
 		all, err := l.ask(ctx, []want{w})

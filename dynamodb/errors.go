@@ -148,6 +148,9 @@ func explainCredentials(err error) error {
 // them.
 func mentions(err error, texts ...string) bool {
 	all := err.Error()
+	if operation := (*smithy.OperationError)(nil); errors.As(err, &operation) {
+		all = operation.Error() // which an error of attempt's does not print
+	}
 	for _, text := range texts {
 		if strings.Contains(all, text) {
 			return true

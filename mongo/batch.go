@@ -130,6 +130,10 @@ func (l *lookup[K]) get(ctx context.Context, c *collections, key K) (bson.Raw, e
 	if l.group == nil {
 		return l.one(ctx, c, key)
 	}
+	if l.group.Enter() {
+		defer l.group.Leave()
+		return withConnection(ctx, func() (bson.Raw, error) { return l.one(ctx, c, key) })
+	}
 	switch got, err := l.group.Get(callerOf(ctx), key); {
 	case err != nil:
 		return nil, err

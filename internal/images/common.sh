@@ -37,12 +37,13 @@ quietly() {
   "$@" >"$work/log" 2>&1 || { tail -n 20 "$work/log"; return 1; }
 }
 
-# debian PACKAGE... puts a small Debian with these packages into $root.
+# debian PACKAGE... puts a small Debian with these packages into $root: Debian 12, or the release that
+# $release names.
 debian() {
   need debootstrap debootstrap --version
   say "installing $* into a small Debian (about a minute)"
   mkdir -p build/debs # downloads, for the next image
-  quietly debootstrap --variant=minbase --cache-dir="$PWD/build/debs" --include="$(IFS=, && echo "$*")" bookworm "$root"
+  quietly debootstrap --variant=minbase --cache-dir="$PWD/build/debs" --include="$(IFS=, && echo "$*")" "${release:-bookworm}" "$root"
   rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
 }
 

@@ -253,6 +253,25 @@ func TestADeadlineIsKept(t *testing.T) {
 	}
 }
 
+// Where nobody issues credentials in time, the error says that it is credentials that are missing.
+func TestSilentCredentials(t *testing.T) {
+	client := clientOf("http://127.0.0.1:1", func(o *awsdynamodb.Options) {
+		o.Credentials = aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+			<-ctx.Done()
+			return aws.Credentials{}, ctx.Err()
+		})
+	})
+	a := open(t, client, dynamodb.Options{Table: "users", RequestTimeout: 100 * time.Millisecond})
+	for name, call := range map[string]func() error{
+		"a read":  func() error { _, err := a.GetUser(t.Context(), "u"); return err },
+		"a write": func() error { _, err := a.CreateUser(t.Context(), adapter.User{}); return err },
+	} {
+		if err := call(); !errors.Is(err, adapter.ErrSetup) || !strings.Contains(err.Error(), "no credentials of AWS were found in time") {
+			t.Errorf("%s: got %v, want that no credentials were found in time", name, err)
+		}
+	}
+}
+
 // Without credentials the error says so, whatever the SDK's chain ends with.
 func TestNoCredentials(t *testing.T) {
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"} {
