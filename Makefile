@@ -89,6 +89,10 @@ interop: setup ## Run the tests with the published Auth.js adapters, and print h
 robust: setup ## Look for histories that break the contract, for TIME on each engine
 	go test -count=1 -timeout 0 -v -run 'TestHistories' ./internal/robust -robust.time $(TIME) | grep -v '^=== '
 
+.PHONY: engines
+engines: setup ## Run the suite on other engines, built from packages (docs/engines.md)
+	internal/scripts/engines.sh
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME
 	internal/scripts/fuzz.sh $(FUZZTIME)

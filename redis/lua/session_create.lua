@@ -12,7 +12,7 @@ local function write()
 	redis.call('ZADD', KEYS[3], ARGV[8], ARGV[5])
 	if string.byte(ARGV[7]) % 16 == 0 then -- now and then, remove expired sessions from the list
 		local gone = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[10] - HOUR, 'LIMIT', 0, 100)
-		if #gone > 0 then redis.call('ZREM', KEYS[3], unpack(gone)) end
+		if #gone > 0 then redis.call('ZREM', KEYS[3], (unpack or table.unpack)(gone)) end
 	end
 	return 'OK'
 end

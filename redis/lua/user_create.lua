@@ -13,7 +13,7 @@ if single then -- nearly always all values are free
 		new[#new + 1] = ARGV[i + 1]
 		new[#new + 1] = ARGV[i + 3]
 	end
-	if redis.call('MSETNX', unpack(new)) == 1 then
+	if redis.call('MSETNX', (unpack or table.unpack)(new)) == 1 then
 		redis.call('PEXPIRE', KEYS[#KEYS], 60000)
 		return give()
 	end

@@ -3,7 +3,7 @@
 -- list of sessions, ended sessions, index entries still to be released, reply. ARGV: 3
 -- ID, 4 life of the list of these entries, in ms. Returns "OK", or "MORE" if there are
 -- ended sessions to delete, and these entries.
-local id, user, accounts, authenticators, sessions, ended, unreleased = ARGV[3], unpack(KEYS)
+local id, user, accounts, authenticators, sessions, ended, unreleased = ARGV[3], (unpack or table.unpack)(KEYS)
 local reply = replayed()
 if reply then return {reply, single and {} or redis.call('LRANGE', unreleased, 0, -1)} end
 local entries, u, current = {}, fetch(user)

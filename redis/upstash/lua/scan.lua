@@ -13,7 +13,7 @@ if KEYS[2] and redis.call('EXISTS', KEYS[2]) == 1 then return {'0', {}, {}} end
 local cursor, leave, found, unread = ARGV[1], {}, {}, {}
 local theirs = 8 + ARGV[6]
 local rest = theirs + ARGV[7]
-local ours, others = {unpack(ARGV, 8, theirs - 1)}, {unpack(ARGV, theirs, rest - 1)}
+local ours, others = {(unpack or table.unpack)(ARGV, 8, theirs - 1)}, {(unpack or table.unpack)(ARGV, theirs, rest - 1)}
 for i = rest, #ARGV do leave[ARGV[i]] = true end
 
 -- Text without escapes is in the JSON as it is. A number can be written in many ways.

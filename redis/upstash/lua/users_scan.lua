@@ -8,7 +8,7 @@
 local STEP, MOST, REST, LONGEST = 1000, 10000, 4096, 255
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or ''
 local cursor, left, seen, found, rest = ARGV[1], tonumber(ARGV[2]), 0, {}, {}
-local ours, others = {ARGV[4]}, {unpack(ARGV, 5)}
+local ours, others = {ARGV[4]}, {(unpack or table.unpack)(ARGV, 5)}
 
 local function keep(key)
 	local v = fetch(key)
