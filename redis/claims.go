@@ -1,12 +1,14 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
 	mathrand "math/rand/v2"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -184,11 +186,11 @@ func (s *store) createEntries(ctx context.Context, claims []claim) (others []str
 	return others, strconv.FormatInt(first+claimTTL.Milliseconds(), 10), err
 }
 
-// runEach runs a script on the entry of each claim, in one pipeline.
+// runEach runs a script on the entry of each claim: in one pipeline, or at the same time where
+// replicas are waited for.
 func (s *store) runEach(ctx context.Context, script *client.Script, claims []claim, args func(claim) []any) ([]string, error) {
-	if len(claims) == 1 {
-		reply, err := textReply(s.run(ctx, script, []string{claims[0].index}, args(claims[0])...).Result())
-		return []string{reply}, err
+	if len(claims) == 1 || s.replicas > 0 {
+		return s.runAtOnce(ctx, script, claims, args)
 	}
 	cmds, err := client.Await(ctx, &s.calls, func() []*redis.Cmd {
 		pipe, cmds := s.client.Pipeline(), make([]*redis.Cmd, len(claims))
@@ -211,6 +213,19 @@ func (s *store) runEach(ctx context.Context, script *client.Script, claims []cla
 		}
 	}
 	return replies, nil
+}
+
+// runAtOnce runs a script on the entry of each claim, each in a request of its own.
+func (s *store) runAtOnce(ctx context.Context, script *client.Script, claims []claim, args func(claim) []any) ([]string, error) {
+	replies, errs := make([]string, len(claims)), make([]error, len(claims))
+	var requests sync.WaitGroup
+	for i, c := range claims {
+		requests.Go(func() {
+			replies[i], errs[i] = textReply(s.run(ctx, script, []string{c.index}, args(c)...).Result())
+		})
+	}
+	requests.Wait()
+	return replies, cmp.Or(errs...)
 }
 
 // contend deals with an entry that is in the way of a claim. It returns *heldError if its

@@ -10,6 +10,10 @@ const (
 var redisMutants = []Mutant{
 	// Claims, on a Cluster.
 	{
+		Breaks: "several claims do not wait for replicas", File: "redis/claims.go",
+		Old: "len(claims) == 1 || s.replicas > 0", New: "len(claims) == 1", Run: "TestWaitReplicas",
+	},
+	{
 		Breaks: "a claim is taken over without its mark", File: "redis/claims.go",
 		Old: "ttl = strconv.FormatInt(revocationTTL.Milliseconds(), 10)", New: `ttl = ""`, Run: heldUpOnRedis,
 	},

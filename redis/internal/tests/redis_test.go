@@ -3,6 +3,7 @@ package redis_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -198,6 +199,19 @@ func TestWaitReplicas(t *testing.T) {
 	t.Run("too few", func(t *testing.T) {
 		store, _, _ := single.newStore(t, redis.Options{WaitReplicas: 1, WaitTimeout: 10 * time.Millisecond})
 		writes(t, store, adapter.ErrUnavailable)
+	})
+	t.Run("too few have the claims", func(t *testing.T) {
+		store, _, _ := cluster.newStore(t, redis.Options{WaitReplicas: 2, WaitTimeout: 10 * time.Millisecond})
+		for n := range 20 { // until all nodes have the scripts
+			id := strconv.Itoa(n)
+			_, _, err := store.CreateUserWithAccount(t.Context(), adapter.User{ID: id, Email: id + "@example.com"}, adapter.Account{Type: "oauth", Provider: "github", ProviderAccountID: id})
+			if !errors.Is(err, adapter.ErrUnavailable) {
+				t.Errorf("got %v, want ErrUnavailable", err)
+			}
+			if _, err := store.GetUser(t.Context(), id); !errors.Is(err, adapter.ErrNotFound) {
+				t.Fatalf("got %v, want no user: a failover could take the claims away, and give the address to somebody else", err)
+			}
+		}
 	})
 }
 
