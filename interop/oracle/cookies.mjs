@@ -36,9 +36,9 @@ const adapterOf = ({ token, expires }, user) =>
 // session asks an application whose session a Cookie header has, by its sessions in the
 // database if there is a token, else by JWTs. It returns the user's name, and the cookies
 // that the answer sets, as a Cookie header.
-async function session({ version, header, secret, token, expires }) {
+async function session({ version, header, secret, token, expires, insecure }) {
   const adapter = adapterOf({ token, expires }, { id: "7", name: "Ada" });
-  const options = { adapter, secret, providers: [], session: { strategy: adapter ? "database" : "jwt" }, logger: quiet, useSecureCookies: true };
+  const options = { adapter, secret, providers: [], session: { strategy: adapter ? "database" : "jwt" }, logger: quiet, useSecureCookies: !insecure };
   if (version === 4) {
     const { body, cookies } = await AuthHandler({
       req: { action: "session", method: "GET", cookies: parse(header), headers: {}, query: {}, origin: site },
@@ -56,11 +56,11 @@ function setCookies(answer) {
 }
 
 // startBetterAuth starts an application of Better Auth with its records in memory.
-function startBetterAuth({ secret, secrets }) {
+function startBetterAuth({ secret, secrets, insecure }) {
   const db = { user: [], session: [], account: [], verification: [] };
   const auth = betterAuth({
     baseURL: site, secret: secrets ? undefined : secret, secrets, database: memoryAdapter(db), emailAndPassword: { enabled: true },
-    plugins: [bearer()], logger: { disabled: true }, telemetry: { enabled: false }, rateLimit: { enabled: false },
+    advanced: { useSecureCookies: !insecure }, plugins: [bearer()], logger: { disabled: true }, telemetry: { enabled: false }, rateLimit: { enabled: false },
   });
   return {
     // fetch returns status, body, the cookies set, and the token for bearers.
