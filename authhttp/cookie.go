@@ -49,10 +49,12 @@ const (
 	signed                // with a signature, and then as encodeURIComponent writes it
 )
 
-// AuthJSCookie is the session cookie of Auth.js 5.
+// AuthJSCookie is the session cookie of Auth.js 5 with sessions in the database: its Store has
+// been opened in the layout of the application's adapter, with PlainSessionTokens, as
+// docs/authjs.md says. For sessions in JWTs it is the Cookie of [JWTSessions].
 func AuthJSCookie() Cookie { return Cookie{Name: "__Secure-authjs.session-token", format: escaped} }
 
-// NextAuthCookie is the session cookie of NextAuth.js 4.
+// NextAuthCookie is the session cookie of NextAuth.js 4, for the same stores and [JWTSessions].
 func NextAuthCookie() Cookie {
 	return Cookie{Name: "__Secure-next-auth.session-token", format: escaped, v4: true}
 }

@@ -11,26 +11,36 @@
 //	)
 //
 //	store := memory.New(memory.Options{})
-//	sessions := &authhttp.Sessions{Store: store, Denied: http.RedirectHandler("/signin", http.StatusSeeOther)}
-//	mux := http.NewServeMux()
-//	mux.Handle("GET /{$}", sessions.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-//		fmt.Fprintf(w, "Hello %s", authhttp.User(r.Context()).Name)
-//	})))
-//	mux.HandleFunc("POST /signout", func(w http.ResponseWriter, r *http.Request) {
-//		if err := sessions.SignOut(w, r); err != nil {
+//	sessions := &authhttp.Sessions{
+//		Store:  store,
+//		Cookie: authhttp.Cookie{Insecure: true}, // for http://localhost: leave it out where there is TLS
+//		Denied: http.RedirectHandler("/signin", http.StatusSeeOther),
+//	}
+//	home := func(w http.ResponseWriter, r *http.Request, err error) {
+//		if err != nil {
 //			http.Error(w, "please try again", http.StatusServiceUnavailable)
 //			return
 //		}
 //		http.Redirect(w, r, "/", http.StatusSeeOther)
+//	}
+//	mux := http.NewServeMux()
+//	mux.Handle("GET /{$}", sessions.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+//		fmt.Fprintf(w, "Hello %s", authhttp.User(r.Context()).Name)
+//	})))
+//	mux.HandleFunc("POST /signin", func(w http.ResponseWriter, r *http.Request) {
+//		user, err := store.GetUserByEmail(r.Context(), "ada@example.com") // whom you have made sure of
+//		if err == nil {
+//			_, err = sessions.SignIn(w, r, user)
+//		}
+//		home(w, r, err)
 //	})
-//	// Once you have made sure who it is: session, err := sessions.SignIn(w, r, user)
+//	mux.HandleFunc("POST /signout", func(w http.ResponseWriter, r *http.Request) { home(w, r, sessions.SignOut(w, r)) })
 //	_ = http.ListenAndServe("127.0.0.1:8080", mux)
 //
 // [Sessions.Require] admits those who are signed in, [Sessions.Load] everybody; both are
-// middleware for any router. [User] returns the person behind Require, [Current] whoever
-// it is behind either. How people prove who they are is up to the application: package signin
-// has the rules by which that leads to a user. Packages emaillink, oidc, oauth and passkey are
-// ways to do so.
+// middleware for any router. [User] returns the person behind Require, [Current] whoever it is
+// behind either. Packages emaillink, oidc, oauth and passkey are ways to make sure of who
+// somebody is; package signin has the rules by which that leads to a user.
 //
 // # Promises
 //

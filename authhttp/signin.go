@@ -130,14 +130,23 @@ func (s *Sessions) End(ctx context.Context, id string) error {
 // end ends the session of a request in the store.
 func (s *Sessions) end(r *http.Request) error {
 	s.check()
-	if !(s.Bearer && hasBearer(r)) && orDefault(s.CrossOrigin).Check(r) != nil {
-		return ErrCrossOrigin
+	if err := s.CheckOrigin(r); err != nil {
+		return err
 	}
 	token, _ := s.token(r)
 	if token == "" {
 		return nil
 	}
 	return s.Store.DeleteSession(r.Context(), token)
+}
+
+// CheckOrigin returns [ErrCrossOrigin] if another site has sent a request that may change
+// something: see Sessions.CrossOrigin. Load, Require, SignIn and SignOut check by themselves.
+func (s *Sessions) CheckOrigin(r *http.Request) error {
+	if !(s.Bearer && hasBearer(r)) && orDefault(s.CrossOrigin).Check(r) != nil {
+		return ErrCrossOrigin
+	}
+	return nil
 }
 
 // forget takes the cookie away.

@@ -3,12 +3,15 @@ package interop
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/authhttp"
@@ -97,31 +100,120 @@ func TestInteropCookies(t *testing.T) {
 func databaseCookies(t *testing.T, o *oracle, version int, c authhttp.Cookie) {
 	family := fmt.Sprintf("Auth.js %d, database", version)
 	expires := adapter.Milliseconds(time.Now().Add(20 * 24 * time.Hour))
-	for _, token := range []string{adapter.Options{}.WithDefaults().NewID(), "with%20, ü; and =dots.and+more"} {
-		try(t, family, jsToGo, "the token "+token[:5], func(t *testing.T) {
-			s, store, u := site(t, c)
-			_, err := store.CreateSession(t.Context(), adapter.Session{SessionToken: token, UserID: u.ID, Expires: expires})
-			check(t, err)
-			// The application sets the cookie anew at each reading of the session.
-			given := c.Name + "=" + strings.ReplaceAll(url.QueryEscape(token), "+", "%20")
-			answer := o.ask(t, "session", object{"version": version, "secret": appSecret, "header": given, "token": token, "expires": expires}).(object)
-			same(t, "who it is to the application", answer["name"], "Ada")
-			same(t, "who it is to Go", person(t, s, answer["header"].(string), ""), "Ada")
+	random := adapter.Options{}.WithDefaults().NewID()
+	insecure := c
+	insecure.Insecure = true
+	// made returns Go's sessions, and a cookie for one of them that the application has set, as it
+	// does anew at each reading of the session.
+	made := func(t *testing.T, c authhttp.Cookie, token string) (*authhttp.Sessions, string) {
+		t.Helper()
+		s, store, u := site(t, c)
+		_, err := store.CreateSession(t.Context(), adapter.Session{SessionToken: token, UserID: u.ID, Expires: expires})
+		check(t, err)
+		given := nameOf(c) + "=" + strings.ReplaceAll(url.QueryEscape(token), "+", "%20")
+		answer := o.ask(t, "session", object{
+			"version": version, "secret": appSecret, "header": given, "token": token, "expires": expires, "insecure": c.Insecure,
+		}).(object)
+		same(t, "who it is to the application", answer["name"], "Ada")
+		return s, answer["header"].(string)
+	}
+	for _, test := range []struct {
+		name, token string
+		cookie      authhttp.Cookie
+	}{
+		{"over TLS", random, c},
+		{"without TLS", random, insecure},
+		{"a token with separators", "with%20, ü; and =dots.and+more", c},
+	} {
+		try(t, family, jsToGo, test.name, func(t *testing.T) {
+			s, header := made(t, test.cookie, test.token)
+			same(t, "whether it has the name", valueOf(header, test.cookie) != "", true)
+			same(t, "who it is to Go", person(t, s, header, ""), "Ada")
 		})
 	}
-	for _, id := range []string{"", "a b;c/ü%"} {
-		try(t, family, goToJS, fmt.Sprintf("the user ID %q", id), func(t *testing.T) {
-			s, store, _ := site(t, c)
-			u, err := store.CreateUser(t.Context(), adapter.User{ID: id, Name: "Ada"})
+	for _, test := range []struct {
+		name, id string
+		cookie   authhttp.Cookie
+	}{{"over TLS", "", c}, {"without TLS", "", insecure}, {"a user ID with separators", "a b;c/ü%", c}} {
+		try(t, family, goToJS, test.name, func(t *testing.T) {
+			s, store, _ := site(t, test.cookie)
+			u, err := store.CreateUser(t.Context(), adapter.User{ID: test.id, Name: "Ada"})
 			check(t, err)
 			header, session := signedIn(t, s, u)
 			answer := o.ask(t, "session", object{
-				"version": version, "secret": appSecret, "header": header, "token": session.SessionToken, "expires": session.Expires,
+				"version": version, "secret": appSecret, "header": header, "token": session.SessionToken, "expires": session.Expires, "insecure": test.cookie.Insecure,
 			}).(object)
 			same(t, "who it is to the application", answer["name"], "Ada")
 			same(t, "who it is to Go", person(t, s, answer["header"].(string), ""), "Ada")
 		})
 	}
+	s, header := made(t, c, random)
+	same(t, "who, by the cookie that forgeries are made of", person(t, s, header, ""), "Ada")
+	refuse(t, family, s, forgeries(c, valueOf(header, c)))
+}
+
+// valueOf returns the value of a cookie in a Cookie header.
+func valueOf(header string, c authhttp.Cookie) string {
+	for part := range strings.SplitSeq(header, "; ") {
+		if value, ok := strings.CutPrefix(part, nameOf(c)+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// nameOf returns the name that a cookie has.
+func nameOf(c authhttp.Cookie) string {
+	if c.Insecure {
+		return strings.TrimPrefix(c.Name, "__Secure-")
+	}
+	return c.Name
+}
+
+// forgeries returns Cookie headers that are made of a good cookie's value by who has no secret.
+func forgeries(c authhttp.Cookie, value string) map[string]string {
+	half := len(value) / 2
+	reversed := []byte(value)
+	slices.Reverse(reversed)
+	is := func(value string) string { return c.Name + "=" + value }
+	return map[string]string{
+		"empty":                        is(""),
+		"doubled":                      is(value) + "; " + is(value),
+		"doubled, another in front":    is("x") + "; " + is(value),
+		"doubled, another behind":      is(value) + "; " + is("x"),
+		"doubled, an empty one":        is("") + "; " + is(value),
+		"twice in one":                 is(value + value),
+		"in a list":                    is(value + "," + value),
+		"quoted":                       is(`"` + value + `"`),
+		"oversized":                    is(value + strings.Repeat("A", 5000)),
+		"cut short":                    is(value[:len(value)-1]),
+		"cut in front":                 is(value[1:]),
+		"half of it":                   is(value[:half]),
+		"extended":                     is(value + "x"),
+		"extended by a dot":            is(value + "."),
+		"a space within":               is(value[:half] + " " + value[half:]),
+		"a changed character":          is(flip(value)),
+		"reversed":                     is(string(reversed)),
+		"in the other case":            is(swapCase(value)),
+		"broken escapes":               is(value + "%"),
+		"an escaped NUL":               is(value + "%00"),
+		"escaped twice":                is(fmt.Sprintf("%%25%02X", value[0]) + value[1:]),
+		"under the name of plain HTTP": strings.TrimPrefix(c.Name, "__Secure-") + "=" + value,
+		"under the prefix __Host-":     "__Host-" + strings.TrimPrefix(c.Name, "__Secure-") + "=" + value,
+		"under its name in capitals":   strings.ToUpper(c.Name) + "=" + value,
+		"under a longer name":          c.Name + "s=" + value,
+		"under a shorter name":         c.Name[:len(c.Name)-1] + "=" + value,
+	}
+}
+
+// swapCase has letters in the other case.
+func swapCase(s string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsUpper(c) {
+			return unicode.ToLower(c)
+		}
+		return unicode.ToUpper(c)
+	}, s)
 }
 
 // jwtCookies are those of Auth.js with sessions in JWTs, which Go reads only.
@@ -175,28 +267,26 @@ func jwtCookies(t *testing.T, o *oracle, version int, c authhttp.Cookie) {
 	good, chunks := makes(t, c.Name, appSecret, ada, 60), strings.Split(makes(t, c.Name, appSecret, long, 60), "; ")
 	_, value, _ := strings.Cut(good, "=")
 	parts := strings.Split(value, ".")
-	refuse(t, family, reader(c, appSecret), map[string]string{
+	bad := forgeries(c, value)
+	maps.Copy(bad, map[string]string{
 		"of another secret":              makes(t, c.Name, "another", ada, 60),
 		"expired":                        makes(t, c.Name, appSecret, ada, -60),
 		"without a subject":              makes(t, c.Name, appSecret, object{"name": "Ada"}, 60),
 		"of the other version":           o.ask(t, "jwt", object{"version": 9 - version, "name": c.Name, "secret": appSecret, "token": ada, "maxAge": 60}).(string),
-		"under the name of plain HTTP":   plainName + "=" + value,
-		"cut short":                      good[:len(good)-3],
 		"a changed ciphertext":           c.Name + "=" + strings.Join([]string{parts[0], parts[1], parts[2], flip(parts[3]), parts[4]}, "."),
 		"a changed initialization":       c.Name + "=" + strings.Join([]string{parts[0], parts[1], flip(parts[2]), parts[3], parts[4]}, "."),
 		"a changed tag":                  c.Name + "=" + strings.Join([]string{parts[0], parts[1], parts[2], parts[3], flip(parts[4])}, "."),
 		"an encrypted key that is taken": c.Name + "=" + strings.Join([]string{parts[0], "AAAA", parts[2], parts[3], parts[4]}, "."),
 		"a header without encryption":    c.Name + "=eyJhbGciOiJub25lIn0." + strings.Join(parts[1:], "."),
 		"an unsigned JWT":                c.Name + "=eyJhbGciOiJub25lIn0.eyJzdWIiOiI3IiwibmFtZSI6IkFkYSIsImV4cCI6OTk5OTk5OTk5OX0.",
-		"doubled":                        good + "; " + good,
 		"without a chunk":                chunks[0] + "; " + chunks[2],
 		"chunks in each other's place":   strings.NewReplacer(".0=", ".1=", ".1=", ".0=").Replace(strings.Join(chunks, "; ")),
 		"whole and in chunks":            good + "; " + strings.Join(chunks, "; "),
-		"oversized":                      good + strings.Repeat("A", 5000),
 	})
 	if version == 5 {
-		refuse(t, family, reader(renamed, appSecret), map[string]string{"of another cookie": "sid=" + value})
+		same(t, "who", person(t, reader(renamed, appSecret), "sid="+value, ""), "") // the keys are another cookie's
 	}
+	refuse(t, family, reader(c, appSecret), bad)
 }
 
 // flip changes a character in the middle of a text.
@@ -208,17 +298,25 @@ func flip(s string) string {
 	return s[:i] + c + s[i+1:]
 }
 
-// refuse fails the test if a forged Cookie header is somebody's.
+// refuse fails the test if a forged Cookie header is somebody's, or Authorization header where
+// the family is one of bearer tokens.
 func refuse(t *testing.T, family string, l loader, headers map[string]string) {
 	t.Helper()
-	for name, header := range headers {
-		try(t, family, forged, name, func(t *testing.T) { same(t, "who", person(t, l, header, ""), "") })
+	if len(headers) < 20 {
+		t.Errorf("%d forgeries of %s, want 20", len(headers), family)
+	}
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		header, authorization := headers[name], ""
+		if isBearer := strings.HasSuffix(family, "bearer"); isBearer {
+			header, authorization = "", header
+		}
+		try(t, family, forged, name, func(t *testing.T) { same(t, "who", person(t, l, header, authorization), "") })
 	}
 }
 
 // betterAuthCookies are those of an application of Better Auth.
 func betterAuthCookies(t *testing.T, o *oracle) {
-	const family = "Better Auth"
+	const family, bearers = "Better Auth, cookie", "Better Auth, bearer"
 	app := o.ask(t, "betterAuth", object{"secret": appSecret})
 	c := authhttp.BetterAuthCookie(appSecret)
 	s, store, u := site(t, c)
@@ -233,14 +331,26 @@ func betterAuthCookies(t *testing.T, o *oracle) {
 	_, err = store.CreateSession(t.Context(), adapter.Session{SessionToken: token, UserID: u.ID, Expires: made["expiresAt"].(time.Time)})
 	check(t, err)
 	header := signedUp["header"].(string)
-	_, value, _ := strings.Cut(header[strings.Index(header, c.Name+"="):], "=")
-	value, _, _ = strings.Cut(value, ";")
+	value := valueOf(header, c)
 
 	try(t, family, jsToGo, "the cookie of a sign-up", func(t *testing.T) {
 		same(t, "who", person(t, s, header, ""), "Ada")
 	})
-	try(t, family, jsToGo, "the token for bearers", func(t *testing.T) {
+	try(t, bearers, jsToGo, "the token of a sign-up", func(t *testing.T) {
 		same(t, "who", person(t, s, "", "Bearer "+signedUp["bearer"].(string)), "Ada")
+	})
+	try(t, family, jsToGo, "without TLS", func(t *testing.T) {
+		insecure := c
+		insecure.Insecure = true
+		app := o.ask(t, "betterAuth", object{"secret": appSecret, "insecure": true})
+		answer := o.ask(t, "betterAuthFetch", object{"handle": app, "path": "/sign-up/email", "body": string(body)}).(object)
+		made := o.ask(t, "betterAuthSessions", object{"handle": app}).([]any)[0].(object)
+		_, err := store.CreateSession(t.Context(), adapter.Session{SessionToken: made["token"].(string), UserID: u.ID, Expires: made["expiresAt"].(time.Time)})
+		check(t, err)
+		same(t, "who over TLS", person(t, s, answer["header"].(string), ""), "")
+		s.Cookie = insecure
+		defer func() { s.Cookie = c }()
+		same(t, "who", person(t, s, answer["header"].(string), ""), "Ada")
 	})
 	try(t, family, jsToGo, "of an older secret", func(t *testing.T) {
 		s.Cookie = authhttp.BetterAuthCookie("a newer secret", appSecret)
@@ -290,7 +400,7 @@ func betterAuthCookies(t *testing.T, o *oracle) {
 		same(t, "who it is to the application", whom(t, object{"header": goHeader}), "Ada")
 		same(t, "who it is with another signature", whom(t, object{"header": flip(goHeader)}), "")
 	})
-	try(t, family, goToJS, "the token for bearers", func(t *testing.T) {
+	try(t, bearers, goToJS, "the token of SignIn", func(t *testing.T) {
 		same(t, "who it is to the application", whom(t, object{"authorization": "Bearer " + s.Cookie.Encode(session.SessionToken)}), "Ada")
 	})
 
@@ -298,19 +408,48 @@ func betterAuthCookies(t *testing.T, o *oracle) {
 	check(t, err)
 	_, signature, _ := strings.Cut(unescaped, ".")
 	is := func(value string) string { return c.Name + "=" + url.QueryEscape(value) }
-	refuse(t, family, s, map[string]string{
-		"the token alone":              is(token),
-		"an empty signature":           is(token + "."),
-		"a changed signature":          is(token + "." + flip(signature)),
-		"a changed token":              is(flip(token) + "." + signature),
-		"another session's signature":  is(token + "." + strings.SplitN(s.Cookie.Encode(session.SessionToken), ".", 2)[1]),
-		"signed with another secret":   c.Name + "=" + authhttp.BetterAuthCookie("another").Encode(token),
-		"cut short":                    is(unescaped[:len(unescaped)-1]),
-		"without a token":              is("." + signature),
-		"escaped twice":                is(value),
-		"under the name of plain HTTP": strings.TrimPrefix(c.Name, "__Secure-") + "=" + value,
-		"doubled":                      c.Name + "=" + value + "; " + c.Name + "=" + value,
-		"oversized":                    c.Name + "=" + value + strings.Repeat("A", 5000),
-		"broken escapes":               c.Name + "=" + value + "%",
-	})
+	unsigned := map[string]string{ // without the secret, or with another one
+		"the token alone":             token,
+		"an empty signature":          token + ".",
+		"a changed signature":         token + "." + flip(signature),
+		"a changed token":             flip(token) + "." + signature,
+		"another session's signature": token + "." + signatureOf(s.Cookie, session.SessionToken),
+		"signed with another secret":  token + "." + signatureOf(authhttp.BetterAuthCookie("another"), token),
+		"without a token":             "." + signature,
+		"two signatures":              unescaped + "." + signature,
+		"the signature in front":      signature + "." + token,
+		"base64 without padding":      strings.TrimSuffix(unescaped, "="),
+		"base64 for URLs":             token + "." + strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(signature),
+	}
+	bad, badBearers := forgeries(c, value), map[string]string{
+		"no token":             "Bearer",
+		"an empty token":       "Bearer ",
+		"no scheme":            unescaped,
+		"another scheme":       "Basic " + unescaped,
+		"the scheme twice":     "Bearer Bearer " + unescaped,
+		"two tokens":           "Bearer " + unescaped + " " + unescaped,
+		"a list":               "Bearer " + unescaped + "," + unescaped,
+		"quoted":               `Bearer "` + unescaped + `"`,
+		"oversized":            "Bearer " + unescaped + strings.Repeat("A", 5000),
+		"cut short":            "Bearer " + unescaped[:len(unescaped)-1],
+		"cut in front":         "Bearer " + unescaped[1:],
+		"in the other case":    "Bearer " + swapCase(unescaped),
+		"broken escapes":       "Bearer " + value + "%",
+		"escaped twice":        "Bearer " + url.QueryEscape(value),
+		"the name of a cookie": "Bearer " + c.Name + "=" + value,
+	}
+	for name, value := range unsigned {
+		bad[name], badBearers[name] = is(value), "Bearer "+value
+	}
+	refuse(t, family, s, bad)
+	refuse(t, bearers, s, badBearers)
+}
+
+// signatureOf returns the signature of a token.
+func signatureOf(c authhttp.Cookie, token string) string {
+	value, err := url.PathUnescape(c.Encode(token))
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimPrefix(value, token+".")
 }

@@ -20,7 +20,7 @@
 //		URL:      "https://site.example/signin/confirm",
 //		Send:     func(ctx context.Context, address, link string) error { return nil }, // send a mail
 //		Page: func(w http.ResponseWriter, r *http.Request, l emaillink.Link) {
-//			fmt.Fprintf(w, `<form method="post"><button>Sign in as %s</button></form>`, html.EscapeString(l.Address))
+//			fmt.Fprintf(w, `<!doctype html><form method="post"><button>Sign in as %s</button></form>`, html.EscapeString(l.Address))
 //		},
 //	}
 //	http.Handle("/signin/confirm", links)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/authhttp"
+	"github.com/authstore/authstore/authhttp/limit"
 	"github.com/authstore/authstore/authhttp/signin"
 )
 
@@ -106,22 +107,12 @@ var (
 // errMethod is the error of a request that is neither to open nor to use a link.
 var errMethod = errors.New("a link is asked for by POST, opened by GET and used by POST")
 
-// LimitError is the error of asking too often.
-type LimitError struct {
-	Wait time.Duration // until it is worth another try
-}
-
-// Error says how long to wait.
-func (e *LimitError) Error() string {
-	return "so many links were asked for that the next one has to wait: try again in " + e.Wait.Round(time.Second).String()
-}
-
 // Ask sends a link to an address to whoever owns it: it signs them in, and sends them on to the
 // path next, or to "/" if that is not a path of this site ([authhttp.LocalPath]). Links that were
 // sent before work still. Call it before the answer begins, in a handler of POST, and answer the
 // same whether the address is somebody's or not; Ask does not know.
 //
-// [ErrAddress] unless it is one address in its plain form, [*LimitError] if it has to wait (the
+// [ErrAddress] unless it is one address in its plain form, [*limit.Error] if it has to wait (the
 // header Retry-After is set then), [authhttp.ErrCrossOrigin] for another site's form, the
 // store's errors, or Send's.
 //
@@ -131,16 +122,15 @@ func (l *Links) Ask(w http.ResponseWriter, r *http.Request, address, next string
 	if r.Method != http.MethodPost {
 		return errMethod // a picture on any page could ask
 	}
-	if !l.fromHere(r) {
-		return authhttp.ErrCrossOrigin
+	if err := l.Sessions.CheckOrigin(r); err != nil {
+		return err
 	}
 	address, ok := parseAddress(address)
 	if !ok {
 		return ErrAddress
 	}
-	if wait := l.limit(r, address); wait > 0 {
-		retryAfter(w, wait)
-		return &LimitError{wait}
+	if err := limit.Check(w, l.limit(r, address)); err != nil {
+		return err
 	}
 	browser := l.browser(r)
 	if browser == "" {
@@ -192,8 +182,8 @@ func (l *Links) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // signIn uses the link of a request up, and returns where the person goes.
 func (l *Links) signIn(w http.ResponseWriter, r *http.Request) (next string, err error) {
-	if !l.fromHere(r) {
-		return "", authhttp.ErrCrossOrigin
+	if err := l.Sessions.CheckOrigin(r); err != nil {
+		return "", err
 	}
 	link, err := l.read(r)
 	if err != nil {
@@ -228,15 +218,6 @@ func (l *Links) user(ctx context.Context, profile adapter.User) (adapter.User, e
 	}
 	result, err := signin.SignUpOrInByEmail(ctx, l.Store, profile)
 	return result.User, err
-}
-
-// fromHere reports whether a request may change something: it is not another site's.
-func (l *Links) fromHere(r *http.Request) bool {
-	protection := l.Sessions.CrossOrigin
-	if protection == nil {
-		protection = new(http.CrossOriginProtection)
-	}
-	return protection.Check(r) == nil
 }
 
 // check panics if the Links cannot work.

@@ -344,7 +344,7 @@ func TestLimits(t *testing.T) {
 	a := s.browser().ask("ADA@example.com", "")
 	s.same("status", a.status, http.StatusTooManyRequests)
 	s.same("Retry-After", a.header.Get("Retry-After"), "120")
-	s.same("text", a.body, "so many links were asked for that the next one has to wait: try again in 2m0s")
+	s.same("text", a.body, "that was asked for too often: try again in 2m0s")
 	s.same("mails", len(s.mails), toAddress)
 	b := s.browser()
 	b.do("POST", link, nil)

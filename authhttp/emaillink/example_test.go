@@ -30,7 +30,7 @@ func Example() {
 		Store: store, Sessions: sessions, Secret: "the application's own", URL: site.URL + "/signin/confirm",
 		Send: func(_ context.Context, _, link string) error { mail = link; return nil },
 		Page: func(w http.ResponseWriter, _ *http.Request, l emaillink.Link) {
-			fmt.Fprintf(w, `<form method="post"><button>Sign in as %s</button></form>`, html.EscapeString(l.Address))
+			fmt.Fprintf(w, `<!doctype html><form method="post"><button>Sign in as %s</button></form>`, html.EscapeString(l.Address))
 		},
 	}
 	mux.Handle("/signin/confirm", links)
@@ -60,6 +60,6 @@ func Example() {
 	show(browser.PostForm(mail, nil))
 	// Output:
 	// Please look for our mail.
-	// <form method="post"><button>Sign in as ada@example.com</button></form>
+	// <!doctype html><form method="post"><button>Sign in as ada@example.com</button></form>
 	// Orders of ada@example.com
 }

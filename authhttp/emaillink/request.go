@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -26,17 +25,13 @@ const (
 
 // newLimits returns the limit of those who bring none.
 func newLimits(clock func() time.Time) func(r *http.Request, address string) time.Duration {
-	byAddress, byNetwork := limit.New(toAddress, window, clock), limit.New(fromNetwork, window, clock)
+	byAddress, byNetwork := limit.New(toAddress, window, clock), limit.ByNetwork(fromNetwork, window, clock)
 	return func(r *http.Request, address string) time.Duration {
-		if wait := byNetwork.Take(limit.Network(r.RemoteAddr)); wait > 0 {
+		if wait := byNetwork(r); wait > 0 {
 			return wait
 		}
 		return byAddress.Take(address)
 	}
-}
-
-func retryAfter(w http.ResponseWriter, wait time.Duration) {
-	w.Header().Set("Retry-After", strconv.Itoa(limit.Seconds(wait)))
 }
 
 // opened is what the URL of a link says.
@@ -100,7 +95,7 @@ func (l *Links) setBrowser(w http.ResponseWriter, browser string) {
 
 // Status returns the HTTP status of an error of Ask, or of one that Failed is told.
 func Status(err error) int {
-	var limited *LimitError
+	var limited *limit.Error
 	switch {
 	case errors.As(err, &limited):
 		return http.StatusTooManyRequests

@@ -3,28 +3,28 @@
 //
 //	import (
 //		"net/http"
-//		"strconv"
 //		"time"
 //
 //		"github.com/authstore/authstore/authhttp/limit"
 //	)
 //
-//	byNetwork := limit.New(30, 15*time.Minute, nil)
+//	byNetwork := limit.ByNetwork(30, 15*time.Minute, nil)
 //	http.HandleFunc("POST /signin", func(w http.ResponseWriter, r *http.Request) {
-//		if wait := byNetwork.Take(limit.Network(r.RemoteAddr)); wait > 0 {
-//			w.Header().Set("Retry-After", strconv.Itoa(limit.Seconds(wait)))
-//			http.Error(w, "please try again later", http.StatusTooManyRequests)
+//		if err := limit.Check(w, byNetwork(r)); err != nil {
+//			http.Error(w, err.Error(), http.StatusTooManyRequests)
 //			return
 //		}
 //	})
 //
-// Behind a proxy take the visitor's address from the proxy's header: see [Network]. An
+// Behind a proxy take the visitor's address from the proxy's header, with [New]: see [Network]. An
 // application in several processes allows as much in each of them; one that wants less
 // counts where all of them look.
 package limit
 
 import (
+	"net/http"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -127,6 +127,35 @@ func Network(remote string) string {
 	return prefix.String()
 }
 
-// Seconds returns a wait in whole seconds, rounded up, as Retry-After has it (RFC 9110 section
-// 10.2.3).
-func Seconds(wait time.Duration) int { return int((wait + time.Second - 1) / time.Second) }
+// ByNetwork returns a limit of requests: how long one has to wait, by the [Network] of its
+// RemoteAddr, of which so many are let through in a window of time. Behind a proxy RemoteAddr is
+// the proxy's, which is not counted if it is a private address.
+func ByNetwork(most int, window time.Duration, clock func() time.Time) func(*http.Request) time.Duration {
+	rate := New(most, window, clock)
+	return func(r *http.Request) time.Duration { return rate.Take(Network(r.RemoteAddr)) }
+}
+
+// Error is the error of asking too often. Its text is for the person.
+type Error struct {
+	Wait time.Duration // until it is worth another try
+}
+
+// Error says how long to wait.
+func (e *Error) Error() string {
+	return "that was asked for too often: try again in " + whole(e.Wait).String()
+}
+
+// whole rounds a wait up to whole seconds.
+func whole(wait time.Duration) time.Duration {
+	return (wait + time.Second - 1).Truncate(time.Second)
+}
+
+// Check returns an [*Error] if there is something to wait for, and tells the visitor's client by
+// the header Retry-After, in whole seconds (RFC 9110 section 10.2.3).
+func Check(w http.ResponseWriter, wait time.Duration) error {
+	if wait <= 0 {
+		return nil
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(int(whole(wait)/time.Second)))
+	return &Error{wait}
+}

@@ -1,9 +1,12 @@
 package limit
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -137,10 +140,36 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-func TestSeconds(t *testing.T) {
-	for wait, want := range map[time.Duration]int{0: 0, 1: 1, time.Second: 1, time.Second + 1: 2, 3 * time.Minute: 180} {
-		if got := Seconds(wait); got != want {
-			t.Errorf("Seconds(%v) is %d, want %d", wait, got, want)
+func TestCheck(t *testing.T) {
+	for wait, want := range map[time.Duration]string{-1: "", 0: "", 1: "1", time.Second: "1", time.Second + 1: "2", 3 * time.Minute: "180"} {
+		rec := httptest.NewRecorder()
+		err := Check(rec, wait)
+		if got := rec.Header().Get("Retry-After"); got != want || (err == nil) != (want == "") {
+			t.Errorf("%v: got %q, %v, want %q", wait, got, err, want)
+		}
+		if limited, ok := errors.AsType[*Error](err); ok && (limited.Wait != wait || strings.HasSuffix(err.Error(), " 0s")) {
+			t.Errorf("%v: got %v", wait, err)
+		}
+	}
+}
+
+func TestByNetwork(t *testing.T) {
+	c := newClock()
+	of := ByNetwork(2, time.Hour, c.now)
+	from := func(remote string) time.Duration {
+		r := httptest.NewRequest("POST", "/", nil)
+		r.RemoteAddr = remote
+		return of(r)
+	}
+	if from("203.0.113.1:1")+from("203.0.113.1:2") != 0 || from("203.0.113.1:3") != 30*time.Minute {
+		t.Error("it is not two from one network")
+	}
+	if from("203.0.113.2:1") != 0 {
+		t.Error("another network has to wait")
+	}
+	for range 3 {
+		if from("10.0.0.1:1") != 0 {
+			t.Error("a proxy has to wait")
 		}
 	}
 }

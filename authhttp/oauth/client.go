@@ -15,6 +15,7 @@ import (
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/authhttp"
 	"github.com/authstore/authstore/authhttp/internal/flow"
+	"github.com/authstore/authstore/authhttp/limit"
 	"github.com/authstore/authstore/authhttp/signin"
 )
 
@@ -58,6 +59,11 @@ type Client struct {
 	// [signin.SignUpLinkOrIn]. Without it that is [signin.ErrNotLinked].
 	Trusted bool
 
+	// Limit returns how long a request to begin has to wait, 0 if it need not. Nil: 300 of a
+	// network at once, and as many again in 15 minutes, counted in this process
+	// ([limit.ByNetwork]; behind a proxy see there).
+	Limit func(*http.Request) (wait time.Duration)
+
 	// HTTP sends requests to the provider. Nil: a client that waits ten seconds.
 	HTTP *http.Client
 
@@ -66,9 +72,10 @@ type Client struct {
 	Done func(w http.ResponseWriter, r *http.Request, path string, result signin.Result)
 
 	// Failed answers if nobody was signed in: err is one of this package's, of package
-	// signin's, or the store's. Nil: a line of text.
+	// signin's, a [*limit.Error], or the store's. Nil: a line of text.
 	Failed func(w http.ResponseWriter, r *http.Request, err error)
 
+	limit      flow.Limit
 	refreshing locks
 }
 
@@ -78,9 +85,36 @@ func (c *Client) Start(w http.ResponseWriter, r *http.Request) {
 	c.serve(w, r, http.MethodPost, c.start)
 }
 
-// Callback is where the provider sends the browser back to.
+// Callback is where the provider sends the browser back to: by GET, and by POST too if the
+// provider has FormPost.
 func (c *Client) Callback(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPost && c.Provider.FormPost {
+		c.relay(w, r)
+		return
+	}
 	c.serve(w, r, http.MethodGet, c.callback)
+}
+
+// relay has the browser come back with the answer of a form, by GET. Another site's form comes
+// without the cookies that are SameSite=Lax, which say what was asked and who is signed in; the
+// GET that follows has them. Nothing is read or changed here, so that it is of no use to forge
+// the form: it is no more than a link.
+func (c *Client) relay(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	to, err := url.Parse(c.Provider.Config.RedirectURL)
+	if err != nil || r.ParseForm() != nil {
+		c.fail(w, r, ErrState)
+		return
+	}
+	query := to.Query()
+	for _, name := range answerNames {
+		if values := r.PostForm[name]; values != nil {
+			query[name] = values
+		}
+	}
+	to.RawQuery = query.Encode()
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, to.String(), http.StatusSeeOther)
 }
 
 func (c *Client) serve(w http.ResponseWriter, r *http.Request, method string, h func(http.ResponseWriter, *http.Request) error) {
@@ -97,6 +131,9 @@ func (c *Client) serve(w http.ResponseWriter, r *http.Request, method string, h 
 }
 
 func (c *Client) start(w http.ResponseWriter, r *http.Request) error {
+	if err := c.limit.Check(w, r, c.Limit, c.Sessions.Clock); err != nil {
+		return err
+	}
 	user, err := current(r.Context())
 	if err != nil {
 		return err
@@ -157,13 +194,16 @@ func (c *Client) enter(w http.ResponseWriter, r *http.Request, user adapter.User
 	return result, err
 }
 
+// answerNames are the parameters of an answer that count.
+var answerNames = []string{"state", "code", "iss", "error"}
+
 // answered returns what was asked, and the code that is the answer to it.
 func (c *Client) answered(r *http.Request) (asked, string, error) {
 	answer, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return asked{}, "", ErrState
 	}
-	for _, name := range []string{"state", "code", "iss", "error"} {
+	for _, name := range answerNames {
 		if len(answer[name]) > 1 {
 			return asked{}, "", ErrState
 		}
@@ -220,7 +260,10 @@ func (c *Client) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // Status returns the HTTP status of an error that Failed is told.
 func Status(err error) int {
+	var limited *limit.Error
 	switch {
+	case errors.As(err, &limited):
+		return http.StatusTooManyRequests
 	case errors.Is(err, ErrDeclined), errors.Is(err, ErrState), errors.Is(err, ErrLate), errors.Is(err, ErrPerson), errors.Is(err, signin.ErrUnverified):
 		return http.StatusForbidden
 	case errors.Is(err, signin.ErrNotLinked), errors.Is(err, signin.ErrTaken):
@@ -233,7 +276,10 @@ func Status(err error) int {
 
 // explain says what a person can do about an error.
 func explain(err error) string {
+	var limited *limit.Error
 	switch {
+	case errors.As(err, &limited):
+		return limited.Error()
 	case errors.Is(err, ErrDeclined):
 		return "You did not agree. Nothing was changed."
 	case errors.Is(err, ErrState), errors.Is(err, ErrLate), errors.Is(err, ErrPerson):

@@ -42,7 +42,8 @@
 //	http.HandleFunc("GET /signin/github/callback", github.Callback)
 //
 // Who is signed in links the account, everybody else signs in or up by it: package signin has
-// the rules. [Client.Tokens] has tokens for the provider's API, refreshed and stored.
+// the rules. [Client.Tokens] has tokens for the provider's API, refreshed and stored; by one
+// caller at a time within a process, but not among several.
 //
 // # Promises
 //
@@ -55,6 +56,6 @@
 //   - The browser is sent to a path of this site only ([authhttp.LocalPath]).
 //   - After an error nobody is signed in who was not before. No error and no log line has a
 //     token, a code or an address.
-//
-// Anybody can cause the one write of Start: put a limit in front of it.
+//   - A network begins no more than 300 sign-ins in 15 minutes, since each is a write: see
+//     Client.Limit.
 package oauth

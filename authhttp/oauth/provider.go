@@ -32,6 +32,13 @@ type Provider struct {
 	// oauth2.AccessTypeOffline, with which Google gives a refresh token.
 	Options []oauth2.AuthCodeOption
 
+	// FormPost has the provider answer by a form instead of a link (response_mode=form_post,
+	// OAuth 2.0 Form Post Response Mode), as Apple demands of those who ask for an address.
+	// Client.Callback has to get its POST then, also behind a middleware of the application's
+	// that refuses those of other sites: a CrossOriginProtection lets it through by
+	// AddInsecureBypassPattern. It does no more than redirect to the GET.
+	FormPost bool
+
 	// Issuer is the server's issuer identifier. An answer that says another one in its
 	// parameter iss is refused (RFC 9207), and one without if IssuerSent.
 	Issuer     string
@@ -75,6 +82,9 @@ type asked struct {
 func (p *Provider) ask(state string) (string, asked) {
 	a := asked{Verifier: oauth2.GenerateVerifier()}
 	options := append([]oauth2.AuthCodeOption{oauth2.S256ChallengeOption(a.Verifier)}, p.Options...)
+	if p.FormPost {
+		options = append(options, oauth2.SetAuthURLParam("response_mode", "form_post"))
+	}
 	if p.Type == adapter.AccountOIDC {
 		a.Nonce = rand.Text()
 		options = append(options, oauth2.SetAuthURLParam("nonce", a.Nonce))

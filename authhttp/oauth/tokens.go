@@ -30,7 +30,10 @@ const (
 // An access token that has expired is refreshed, and what the provider gives is stored
 // before it is returned. In one process, one caller at a time refreshes the tokens of an
 // account, and the others get what it got. Of several processes that refresh at the same
-// moment, one may be refused by the provider: it reads what the other has stored.
+// moment, one may be refused by the provider: it reads what the other has stored. There is no
+// lock between processes: for a provider that takes the second use of a refresh token for
+// theft and revokes all that it gave, have one process call Tokens, or the person may have to
+// sign in anew ([ErrRefresh]).
 //
 // A source keeps a token in memory for as long as it is good. One round trip for a new
 // source; three and a request to the provider to refresh.

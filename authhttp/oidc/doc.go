@@ -33,6 +33,8 @@
 // which has to answer about the same subject. An address counts as verified if
 // email_verified is true or "true".
 //
+// Apple, which answers by a form, is a provider with FormPost set, and its callback takes POST too.
+//
 // A new user has name, address and picture of these claims. To take more of them, wrap
 // Identify of the provider.
 package oidc

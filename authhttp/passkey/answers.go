@@ -12,6 +12,7 @@ import (
 	"github.com/go-webauthn/webauthn/protocol"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/authhttp/limit"
 	"github.com/authstore/authstore/authhttp/signin"
 )
 
@@ -70,6 +71,16 @@ func (p *Passkeys) serve(w http.ResponseWriter, r *http.Request, h func(http.Res
 	})).ServeHTTP(w, r)
 }
 
+// begin answers as serve does, within the limit.
+func (p *Passkeys) begin(w http.ResponseWriter, r *http.Request, h func(http.ResponseWriter, *http.Request) error) {
+	p.serve(w, r, func(w http.ResponseWriter, r *http.Request) error {
+		if err := p.limit.Check(w, r, p.Limit, p.Sessions.Clock); err != nil {
+			return err
+		}
+		return h(w, r)
+	})
+}
+
 func read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -103,6 +114,10 @@ func (p *Passkeys) fail(w http.ResponseWriter, r *http.Request, err error) {
 			_ = write(w, c.status, map[string]string{"error": c.code})
 			return
 		}
+	}
+	if _, limited := errors.AsType[*limit.Error](err); limited {
+		_ = write(w, http.StatusTooManyRequests, map[string]string{"error": "limited"})
+		return
 	}
 	logger := cmp.Or(p.Sessions.Logger, slog.Default())
 	logger.ErrorContext(r.Context(), "passkey: request failed", "code", adapter.Code(err), "err", err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -36,10 +37,17 @@ type Passkeys struct {
 	// PIN or a finger, unless AuthenticatorSelection.UserVerification says otherwise.
 	WebAuthn *webauthn.WebAuthn
 
+	// Limit returns how long a request to begin has to wait, 0 if it need not. Nil: 300 of a
+	// network at once, and as many again in 15 minutes, counted in this process
+	// ([limit.ByNetwork]; behind a proxy see there).
+	Limit func(*http.Request) (wait time.Duration)
+
 	// Failed answers if nothing came of a request: err is one of this package's or of
-	// package signin's, [adapter.ErrNotFound] if nobody is signed in who has to be, or the
+	// package signin's, a [*limit.Error], [adapter.ErrNotFound] if nobody is signed in who has to be, or the
 	// store's. Nil: JSON with a code, such as {"error":"unknown"}.
 	Failed func(w http.ResponseWriter, r *http.Request, err error)
+
+	limit flow.Limit
 }
 
 // begun is what is kept until an authenticator answers.
@@ -58,7 +66,7 @@ const (
 
 // BeginRegistration answers with the options of a new passkey for who is signed in.
 func (p *Passkeys) BeginRegistration(w http.ResponseWriter, r *http.Request) {
-	p.serve(w, r, func(w http.ResponseWriter, r *http.Request) error {
+	p.begin(w, r, func(w http.ResponseWriter, r *http.Request) error {
 		_, user, err := authhttp.Current(r.Context())
 		if err != nil {
 			return err
@@ -96,7 +104,7 @@ func (p *Passkeys) FinishRegistration(w http.ResponseWriter, r *http.Request) {
 // BeginSignUp answers with the options of a first passkey. The body has what the new user
 // is to be called: {"name": "Ada"}.
 func (p *Passkeys) BeginSignUp(w http.ResponseWriter, r *http.Request) {
-	p.serve(w, r, func(w http.ResponseWriter, r *http.Request) error {
+	p.begin(w, r, func(w http.ResponseWriter, r *http.Request) error {
 		if err := nobody(r); err != nil {
 			return err
 		}
@@ -151,7 +159,7 @@ func (p *Passkeys) FinishSignUp(w http.ResponseWriter, r *http.Request) {
 // BeginSignIn answers with a challenge for whoever has a passkey of this site: for a
 // button, or for the autofill of a form (conditional mediation).
 func (p *Passkeys) BeginSignIn(w http.ResponseWriter, r *http.Request) {
-	p.serve(w, r, func(w http.ResponseWriter, r *http.Request) error {
+	p.begin(w, r, func(w http.ResponseWriter, r *http.Request) error {
 		options, session, err := p.WebAuthn.BeginDiscoverableLogin(webauthn.WithUserVerification(p.verification()))
 		if err != nil {
 			return err

@@ -32,7 +32,7 @@ func site(store adapter.Adapter) http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /signin", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, `<form method="post"><button>Sign in as a new guest</button></form>`)
+		fmt.Fprintln(w, `<!doctype html><form method="post"><button>Sign in as a new guest</button></form>`)
 	})
 	mux.Handle("POST /signin", page(func(w http.ResponseWriter, r *http.Request) error {
 		guest, err := store.CreateUser(r.Context(), adapter.User{Name: "Guest"}) // in place of a proof of who it is
@@ -43,7 +43,7 @@ func site(store adapter.Adapter) http.Handler {
 	}))
 	mux.Handle("POST /signout", page(sessions.SignOut))
 	mux.Handle("GET /{$}", sessions.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `<p>Hello %s</p><form method="post" action="/signout"><button>Sign out</button></form>`, html.EscapeString(authhttp.User(r.Context()).Name))
+		fmt.Fprintf(w, `<!doctype html><p>Hello %s</p><form method="post" action="/signout"><button>Sign out</button></form>`, html.EscapeString(authhttp.User(r.Context()).Name))
 	})))
 	return mux
 }

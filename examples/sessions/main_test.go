@@ -26,6 +26,9 @@ func TestSite(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer res.Body.Close()
+			if got := res.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/html") {
+				t.Errorf("the page is %s", got)
+			}
 			body, err := io.ReadAll(res.Body)
 			if err != nil || !strings.Contains(string(body), want) {
 				t.Errorf("got %q, %v, want %q", body, err, want)

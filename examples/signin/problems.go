@@ -9,6 +9,7 @@ import (
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/authhttp"
 	"github.com/authstore/authstore/authhttp/emaillink"
+	"github.com/authstore/authstore/authhttp/limit"
 	"github.com/authstore/authstore/authhttp/oauth"
 	"github.com/authstore/authstore/authhttp/signin"
 )
@@ -57,9 +58,9 @@ func explain(err error) (p problem, theirs bool) {
 	if p, ok := errors.AsType[problem](err); ok {
 		return p, true
 	}
-	if often, ok := errors.AsType[*emaillink.LimitError](err); ok {
+	if often, ok := errors.AsType[*limit.Error](err); ok {
 		return problem{http.StatusTooManyRequests, "That was often",
-			fmt.Sprintf("So many links were asked for that the next one has to wait. Please look for the mails that have come, or try again in %d minutes.", int(often.Wait.Minutes())+1)}, true
+			fmt.Sprintf("The next time has to wait. Please try again in %d minutes.", int(often.Wait.Minutes())+1)}, true
 	}
 	for _, known := range problems {
 		if errors.Is(err, known.err) {

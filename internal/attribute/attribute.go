@@ -30,12 +30,15 @@ func Name(stored string) string {
 }
 
 // Layout tells which names a layout needs at the top of a record for itself: fields of its
-// own, keys, what the server has there.
+// own, keys, what the server has there. Nil: none.
 type Layout func(name string) bool
+
+// Takes reports whether the layout needs a name for itself.
+func (taken Layout) Takes(name string) bool { return taken != nil && taken(name) }
 
 // Stored is the function [Stored] for an attribute at the top of a record.
 func (taken Layout) Stored(name string) string {
-	if escapes(name) || taken(name) {
+	if escapes(name) || taken.Takes(name) {
 		return escape + name
 	}
 	return name
@@ -43,7 +46,7 @@ func (taken Layout) Stored(name string) string {
 
 // Name returns the name of an attribute at the top of a record by its stored name.
 func (taken Layout) Name(stored string) string {
-	if name, escaped := strings.CutPrefix(stored, escape); escaped && taken(name) {
+	if name, escaped := strings.CutPrefix(stored, escape); escaped && taken.Takes(name) {
 		return name
 	}
 	return Name(stored)

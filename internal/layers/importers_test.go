@@ -45,7 +45,8 @@ var limits = map[string]cost{
 	"dynamodb/open":        {16, 3, 32, 120, 150},
 	"fauna":                {6, 0.7, 12, 15, 50},
 	"redis":                {13, 6, 26, 33, 100},
-	"redis/upstash":        {11, 5.6, 22, 30, 120},
+	"redis/upstash":        {11, 5.6, 22, 32, 120},
+	"redis/betterauth":     {11, 5.6, 22, 32, 120},
 	"conformance":          {4, 0.6, 8, 12, 80},
 	"conformance/sequence": {4, 0.6, 8, 15, 80},
 }

@@ -35,6 +35,6 @@ quietly() {
 }
 
 if have luacheck "scripts of Redis"; then
-  for folder in redis/lua redis/upstash/lua; do lua_check "$folder" || status=1; done
+  for folder in redis/lua redis/upstash/lua redis/betterauth/lua; do lua_check "$folder" || status=1; done
 fi
 exit "$status"

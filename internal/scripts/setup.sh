@@ -2,8 +2,8 @@
 # setup.sh ENGINE...
 #
 # Installs what the tests need beside Go, and says nothing when it is all there:
-# a C compiler with its library for the race detector, Chromium for the browser
-# test of examples/signin, cfn-lint for the template of dynamodb, Node.js with the
+# a C compiler with its library for the race detector, Chromium for the tests in
+# a browser, cfn-lint for the template of dynamodb, Node.js with the
 # npm packages that package interop runs, shellcheck and luacheck for make lint, and
 # for the engines Docker with an image of each.
 set -euo pipefail

@@ -5,9 +5,11 @@ import { createRequire } from "node:module";
 
 import { Auth } from "@auth/core";
 import { encode } from "@auth/core/jwt";
+import { redisStorage } from "@better-auth/redis-storage";
 import { betterAuth } from "better-auth";
 import { memoryAdapter } from "better-auth/adapters/memory";
 import { bearer } from "better-auth/plugins";
+import { Redis } from "ioredis";
 
 import { SessionStore } from "./node_modules/@auth/core/lib/utils/cookie.js";
 
@@ -36,9 +38,9 @@ const adapterOf = ({ token, expires }, user) =>
 // session asks an application whose session a Cookie header has, by its sessions in the
 // database if there is a token, else by JWTs. It returns the user's name, and the cookies
 // that the answer sets, as a Cookie header.
-async function session({ version, header, secret, token, expires }) {
+async function session({ version, header, secret, token, expires, insecure }) {
   const adapter = adapterOf({ token, expires }, { id: "7", name: "Ada" });
-  const options = { adapter, secret, providers: [], session: { strategy: adapter ? "database" : "jwt" }, logger: quiet, useSecureCookies: true };
+  const options = { adapter, secret, providers: [], session: { strategy: adapter ? "database" : "jwt" }, logger: quiet, useSecureCookies: !insecure };
   if (version === 4) {
     const { body, cookies } = await AuthHandler({
       req: { action: "session", method: "GET", cookies: parse(header), headers: {}, query: {}, origin: site },
@@ -55,17 +57,20 @@ function setCookies(answer) {
   return answer.headers.getSetCookie().filter((c) => !/Max-Age=0(;|$)/i.test(c)).map((c) => c.split(";")[0]).join("; ");
 }
 
-// startBetterAuth starts an application of Better Auth with its records in memory.
-function startBetterAuth({ secret, secrets }) {
+// startBetterAuth starts an application of Better Auth with its records in memory, and with
+// sessions and verification rows in Redis if there is a URL.
+function startBetterAuth({ secret, secrets, insecure, redis, prefix }) {
   const db = { user: [], session: [], account: [], verification: [] };
+  const client = redis && new Redis(redis);
   const auth = betterAuth({
     baseURL: site, secret: secrets ? undefined : secret, secrets, database: memoryAdapter(db), emailAndPassword: { enabled: true },
-    plugins: [bearer()], logger: { disabled: true }, telemetry: { enabled: false }, rateLimit: { enabled: false },
+    secondaryStorage: client && redisStorage({ client, keyPrefix: prefix }),
+    advanced: { useSecureCookies: !insecure }, plugins: [bearer()], logger: { disabled: true }, telemetry: { enabled: false }, rateLimit: { enabled: false },
   });
   return {
     // fetch returns status, body, the cookies set, and the token for bearers.
     async fetch({ path, header, authorization, body }) {
-      const headers = new Headers({ origin: site });
+      const headers = new Headers({ origin: site, "user-agent": "Firefox" });
       if (header) headers.set("cookie", header);
       if (authorization) headers.set("authorization", authorization);
       if (body) headers.set("content-type", "application/json");
@@ -79,7 +84,8 @@ function startBetterAuth({ secret, secrets }) {
       const now = new Date();
       db.session.push({ id: token, token, userId, expiresAt: expires, createdAt: now, updatedAt: now, ipAddress: "", userAgent: "" });
     },
-    close() {},
+    users: () => db.user.map(({ id, name, email }) => ({ id, name, email })),
+    close: () => client?.quit(),
   };
 }
 
@@ -89,5 +95,6 @@ export const operations = (keep, open) => ({
   betterAuth: (options) => keep(startBetterAuth(options)),
   betterAuthFetch: ({ handle, ...request }) => open.get(handle).fetch(request),
   betterAuthSessions: ({ handle }) => open.get(handle).sessions(),
+  betterAuthUsers: ({ handle }) => open.get(handle).users(),
   betterAuthPut: ({ handle, ...record }) => open.get(handle).put(record),
 });

@@ -6,6 +6,7 @@ import (
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
+	"github.com/authstore/authstore/redis/internal/jsonrecord"
 )
 
 func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
@@ -18,8 +19,8 @@ func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Acc
 
 func (s *store) ownedAccount(a adapter.Account) (ownedRecord, error) {
 	r := record{}
-	r.setAccount(a)
-	value, err := r.withAttributes(a.Attributes)
+	setAccount(r, a)
+	value, err := r.WithAttributes(a.Attributes, nil)
 	return ownedRecord{
 		record: driver.AccountRecord, field: adapter.FieldAccount,
 		keys: s.accountKeys(a), list: s.layout.key(lastAccount, a.UserID), value: value,
@@ -56,10 +57,10 @@ func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up ad
 			return "", time.Time{}, err
 		}
 		oldFields, newFields := record{}, record{}
-		oldFields.setAccount(a)
+		setAccount(oldFields, a)
 		up.Apply(&a, s.options.Now())
-		newFields.setAccount(a)
-		after, err = changed(value, oldFields, newFields, up.Attributes, up.RemoveAttributes)
+		setAccount(newFields, a)
+		after, err = jsonrecord.Changed(value, oldFields, newFields, up.Attributes, up.RemoveAttributes, nil)
 		return after, time.Time{}, err
 	})
 	return a, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
+	"github.com/authstore/authstore/redis/internal/jsonrecord"
 )
 
 func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
@@ -18,8 +19,8 @@ func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator
 
 func (s *store) ownedAuthenticator(a adapter.Authenticator) (ownedRecord, error) {
 	r := record{}
-	r.setAuthenticator(a)
-	value, err := r.withAttributes(a.Attributes)
+	setAuthenticator(r, a)
+	value, err := r.WithAttributes(a.Attributes, nil)
 	return ownedRecord{
 		record: driver.AuthenticatorRecord, field: adapter.FieldCredentialID,
 		keys: s.authenticatorKeys(a), list: s.layout.key(authenticatorList, a.UserID), value: value, credential: a.CredentialID,
@@ -74,13 +75,13 @@ func (s *store) updateAuthenticator(ctx context.Context, credentialID string, up
 			return "", time.Time{}, err
 		}
 		oldFields, newFields := record{}, record{}
-		oldFields.setAuthenticator(a)
+		setAuthenticator(oldFields, a)
 		if err = change(&a); err != nil {
 			return "", time.Time{}, err
 		}
 		up.Apply(&a, s.options.Now())
-		newFields.setAuthenticator(a)
-		after, err = changed(value, oldFields, newFields, up.Attributes, up.RemoveAttributes)
+		setAuthenticator(newFields, a)
+		after, err = jsonrecord.Changed(value, oldFields, newFields, up.Attributes, up.RemoveAttributes, nil)
 		return after, time.Time{}, err
 	})
 	return a, err

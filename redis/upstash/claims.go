@@ -7,6 +7,7 @@ import (
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/redis/internal/client"
+	"github.com/authstore/authstore/redis/internal/jsonrecord"
 )
 
 // ownedRecord is an account, a session or an authenticator to be stored for a user.
@@ -26,7 +27,7 @@ func (b ownedRecord) listMember() string {
 	if b.credential == "" {
 		return ""
 	}
-	id, _ := encodeJSON(b.credential) // a string cannot fail
+	id, _ := jsonrecord.Encode(b.credential) // a string cannot fail
 	return string(id)
 }
 
@@ -39,7 +40,7 @@ func (s *store) createOwned(ctx context.Context, userID string, b ownedRecord) e
 	}
 	var expiry, now string
 	if !b.expires.IsZero() {
-		expiry, now = millis(b.expires), s.options.Now().UTC().Format(timeForm)
+		expiry, now = millis(b.expires), s.options.Now().UTC().Format(jsonrecord.TimeForm)
 	}
 	keys := append([]string{s.layout.reply(), user, b.list}, b.keys...)
 	result, err := s.run(ctx, ownedCreate, keys, b.value, expiry, b.credential, b.listMember(), s.layout.prefix[users], now).Text()

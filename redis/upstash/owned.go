@@ -7,6 +7,7 @@ import (
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/redis/internal/client"
+	"github.com/authstore/authstore/redis/internal/jsonrecord"
 )
 
 // Accounts, sessions and authenticators are stored alike: one record at a key of its own,
@@ -33,12 +34,12 @@ func (s *store) getOwned(ctx context.Context, keys []string, credential string) 
 // or JavaScript and Lua write its numeric ID differently. A record that cannot be read here
 // either is an error of its decoder.
 func (s *store) resolveUser(ctx context.Context, f storedRecord) (_ storedRecord, err error) {
-	record, err := parse(f.value)
+	record, err := jsonrecord.Parse(f.value)
 	if err != nil {
 		return f, nil
 	}
-	r := reader{record: record}
-	if f.userID = r.key("userId"); r.err != nil {
+	r := read(record)
+	if f.userID = r.Key("userId"); r.Err != nil {
 		return f, nil
 	}
 	user, possible := s.layout.user(f.userID)
@@ -82,12 +83,12 @@ func (s *store) updateOwned(ctx context.Context, keys []string, credential strin
 // in which a member has a value.
 func (s *store) eachMatch(unread []string, member, value string, each func(key, value string) error) error {
 	for i := 0; i+1 < len(unread); i += 2 {
-		record, err := parse(unread[i+1])
+		record, err := jsonrecord.Parse(unread[i+1])
 		if err != nil {
 			continue
 		}
-		r := reader{record: record}
-		if r.key(member) != value || r.err != nil {
+		r := read(record)
+		if r.Key(member) != value || r.Err != nil {
 			continue
 		}
 		if err := each(unread[i], unread[i+1]); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/internal/repair"
 	"github.com/authstore/authstore/redis/internal/client"
+	"github.com/authstore/authstore/redis/internal/jsonrecord"
 )
 
 // Nothing is put right because the walk has found it so: by then that may be long ago.
@@ -151,8 +152,8 @@ func (s *store) indexEmail(ctx context.Context, id, email string) error {
 	if u.Email != email {
 		old = u.Email
 		is := record{}
-		is.setText("email", email)
-		if after, err = changed(before, nil, is, nil, nil); err != nil {
+		is.SetText("email", email)
+		if after, err = jsonrecord.Changed(before, nil, is, nil, nil, nil); err != nil {
 			return err
 		}
 	}

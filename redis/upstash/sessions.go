@@ -6,12 +6,13 @@ import (
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
+	"github.com/authstore/authstore/redis/internal/jsonrecord"
 )
 
 func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.Session, error) {
 	r := record{}
-	r.setSession(se)
-	value, err := r.withAttributes(se.Attributes)
+	setSession(r, se)
+	value, err := r.WithAttributes(se.Attributes, nil)
 	if err != nil {
 		return se, err
 	}
@@ -57,10 +58,10 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 			return "", time.Time{}, err
 		}
 		oldFields, newFields := record{}, record{}
-		oldFields.setSession(se)
+		setSession(oldFields, se)
 		up.Apply(&se, s.options.Now())
-		newFields.setSession(se)
-		after, err = changed(value, oldFields, newFields, up.Attributes, up.RemoveAttributes)
+		setSession(newFields, se)
+		after, err = jsonrecord.Changed(value, oldFields, newFields, up.Attributes, up.RemoveAttributes, nil)
 		return after, se.Expires, err
 	})
 	return se, err

@@ -14,6 +14,7 @@ import (
 	"github.com/authstore/authstore/internal/attribute"
 	"github.com/authstore/authstore/internal/repair"
 	"github.com/authstore/authstore/redis/internal/client"
+	"github.com/authstore/authstore/redis/internal/jsonrecord"
 )
 
 // survey is a graph of the store, which keeps no record, and of a user no more than a person.
@@ -224,7 +225,7 @@ var named = map[kind][]string{
 // foreign reports whether a value is another program's: a JSON object with nothing in it
 // that a record of the kind is known by.
 func (v *survey) foreign(k kind, value string) bool {
-	r, err := parse(value)
+	r, err := jsonrecord.Parse(value)
 	return err == nil && !slices.ContainsFunc(named[k], func(name string) bool { return r[name] != nil })
 }
 
@@ -253,7 +254,7 @@ func isList(value string) bool {
 }
 
 func (v *survey) seeUser(id, value string) error {
-	record, err := parse(value)
+	record, err := jsonrecord.Parse(value)
 	var u adapter.User
 	if err == nil {
 		u, err = v.layout.userOf(id, record)
@@ -262,7 +263,7 @@ func (v *survey) seeUser(id, value string) error {
 	}
 	p := v.person(id)
 	p.There, p.Unread, p.Ref.prints[0] = true, err != nil, v.print(value)
-	p.Blank, p.More, p.Verified = err == nil && record.blank(), record.more(), !u.EmailVerified.IsZero()
+	p.Blank, p.More, p.Verified = err == nil && blank(record), more(record), !u.EmailVerified.IsZero()
 	p.Email, p.Led = "", false
 	if err == nil {
 		p.Email = u.Email
@@ -275,7 +276,7 @@ func (v *survey) seeUser(id, value string) error {
 
 // blank reports whether nothing is known of a user: what the JavaScript adapter makes when
 // it updates a user who is not there.
-func (r record) blank() bool {
+func blank(r record) bool {
 	for name, v := range r {
 		if name != "id" && name != "emailVerified" && name != "updatedAt" && string(v) != "null" && string(v) != `""` {
 			return false
@@ -286,7 +287,7 @@ func (r record) blank() bool {
 
 // more reports whether a user's record has a member that is neither Auth.js's nor of this
 // package.
-func (r record) more() bool {
+func more(r record) bool {
 	for stored, v := range r {
 		if !driver.Reserved(driver.UserRecord, attribute.Name(stored)) && string(v) != "null" {
 			return true

@@ -1,7 +1,6 @@
 package upstash
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/authstore/authstore/adapter"
@@ -28,23 +27,4 @@ func (l layout) place(k kind, key string) string {
 		return singular[k] + " with the digest " + adapter.SessionID(key)
 	}
 	return key
-}
-
-// kindOfJSON names the type of a member.
-func kindOfJSON(raw json.RawMessage) string {
-	switch {
-	case len(raw) == 0:
-		return "missing"
-	case raw[0] == '"':
-		return "text"
-	case raw[0] == '{':
-		return "an object"
-	case raw[0] == '[':
-		return "a list"
-	case raw[0] == 't', raw[0] == 'f':
-		return "a bool"
-	case raw[0] == 'n':
-		return "null"
-	}
-	return "a number"
 }

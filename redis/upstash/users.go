@@ -6,6 +6,7 @@ import (
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/redis/internal/client"
+	"github.com/authstore/authstore/redis/internal/jsonrecord"
 )
 
 func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
@@ -51,8 +52,8 @@ func (s *store) createUser(ctx context.Context, u adapter.User, b ownedRecord) e
 		return adapter.Invalid(adapter.FieldUserID, `must not begin like the rest of another key, such as "email:"`)
 	}
 	r := record{}
-	r.setUser(u)
-	user, err := r.withAttributes(u.Attributes)
+	setUser(r, u)
+	user, err := r.WithAttributes(u.Attributes, nil)
 	if err != nil {
 		return err
 	}
@@ -115,13 +116,13 @@ func (s *store) GetUserByEmail(ctx context.Context, email string) (adapter.User,
 
 // userByRecord reads a user by its record alone.
 func (s *store) userByRecord(value string) (adapter.User, error) {
-	record, err := parse(value)
+	record, err := jsonrecord.Parse(value)
 	if err != nil {
 		return adapter.User{}, s.layout.unreadable(err, users, "user", "")
 	}
-	r := reader{record: record}
-	id := r.key("id")
-	if _, possible := s.layout.user(id); r.err == nil && (id == "" || !possible) {
+	r := read(record)
+	id := r.Key("id")
+	if _, possible := s.layout.user(id); r.Err == nil && (id == "" || !possible) {
 		return adapter.User{}, adapter.ErrNotFound
 	}
 	return s.layout.decodeUser(id, value)
@@ -150,10 +151,10 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 			return false, err
 		}
 		old, oldFields, newFields := u.Email, record{}, record{}
-		oldFields.setUser(u)
+		setUser(oldFields, u)
 		up.Apply(&u, s.options.Now())
-		newFields.setUser(u)
-		after, err := changed(before, oldFields, newFields, up.Attributes, up.RemoveAttributes)
+		setUser(newFields, u)
+		after, err := jsonrecord.Changed(before, oldFields, newFields, up.Attributes, up.RemoveAttributes, nil)
 		if err != nil {
 			return false, err
 		}

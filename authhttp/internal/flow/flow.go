@@ -11,9 +11,11 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/authhttp/limit"
 )
 
 // Life is how long somebody may take.
@@ -101,4 +103,27 @@ func (f Flow) Now() time.Time {
 		return time.Now()
 	}
 	return f.Clock()
+}
+
+// How many beginnings a network has in a window: each is a write. A network may be a whole
+// office that comes to work.
+const (
+	fromNetwork = 300
+	window      = 15 * time.Minute
+)
+
+// Limit is how often somebody may begin, if the application does not say.
+type Limit struct {
+	once sync.Once
+	of   func(*http.Request) time.Duration
+}
+
+// Check counts a beginning by the application's limit, or by network if that is nil. It
+// returns a [*limit.Error] if the request has to wait.
+func (l *Limit) Check(w http.ResponseWriter, r *http.Request, own func(*http.Request) time.Duration, clock func() time.Time) error {
+	if own == nil {
+		l.once.Do(func() { l.of = limit.ByNetwork(fromNetwork, window, clock) })
+		own = l.of
+	}
+	return limit.Check(w, own(r))
 }

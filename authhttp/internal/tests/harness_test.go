@@ -5,6 +5,7 @@
 package tests
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/authhttp"
+	"github.com/authstore/authstore/authhttp/limit"
 	"github.com/authstore/authstore/memory"
 )
 
@@ -49,12 +51,31 @@ type world struct {
 	*testing.T
 	net      hosts
 	mux      *http.ServeMux // of the site
-	store    adapter.Adapter
+	store    *counting
 	sessions *authhttp.Sessions
 	ahead    atomic.Int64 // how far the site's clock is ahead
 	log      logged
 	failed   []error // what kept the site from signing in
 	mu       sync.Mutex
+}
+
+// counting counts what is begun and ended in a store.
+type counting struct {
+	adapter.Adapter
+	calls atomic.Int64
+}
+
+// Unwrap returns the store.
+func (c *counting) Unwrap() adapter.Adapter { return c.Adapter }
+
+func (c *counting) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
+	c.calls.Add(1)
+	return c.Adapter.CreateVerificationToken(ctx, t)
+}
+
+func (c *counting) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	c.calls.Add(1)
+	return c.Adapter.UseVerificationToken(ctx, identifier, token)
 }
 
 // logged is a log that several goroutines write.
@@ -71,7 +92,7 @@ func (l *logged) Write(p []byte) (int, error) {
 
 func newWorld(t *testing.T) *world {
 	w := &world{T: t, mux: http.NewServeMux()}
-	w.store = memory.New(memory.Options{Options: adapter.Options{Clock: w.now}})
+	w.store = &counting{Adapter: memory.New(memory.Options{Options: adapter.Options{Clock: w.now}})}
 	t.Cleanup(func() { _ = w.store.Close() })
 	w.sessions = &authhttp.Sessions{Store: w.store, Clock: w.now, Logger: slog.New(slog.NewTextHandler(&w.log, nil))}
 	w.net = hosts{"site.example": w.mux}
@@ -92,6 +113,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) now() time.Time          { return time.Now().Add(time.Duration(w.ahead.Load())) }
 func (w *world) advance(d time.Duration) { w.ahead.Add(int64(d)) }
 func (w *world) client() *http.Client    { return &http.Client{Transport: w.net} }
+func (w *world) calls() int64            { return w.store.calls.Load() }
 func (w *world) user(id string) (u adapter.User) {
 	w.Helper()
 	u, err := w.store.GetUser(w.Context(), id)
@@ -128,6 +150,20 @@ func (w *world) wantFailure(want error, secrets ...string) {
 				w.Errorf("the error has a secret: %v", err)
 			}
 		}
+	}
+	w.failed = nil
+}
+
+// wantLimited checks that the one failure since the last time is that of asking too often.
+func (w *world) wantLimited() {
+	w.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.failed) != 1 {
+		w.Fatalf("failed with %q, want one", w.failed)
+	}
+	if limited, ok := errors.AsType[*limit.Error](w.failed[0]); !ok || limited.Wait <= 0 || limited.Wait > 3*time.Second {
+		w.Errorf("failed with %q, want that it has to wait", w.failed)
 	}
 	w.failed = nil
 }

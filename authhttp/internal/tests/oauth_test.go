@@ -535,3 +535,158 @@ func TestOAuthUserInfo(t *testing.T) {
 		t.Errorf("the account is %+v", a)
 	}
 }
+
+// Each beginning is a write: a network has so many of them, and the store is not asked for more.
+func TestOpenIDLimit(t *testing.T) {
+	w := newWorld(t)
+	c := w.withOIDC(newLiar(t), nil)
+	b := w.browser()
+	b.stopAt(providerURL)
+	for range 300 {
+		if _, status := b.start("/"); status != http.StatusSeeOther {
+			t.Fatalf("got %d within the limit", status)
+		}
+	}
+	before := w.calls()
+	b.start("/")
+	w.wantLimited()
+	if after := w.calls(); after != before {
+		t.Errorf("%d calls of the store for a request that has to wait", after-before)
+	}
+	w.advance(3 * time.Second)
+	if _, status := b.start("/"); status != http.StatusSeeOther {
+		t.Error("the limit does not pass")
+	}
+	c.Failed = nil
+	if _, status := b.start("/"); status != http.StatusTooManyRequests {
+		t.Errorf("got %d, want 429", status)
+	}
+
+	// A limit of the application's comes in its place, and another site's form uses up nothing.
+	asked := 0
+	c.Limit = func(*http.Request) time.Duration { asked++; return 0 }
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, siteURL+"/start", nil)
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	w.mux.ServeHTTP(httptest.NewRecorder(), r)
+	b.start("/")
+	if asked != 1 {
+		t.Errorf("the application's limit was asked %d times, want once", asked)
+	}
+}
+
+// formPost goes to the provider and returns the form that its page sends to the callback.
+func (b *browser) formPost(l *liar) url.Values {
+	b.Helper()
+	l.formPost = true
+	stopped := b.stopAt(callbackURL)
+	_, text, _ := b.send(http.MethodPost, siteURL+"/start", "application/x-www-form-urlencoded", "next=/settings")
+	b.goOn()
+	if *stopped != "" {
+		b.Fatal("the provider answered by a link")
+	}
+	form, err := url.ParseQuery(text)
+	b.ok(err)
+	return form
+}
+
+// fromProvider sends a form as a browser does from a page of another site: without cookies
+// that are SameSite=Lax, which the GET after a redirect has again.
+func (b *browser) fromProvider(form url.Values) (where string, status int) {
+	b.Helper()
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, callbackURL, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", providerURL)
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	rec := httptest.NewRecorder()
+	b.mux.ServeHTTP(rec, r)
+	if len(rec.Result().Cookies()) != 0 {
+		b.Error("a form of another site sets a cookie")
+	}
+	if rec.Code != http.StatusSeeOther {
+		return "", rec.Code
+	}
+	to := rec.Header().Get("Location")
+	if path, _, _ := strings.Cut(to, "?"); path != callbackURL {
+		b.Fatalf("the form leads to %s", to)
+	}
+	where, _, status = b.send(http.MethodGet, to, "", "")
+	return where, status
+}
+
+// A provider that answers by a form signs in and links as others do.
+func TestOpenIDFormPost(t *testing.T) {
+	w := newWorld(t)
+	l := newLiar(t)
+	c := w.withOIDC(l, func(c *oauth.Client) { c.Provider.FormPost = true })
+	b := w.browser()
+	form := b.formPost(l)
+	if l.mode != "form_post" {
+		t.Errorf("the provider was asked for the mode %q", l.mode)
+	}
+	form.Set("user", `{"name":"a secret"}`) // which nobody vouches for
+	before := w.calls()
+	where, _ := b.fromProvider(form)
+	if where != siteURL+"/settings" {
+		t.Fatalf("the way ended at %s: %v", where, w.failed)
+	}
+	eve := b.who()
+	if u := w.user(eve); u.Name != "Eve" || w.calls() == before {
+		t.Errorf("the user is %+v", u)
+	}
+	b.fromProvider(form)
+	w.wantFailure(oauth.ErrState)
+
+	// Who is signed in is known, though the form comes without cookies.
+	cleo, err := w.store.CreateUser(t.Context(), adapter.User{Name: "Cleo"})
+	w.ok(err)
+	b.post("/signin/"+cleo.ID, nil)
+	b.fromProvider(b.formPost(l))
+	w.wantFailure(signin.ErrTaken)
+	l.claims["sub"], l.claims["email"] = "cleo", "cleo@example.com"
+	b.fromProvider(b.formPost(l))
+	if u, err := w.store.GetUserByAccount(t.Context(), key("cleo")); err != nil || u.ID != cleo.ID || b.who() != cleo.ID {
+		t.Errorf("the account was not linked to who is signed in: %v, %v", err, w.failed)
+	}
+
+	// A provider that answers by a link all the same is understood.
+	l.formPost = false
+	if where, _ := b.start("/settings"); where != siteURL+"/settings" {
+		t.Errorf("a link led to %s: %v", where, w.failed)
+	}
+	c.Provider.FormPost = false
+	if _, status := b.fromProvider(form); status != http.StatusMethodNotAllowed {
+		t.Errorf("a form of a provider that answers by links: %d", status)
+	}
+}
+
+// A form does no more than a link would: forged, it is an answer to nothing.
+func TestOpenIDForgedForms(t *testing.T) {
+	w := newWorld(t)
+	l := newLiar(t)
+	w.withOIDC(l, func(c *oauth.Client) { c.Provider.FormPost = true })
+	mine, other := w.browser(), w.browser()
+	form := mine.formPost(l)
+	before := w.calls()
+	for name, forged := range map[string]url.Values{
+		"another browser's": form, "nothing": {}, "no state": {"code": {"x"}}, "a state": {"state": {"x"}, "code": {"x"}},
+		"two states": {"state": {form.Get("state"), "x"}, "code": {"x"}}, "two codes": {"state": form["state"], "code": {"1", "2"}},
+	} {
+		b := mine
+		if name == "another browser's" {
+			b = other
+		}
+		b.fromProvider(forged)
+		w.wantFailure(oauth.ErrState)
+		if b.who() != "" {
+			t.Errorf("%s: somebody is signed in", name)
+		}
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, callbackURL, strings.NewReader("code="+strings.Repeat("x", 10<<10)))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w.mux.ServeHTTP(httptest.NewRecorder(), r)
+	w.wantFailure(oauth.ErrState)
+	mine.fromProvider(form)
+	if mine.who() == "" || w.calls() == before {
+		t.Errorf("forgeries have used the answer up: %v", w.failed)
+	}
+}

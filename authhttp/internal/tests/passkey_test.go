@@ -244,6 +244,36 @@ func TestPasskeyIsRegistered(t *testing.T) {
 	w.wantUsers(3)
 }
 
+// Each beginning is a write: a network has so many of them, of whatever kind.
+func TestPasskeyLimit(t *testing.T) {
+	w := newWorld(t)
+	p := w.withPasskeys(nil)
+	b := w.browser()
+	for range 150 {
+		b.must("/passkey/begin", "")
+		b.must("/signup/begin", `{"name":"Ada"}`)
+	}
+	before := w.calls()
+	for path, body := range map[string]string{"/passkey/begin": "", "/signup/begin": `{"name":"Ada"}`, "/register/begin": ""} {
+		b.ask(path, body)
+		w.wantLimited()
+	}
+	if after := w.calls(); after != before {
+		t.Errorf("%d calls of the store for requests that have to wait", after-before)
+	}
+	p.Failed = nil
+	if text, status := b.ask("/passkey/begin", ""); status != http.StatusTooManyRequests || text != `{"error":"limited"}` {
+		t.Errorf("got %d, %s", status, text)
+	}
+	w.advance(3 * time.Second)
+	b.must("/passkey/begin", "")
+
+	p.Limit = func(*http.Request) time.Duration { return time.Minute }
+	if _, status := w.browser().ask("/passkey/begin", ""); status != http.StatusTooManyRequests {
+		t.Errorf("the application's limit is not asked: %d", status)
+	}
+}
+
 // A challenge is one browser's, for one purpose, for a while, and once.
 func TestPasskeyChallenges(t *testing.T) {
 	w := newWorld(t)

@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -125,6 +126,8 @@ type liar struct {
 	status   int            // of the token endpoint
 	sign     func(claims []byte) string
 	nonce    string // that was asked for last
+	mode     string // in which it was asked to answer
+	formPost bool   // it answers so: with a page, which is here the form alone
 }
 
 func newLiar(t *testing.T) *liar {
@@ -199,10 +202,14 @@ func (l *liar) discover(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (l *liar) authorize(w http.ResponseWriter, r *http.Request) {
-	l.nonce = r.FormValue("nonce")
+	l.nonce, l.mode = r.FormValue("nonce"), r.FormValue("response_mode")
 	answer := url.Values{"code": {"1001-code"}, "state": {r.FormValue("state")}}
 	for name, values := range l.answer {
 		answer[name] = values
+	}
+	if l.formPost {
+		_, _ = io.WriteString(w, answer.Encode())
+		return
 	}
 	http.Redirect(w, r, r.FormValue("redirect_uri")+"?"+answer.Encode(), http.StatusFound)
 }

@@ -93,6 +93,74 @@ func TestTokensOfAnotherProcess(t *testing.T) {
 	}
 }
 
+// The limit of what is promised among processes: two that refresh at the same moment both send
+// the refresh token, and a provider that takes that for theft revokes all that it gave. Within a
+// process it is sent once.
+func TestTokensAmongProcesses(t *testing.T) {
+	w := newWorld(t)
+	l := newLiar(t)
+	one := w.withOIDC(l, nil)
+	two := &oauth.Client{Provider: one.Provider, Store: w.store, Sessions: w.sessions, HTTP: w.client()}
+	w.browser().start("/")
+	p := &strict{token: "a refresh token", both: make(chan struct{})}
+	w.net["id.example"] = p
+	ask := func(clients ...*oauth.Client) (errs []error) {
+		errs = make([]error, len(clients))
+		var wg sync.WaitGroup
+		for i, c := range clients {
+			wg.Go(func() { _, errs[i] = c.Tokens(t.Context(), "eve").Token() })
+		}
+		wg.Wait()
+		return errs
+	}
+	close(p.both)
+	w.expire("eve")
+	for i, err := range ask(one, one, one) {
+		if err != nil || p.requests != 1 {
+			t.Errorf("caller %d of one process: %v, after %d requests", i, err, p.requests)
+		}
+	}
+	p.both = make(chan struct{})
+	w.expire("eve")
+	for i, err := range ask(one, two) {
+		if err != nil || p.requests != 3 {
+			t.Errorf("process %d: %v, after %d requests", i, err, p.requests)
+		}
+	}
+	w.expire("eve")
+	if err := ask(one)[0]; !errors.Is(err, oauth.ErrRefresh) {
+		t.Errorf("all was revoked, and the error is %v", err)
+	}
+}
+
+// strict is a provider that gives a new refresh token for each, and none any more once it sees
+// one twice. Requests wait for each other where a test has two at the same moment.
+type strict struct {
+	mu       sync.Mutex
+	token    string
+	revoked  bool
+	requests int
+	both     chan struct{}
+}
+
+func (p *strict) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	p.requests++
+	if p.requests == 3 {
+		close(p.both)
+	}
+	p.mu.Unlock()
+	<-p.both
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.revoked = p.revoked || r.FormValue("refresh_token") != p.token; p.revoked {
+		reply(w, http.StatusBadRequest, map[string]any{"error": "invalid_grant"})
+		return
+	}
+	p.token += "'"
+	reply(w, http.StatusOK, map[string]any{"access_token": "access" + p.token, "refresh_token": p.token, "token_type": "bearer", "expires_in": 3600})
+}
+
 func TestTokensThatCannotBeRefreshed(t *testing.T) {
 	w := newWorld(t)
 	c := w.withOIDC(newZitadel(t, callbackURL), nil)

@@ -4,6 +4,7 @@
 const problems = {
   unknown: "Nobody here has this passkey.",
   unverified: "Please confirm your address first: sign in by a link to it.",
+  limited: "That was often. Please try again in some minutes.",
   unavailable: "Please try again in a moment.",
 };
 
