@@ -22,7 +22,6 @@ type transferring struct {
 	transfer.Options
 	since, mapFile string
 	yes            bool
-	lines          *json.Encoder // for differences, with --json
 	mapped         *bufio.Writer
 	bar            *progressbar.ProgressBar
 }
@@ -72,9 +71,13 @@ func newCopy(a *app) *cobra.Command {
 func transferFlags(cmd *cobra.Command, t *transferring, checkpoint string) {
 	flags := cmd.Flags()
 	flags.IntVar(&t.Workers, "workers", 8, "how many users are under way at a time")
+	flags.IntVar(&t.Page, "page", 200, "how many users are in memory, and from one checkpoint to the next")
 	flags.StringVar(&t.Checkpoint, "checkpoint", checkpoint, "the `file` that says how far it has come")
 	flags.StringVar((*string)(&t.IDs), "ids", "keep", "the IDs of users in DST: keep, uuid, objectid or number")
 }
+
+// errNeedsYes: a copy is to change what is there, without --yes.
+var errNeedsYes = errors.New("this may change or delete what the destination has: verify shows what differs, and --yes does it")
 
 // when reads --since.
 func (t *transferring) when() (err error) {
@@ -91,7 +94,7 @@ func (t *transferring) when() (err error) {
 		}
 	}
 	if (t.Delete || t.Conflict == transfer.Overwrite) && !t.yes {
-		return errors.New("this may change or delete what DST has: verify shows what differs, and --yes does it")
+		return errNeedsYes
 	}
 	return nil
 }
@@ -115,6 +118,11 @@ func (a *app) copy(ctx context.Context, args []string, t transferring) (err erro
 		a.announce(transfer.NotCarried(o))
 		return transfer.Copy(ctx, o)
 	})
+	return a.written(counts, err)
+}
+
+// written shows what was written.
+func (a *app) written(counts transfer.Counts, err error) error {
 	if err != nil && !errors.Is(err, transfer.ErrProblems) {
 		return err
 	}
@@ -165,8 +173,7 @@ func (a *app) transfer(ctx context.Context, args []string, t transferring, do fu
 	if t.Names[0] == t.Names[1] && args[0] != "memory:" {
 		return counts, errors.New("SRC and DST are one store")
 	}
-	t.lines = json.NewEncoder(a.out)
-	t.Report = func(d transfer.Difference) { a.report(t.lines, d) }
+	t.Report = a.report
 	if f, ok := a.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		t.bar = progressbar.NewOptions(-1, progressbar.OptionSetWriter(a.err), progressbar.OptionSetDescription("users"),
 			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
@@ -184,10 +191,10 @@ func (a *app) transfer(ctx context.Context, args []string, t transferring, do fu
 }
 
 // report shows a difference, as soon as it is known: there may be many.
-func (a *app) report(lines *json.Encoder, d transfer.Difference) {
+func (a *app) report(d transfer.Difference) {
 	d.How = safe(d.How)
 	if a.json {
-		_ = lines.Encode(d)
+		_ = json.NewEncoder(a.out).Encode(d)
 		return
 	}
 	text := fmt.Sprintf("user %s: %s: %s", clean(d.UserID), clean(d.Record), d.How)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/spf13/cobra"
 
 	"github.com/authstore/authstore/adapter"
@@ -253,6 +254,48 @@ func TestCopyAndVerify(t *testing.T) {
 	}
 	if !strings.Contains(errOut, "old ID") {
 		t.Errorf("it is not said that sessions stay behind: %s", errOut)
+	}
+}
+
+func TestExportAndImport(t *testing.T) {
+	storeURL := seed(t, "app")
+	t.Setenv(urlVariable, storeURL)
+	dir := t.TempDir()
+	identity, err := age.GenerateX25519Identity()
+	check(t, err)
+	key := filepath.Join(dir, "key.txt")
+	check(t, os.WriteFile(key, []byte(identity.String()+"\n"), 0o600))
+	for name, with := range map[string]struct{ export, read []string }{
+		"plain":     {nil, nil},
+		"encrypted": {[]string{"--recipient", identity.Recipient().String()}, []string{"--identity", key}},
+	} {
+		file := filepath.Join(dir, name)
+		if out, errOut, code := try(t, append([]string{"export", file}, with.export...)...); code != exitDone || !strings.Contains(out, "2 users with 1 account") {
+			t.Fatalf("%s: %d: %s%s", name, code, out, errOut)
+		}
+		info, err := os.Stat(file)
+		check(t, err)
+		text, err := os.ReadFile(file)
+		check(t, err)
+		if info.Mode().Perm() != 0o600 || strings.Contains(string(text), "ada@example.com") != (with.read == nil) {
+			t.Errorf("%s: the file has the mode %v", name, info.Mode())
+		}
+		delete(stores, "test://imported")
+		if out, errOut, code := try(t, append([]string{"import", file, "--store", "test://imported"}, with.read...)...); code != exitDone || !strings.Contains(out, "2 users: 2 created") {
+			t.Fatalf("%s: %d: %s%s", name, code, out, errOut)
+		}
+		if out, errOut, code := try(t, "verify", storeURL, "test://imported"); code != exitDone {
+			t.Errorf("%s: %s%s", name, out, errOut)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*.tmp"))
+	if check(t, err); len(left) > 0 {
+		t.Errorf("files are left: %q", left)
+	}
+	for _, args := range []string{"export x --recipient hunter2", "import " + key, "import " + key + " --identity /dev/null", "import " + key + " --conflict overwrite"} {
+		if _, errOut, code := try(t, strings.Fields(args)...); code != exitFailed || strings.Contains(errOut, identity.String()) {
+			t.Errorf("%s: %d: %s", args, code, errOut)
+		}
 	}
 }
 

@@ -97,7 +97,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newPing(a), newSchema(a), newRepair(a), newPurge(a),
 		newUsers(a), newSessions(a), newAccounts(a),
-		newCopy(a), newVerify(a),
+		newCopy(a), newVerify(a), newExport(a), newImport(a),
 		newMan(a),
 	)
 	return root

@@ -98,11 +98,11 @@ func layering(packages []pkg) []rule {
 			allows: func(_, imp string) bool { return !under(imp, "gonum.org/v1/plot", "golang.org/x/perf") },
 		},
 		{
-			says:   "only cmd/authstore imports cobra, progressbar, x/term and internal/transfer",
+			says:   "only cmd/authstore imports cobra, progressbar, x/term, age and internal/transfer",
 			why:    "who uses a store pays for no command line",
 			covers: func(place string) bool { return !under(place, "cmd/authstore", "internal/transfer") },
 			allows: func(_, imp string) bool {
-				return !under(imp, "github.com/spf13", "github.com/schollz/progressbar/v3", "golang.org/x/term") && !inModule(imp, "internal/transfer")
+				return !under(imp, "github.com/spf13", "github.com/schollz/progressbar/v3", "golang.org/x/term", "filippo.io/age") && !inModule(imp, "internal/transfer")
 			},
 		},
 		{

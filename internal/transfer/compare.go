@@ -35,9 +35,9 @@ func (r record) text(name, v string) {
 }
 
 func (r record) value(name string, v any) {
-	text, err := json.Marshal(plain(v))
+	text, err := json.Marshal(escaped(v))
 	if err != nil {
-		text = []byte(err.Error()) // no value that a store returns is none of JSON's
+		text = []byte(err.Error()) // values of attributes all have a form in JSON
 	}
 	r[name] = string(text)
 }
@@ -52,27 +52,6 @@ func (r record) attributes(a adapter.Attributes) {
 	for name, v := range a {
 		r.value("attribute "+name, v)
 	}
-}
-
-// plain returns a value in which a time is not equal to its text.
-func plain(v any) any {
-	switch v := v.(type) {
-	case time.Time:
-		return map[string]string{"$time": adapter.Milliseconds(v).Format(time.RFC3339Nano)}
-	case []any:
-		all := make([]any, len(v))
-		for i, e := range v {
-			all[i] = plain(e)
-		}
-		return all
-	case map[string]any:
-		all := make(map[string]any, len(v))
-		for name, e := range v {
-			all[name] = plain(e)
-		}
-		return all
-	}
-	return v
 }
 
 func userRecord(u adapter.User) record {

@@ -34,6 +34,7 @@ type Options struct {
 	Names [2]string
 
 	Workers    int    // users that are under way at a time; 0: 8
+	Page       int    // users from one checkpoint to the next, which are in memory; 0: 200
 	Checkpoint string // a file; "": none
 	IDs        IDs    // "": KeepIDs
 
@@ -71,7 +72,8 @@ type Counts struct {
 }
 
 const (
-	pageSize    = 200
+	pageSize    = 200 // by default
+	maxPage     = 1000
 	maxDeferred = 10_000
 	clockMargin = 5 * time.Minute // by which the clocks of those who write to the source may differ
 	maxTries    = 6
@@ -84,6 +86,9 @@ var ErrProblems = errors.New("some users were not copied")
 func (o Options) withDefaults() (Options, error) {
 	if o.Workers <= 0 {
 		o.Workers = 8
+	}
+	if o.Page == 0 {
+		o.Page = pageSize
 	}
 	if o.IDs == "" {
 		o.IDs = KeepIDs
@@ -101,6 +106,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, err
 	}
 	switch {
+	case o.Page < 1 || o.Page > maxPage:
+		return o, fmt.Errorf("--page is from 1 to %d", maxPage)
 	case o.Conflict != Fail && o.Conflict != Skip && o.Conflict != Overwrite:
 		return o, fmt.Errorf("--conflict is fail, skip or overwrite, not %q", string(o.Conflict))
 	case o.Delete && o.IDs != KeepIDs:
@@ -259,7 +266,7 @@ func (o Options) walk(ctx context.Context, store adapter.Enumerator, at *checkpo
 // begins again.
 func (o Options) nextPage(ctx context.Context, store adapter.Enumerator, at *checkpoint) (page adapter.UserPage, err error) {
 	err = o.patiently(ctx, func() (err error) {
-		page, err = store.EnumerateUsers(ctx, at.Cursor, pageSize)
+		page, err = store.EnumerateUsers(ctx, at.Cursor, o.Page)
 		return err
 	})
 	if errors.Is(err, adapter.ErrInvalid) && at.Cursor != "" {
@@ -331,28 +338,32 @@ func unreadable(userID string, err error) Difference {
 
 // user copies one user. The last attempt of one who has to wait for others is final.
 func (c *copier) user(ctx context.Context, u adapter.User, final bool) error {
-	err := c.patiently(ctx, func() error { return c.once(ctx, u) })
+	return c.ended(u.ID, final, c.patiently(ctx, func() error { return c.once(ctx, u) }))
+}
+
+// ended says what the end of an attempt at a user means for the pass.
+func (c *copier) ended(id string, final bool, err error) error {
 	var field *adapter.ConflictError
 	switch {
 	case err == nil:
 		c.count(func(n *Counts) { n.Users++ })
 		return nil
 	case errors.Is(err, errDiffers):
-		return c.conflict(u.ID)
+		return c.conflict(id)
 	case errors.As(err, &field) && !final:
-		return c.deferUser(u.ID)
+		return c.deferUser(id)
 	case errors.As(err, &field) && c.Conflict != Fail:
-		c.problem(Difference{UserID: u.ID, Record: "user", How: "not copied: " + field.Field + " is another user's in the destination"})
+		c.problem(Difference{UserID: id, Record: "user", How: "not copied: " + field.Field + " is another user's in the destination"})
 		return nil
 	case errors.As(err, &field):
-		return fmt.Errorf("the user %q: %s is another user's in the destination: correct one of them, or go on with --conflict skip", u.ID, field.Field)
+		return fmt.Errorf("the user %q: %s is another user's in the destination: correct one of them, or go on with --conflict skip", id, field.Field)
 	case errors.Is(err, adapter.ErrUnreadable):
-		c.problem(unreadable(u.ID, err))
+		c.problem(unreadable(id, err))
 		return nil
 	case isInvalid(err, "User.ID"):
-		return fmt.Errorf("the destination does not take the IDs of the source: give --ids: %w", err)
+		return fmt.Errorf("the destination does not take this ID: give --ids: %w", err)
 	case errors.Is(err, adapter.ErrInvalid):
-		c.problem(Difference{UserID: u.ID, Record: "user", How: "refused: " + err.Error()})
+		c.problem(Difference{UserID: id, Record: "user", How: "refused: " + err.Error()})
 		return nil
 	}
 	return err
@@ -419,7 +430,12 @@ func (c *copier) once(ctx context.Context, u adapter.User) error {
 		c.count(func(n *Counts) { n.Unchanged++ })
 		return nil
 	}
-	p, err = c.prepare(p)
+	return c.put(ctx, p)
+}
+
+// put makes a user of the destination what the source has.
+func (c *copier) put(ctx context.Context, p person) error {
+	p, err := c.prepare(p)
 	if err != nil {
 		return err
 	}
@@ -468,7 +484,7 @@ func stamped(u adapter.User) adapter.User {
 	return u
 }
 
-// reconcile makes a user of the destination what the source has.
+// reconcile changes a user of the destination who differs.
 func (c *copier) reconcile(ctx context.Context, p, there person) error {
 	there = there.live(c.Now())
 	if c.importer == nil {
