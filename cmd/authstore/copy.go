@@ -170,7 +170,7 @@ func (a *app) transfer(ctx context.Context, args []string, t transferring, do fu
 			t.Destination = store
 		}
 	}
-	if t.Names[0] == t.Names[1] && args[0] != "memory:" {
+	if t.Names[0] == t.Names[1] {
 		return counts, errors.New("SRC and DST are one store")
 	}
 	t.Report = a.report

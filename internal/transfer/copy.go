@@ -79,7 +79,7 @@ const (
 	maxTries    = 6
 )
 
-// ErrProblems: some users could not be copied, or differ; each was reported.
+// ErrProblems means that some users could not be copied; each was reported.
 var ErrProblems = errors.New("some users were not copied")
 
 // withDefaults returns the options with what is not set, or what is wrong with them.

@@ -304,11 +304,9 @@ func TestTransfer(t *testing.T) {
 	c.run(t, "verify", "env:STORE0", "env:STORE1")
 
 	for i := 1; i < len(stores)-1; i++ {
-		check(t, os.Remove(filepath.Join(c.dir, "authstore-copy.json")))
-		check(t, os.Remove(filepath.Join(c.dir, "authstore-verify.json")))
-		c.run(t, "copy", fmt.Sprintf("env:STORE%d", i), fmt.Sprintf("env:STORE%d", i+1))
+		c.run(t, "copy", fmt.Sprintf("env:STORE%d", i), fmt.Sprintf("env:STORE%d", i+1), "--checkpoint", fmt.Sprintf("copy%d.json", i))
 	}
-	printed := c.run(t, "verify", "env:STORE0", "env:STORE3")
+	printed := c.run(t, "verify", "env:STORE0", "env:STORE3", "--checkpoint", "verify3.json")
 	if !strings.Contains(printed, "no difference") {
 		t.Errorf("got %s", printed)
 	}
@@ -328,13 +326,13 @@ func damaged(t *testing.T, c command, copied adapter.Adapter) {
 	t.Helper()
 	ctx := t.Context()
 	check(t, sign(ctx, open(t, strings.TrimPrefix(c.env[0], "STORE0=")), 1<<20))
-	c.run(t, "copy", "env:STORE0", "env:STORE3", "--checkpoint", "again")
+	c.run(t, "copy", "env:STORE0", "env:STORE3", "--checkpoint", "again.json")
 	check(t, copied.UnlinkAccount(ctx, adapter.AccountKey{Provider: "google", ProviderAccountID: fmt.Sprint(1 << 20)}))
 	_, err := copied.UpdateUser(ctx, id(1<<20), adapter.UserUpdate{Attributes: adapter.Attributes{"role": "admin"}})
 	check(t, err)
 	_, err = copied.CreateSession(ctx, adapter.Session{UserID: id(1 << 20), Expires: time.Now().Add(time.Hour)})
 	check(t, err)
-	cmd, out := c.start(t, "verify", "env:STORE0", "env:STORE3")
+	cmd, out := c.start(t, "verify", "env:STORE0", "env:STORE3", "--checkpoint", "verify3.json")
 	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 {
 		t.Errorf("got %v, want the exit code 1", err)
 	}
