@@ -109,7 +109,9 @@ func layering(packages []pkg) []rule {
 			says:   "internal/transfer imports only the standard library, adapter and x/sync",
 			why:    "it copies between any two stores, and knows them by the contract alone",
 			covers: func(place string) bool { return place == "internal/transfer" },
-			allows: func(_, imp string) bool { return standard(imp) || inModule(imp, "adapter") || under(imp, "golang.org/x/sync") },
+			allows: func(_, imp string) bool {
+				return standard(imp) || inModule(imp, "adapter") || under(imp, "golang.org/x/sync")
+			},
 		},
 		{
 			says:   "examples use the public API only",

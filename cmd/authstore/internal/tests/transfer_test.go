@@ -33,7 +33,7 @@ import (
 )
 
 var (
-	users = flag.Int("transfer.users", 300, "how many users are copied")
+	users = flag.Int("transfer.users", 200, "how many users are copied")
 	kills = flag.Int("transfer.kills", 5, "how many times the copy is killed")
 )
 
