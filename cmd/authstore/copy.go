@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/internal/transfer"
 )
 
@@ -187,7 +188,11 @@ func (a *app) transfer(ctx context.Context, args []string, t transferring, do fu
 			_ = t.mapped.Flush()
 		}
 	}
-	return do(ctx, t.Options)
+	counts, err = do(ctx, t.Options)
+	if err != nil && (ctx.Err() != nil || errors.Is(err, adapter.ErrUnavailable)) && t.Checkpoint != "" {
+		err = fmt.Errorf("%w (the same command goes on from %s)", err, t.Checkpoint)
+	}
+	return counts, err
 }
 
 // report shows a difference, as soon as it is known: there may be many.

@@ -307,6 +307,11 @@ func TestInterrupted(t *testing.T) {
 	if code := run(ctx, []string{"ping", "--store", "memory:"}, streams{&o, &e}); code != exitFailed || !strings.HasPrefix(e.String(), "authstore: interrupted") {
 		t.Errorf("%d: %s", code, e.String())
 	}
+	t.Chdir(t.TempDir())
+	e.Reset()
+	if code := run(ctx, []string{"copy", seed(t, "old"), "test://new"}, streams{&o, &e}); code != exitFailed || !strings.Contains(e.String(), "interrupted") || !strings.Contains(e.String(), "goes on from authstore-copy.json") {
+		t.Errorf("%d: %s", code, e.String())
+	}
 }
 
 // Each command teaches: it has a text and an example, which is one that the command takes.
