@@ -74,6 +74,7 @@ type Counts struct {
 const (
 	pageSize    = 200 // by default
 	maxPage     = 1000
+	maxUnsaved  = 100 // pages without a checkpoint
 	maxDeferred = 10_000
 	clockMargin = 5 * time.Minute // by which the clocks of those who write to the source may differ
 	maxTries    = 6
@@ -236,30 +237,40 @@ func (c *copier) run(ctx context.Context, source adapter.Enumerator) error {
 
 // walk does something with each user of a store, some at a time, from the checkpoint's cursor.
 func (o Options) walk(ctx context.Context, store adapter.Enumerator, at *checkpoint, problem func(Difference), do func(context.Context, adapter.User) error, save func() error) error {
-	for {
+	for users, pages := 0, 0; ; pages++ {
 		page, err := o.nextPage(ctx, store, at)
+		if err == nil {
+			err = o.doPage(ctx, page, problem, do)
+		}
 		if err != nil {
-			return err
-		}
-		for _, err := range page.Unreadable {
-			problem(unreadable("", err))
-		}
-		g, ctx := errgroup.WithContext(ctx)
-		g.SetLimit(o.Workers)
-		for _, u := range page.Users {
-			g.Go(func() error { return do(ctx, u) })
-		}
-		if err := g.Wait(); err != nil {
-			return err
+			return err // the last checkpoint has the counts of whole pages
 		}
 		if page.Next == "" {
 			return nil
 		}
 		at.Cursor = page.Next
+		// Some stores have pages of few users, and to write a file takes longer than to read one.
+		if users += len(page.Users); users < o.Page && pages < maxUnsaved {
+			continue
+		}
+		users, pages = 0, 0
 		if err := save(); err != nil {
 			return err
 		}
 	}
+}
+
+// doPage does something with each user of a page.
+func (o Options) doPage(ctx context.Context, page adapter.UserPage, problem func(Difference), do func(context.Context, adapter.User) error) error {
+	for _, err := range page.Unreadable {
+		problem(unreadable("", err))
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(o.Workers)
+	for _, u := range page.Users {
+		g.Go(func() error { return do(ctx, u) })
+	}
+	return g.Wait()
 }
 
 // nextPage returns the page at the cursor. A cursor that the store does not know any more
