@@ -20,7 +20,7 @@ GOVULNCHECK = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # Packages whose tests need no server and take seconds.
 QUICK = ./adapter ./authhttp ./authhttp/limit ./authhttp/signin ./authhttp/emaillink ./authhttp/oauth ./authhttp/oidc ./authhttp/passkey ./authhttp/internal/... \
         ./memory ./internal/attempt ./internal/attribute ./internal/batch ./internal/layers \
-        ./internal/lenient ./internal/repair ./cmd/...
+        ./internal/lenient ./internal/repair ./internal/transfer ./cmd/authstore ./cmd/bench-plot ./cmd/conformance-table
 
 FORMATTED = @files=$$(gofmt -l .); if [[ -n $$files ]]; then echo "not formatted (make fmt):" $$files; exit 1; fi
 
@@ -76,6 +76,10 @@ bench: setup ## Run the benchmarks into build/bench.txt, and draw docs/callers-l
 .PHONY: scale
 scale: setup ## Compare each operation of BACKEND with USERS users and with a thousand
 	go test -run '^$$' -bench Scale -benchtime 1x -timeout 0 ./$(BACKEND)/internal/tests -measure.users $(USERS)
+
+.PHONY: transfer
+transfer: setup ## Copy USERS users through three engines and back, killed by kill -9 on the way
+	go test -count=1 -v -timeout 0 -run TestTransfer ./cmd/authstore/internal/tests -transfer.users $(USERS)
 
 .PHONY: soak
 soak: setup ## Load BACKEND for TIME, and fail if memory, goroutines or connections grow

@@ -57,6 +57,32 @@ type Repair struct {
 	Action string
 }
 
+// SchemaPrinter is an adapter that can write down, for the tools that set stores up, what its
+// store needs and what a user of its store must be allowed.
+type SchemaPrinter interface {
+	// PrintSchema asks nothing of the store.
+	PrintSchema(ctx context.Context) ([]SchemaText, error)
+}
+
+// SchemaText is what one tool takes.
+type SchemaText struct {
+	Name string // "terraform", "indexes", "acl": unique for a store
+	Use  string // what it is, and what takes it: "for terraform, as authstore.tf.json"
+	Text string
+}
+
+// SessionImporter is an adapter that takes over sessions of another store, of which only digests
+// are known: what a list of sessions returns is enough.
+type SessionImporter interface {
+	// ImportSession stores a session by its ID, so that whoever has the token stays signed in.
+	// Where SessionToken is given, it is ignored. [ErrConflict] if there is a session of this
+	// ID. An unknown user is treated as CreateSession does. [ErrUnsupported] with
+	// [Options.PlainSessionTokens], since nobody can tell a token from its digest.
+	//
+	// Round trips as CreateSession with a token that was made elsewhere.
+	ImportSession(ctx context.Context, s Session) error
+}
+
 // Enumerator is an adapter that can return all users, however many there are.
 type Enumerator interface {
 	// EnumerateUsers returns at most limit users, 1 to 1000, and the cursor of the page that

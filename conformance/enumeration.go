@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -134,8 +135,16 @@ func extensions(a adapter.Adapter) map[string]func(context.Context) error {
 		calls["CheckSchema"] = func(ctx context.Context) error { _, err := s.CheckSchema(ctx); return err }
 		calls["ApplySchema"] = s.ApplySchema
 	}
+	if p, ok := adapter.As[adapter.SchemaPrinter](a); ok {
+		calls["PrintSchema"] = func(ctx context.Context) error { _, err := p.PrintSchema(ctx); return err }
+	}
 	if r, ok := adapter.As[adapter.Repairer](a); ok {
 		calls["Repair"] = func(ctx context.Context) error { _, err := r.Repair(ctx, true); return err }
+	}
+	if i, ok := adapter.As[adapter.SessionImporter](a); ok {
+		calls["ImportSession"] = func(ctx context.Context) error {
+			return i.ImportSession(ctx, adapter.Session{ID: adapter.SessionID("a token"), UserID: a.NewID(), Expires: Start.Add(time.Hour)})
+		}
 	}
 	if e, ok := adapter.As[adapter.Enumerator](a); ok {
 		calls["EnumerateUsers"] = func(ctx context.Context) error { _, err := e.EnumerateUsers(ctx, "", 1); return err }

@@ -49,6 +49,7 @@ const (
 	SetUp      Feature = "adapter.Schema"
 	Enumerate  Feature = "adapter.Enumerator"
 	Mend       Feature = "adapter.Repairer"
+	Import     Feature = "adapter.SessionImporter"
 	Digests    Feature = "session tokens stored as digests"
 	Foreign    Feature = "records of other programs"
 	ByURL      Feature = "a URL that adapter.Open takes"

@@ -56,6 +56,7 @@ var mutants = slices.Concat(
 	inputMutants,
 	callMutants,
 	enumerationMutants,
+	importMutants,
 	crashMutants,
 	raceMutants,
 	batchMutants,

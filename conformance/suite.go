@@ -17,6 +17,7 @@ func Tests() []Test {
 		callTests,
 		optionalTests,
 		enumerationTests,
+		needing(Live, needing(Digests, importTests)),
 		needing(Live, needing(ByURL, openingTests)),
 		needing(Live, needing(Restart, restartTests)),
 		needing(Live, raceTests),

@@ -195,10 +195,10 @@ func plainPart(part string) string {
 	return part
 }
 
-// encodeSession returns the item of a session. The token itself is stored only with
+// encodeSession returns the item of a session, by the text that is stored for its token. The token itself is stored only with
 // PlainSessionTokens, and then also in the index, where the Auth.js adapter looks for it.
-func (s *store) encodeSession(se adapter.Session, stamp string, generated bool) (item, error) {
-	w := writer{s.withKey(make(item, 12+len(se.Attributes)), s.sessionKey(se.UserID, se.SessionToken))}
+func (s *store) encodeSession(se adapter.Session, stored, stamp string, generated bool) (item, error) {
+	w := writer{s.withKey(make(item, 12+len(se.Attributes)), key{userPartition(se.UserID), sessionSort(stored)})}
 	w.text(fieldType, typeSession)
 	w.text(fieldUserID, se.UserID)
 	if s.options.PlainSessionTokens {

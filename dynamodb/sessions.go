@@ -23,7 +23,7 @@ func (s *store) sessionKey(userID, token string) key {
 
 func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.Session, error) {
 	_, generated := adapter.ParseSessionToken(se.SessionToken)
-	it, err := s.encodeSession(se, newStamp(), generated)
+	it, err := s.encodeSession(se, s.options.SessionKey(se.SessionToken), newStamp(), generated)
 	if err != nil {
 		return adapter.Session{}, err
 	}
@@ -31,6 +31,16 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 		return se, s.createGenerated(ctx, it)
 	}
 	return se, s.createGuarded(ctx, it)
+}
+
+// ImportSession implements adapter.SessionImporter. The session has a guard, since its token may
+// be one that was made elsewhere.
+func (s *store) ImportSession(ctx context.Context, se adapter.Session) error {
+	it, err := s.encodeSession(se, se.ID, newStamp(), false)
+	if err != nil {
+		return err
+	}
+	return s.createGuarded(ctx, it)
 }
 
 // createGenerated stores a session with a generated token. If another session with the token is

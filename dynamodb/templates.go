@@ -1,11 +1,40 @@
 package dynamodb
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/authstore/authstore/adapter"
 )
+
+// PrintSchema implements adapter.SchemaPrinter. A table that is given by its name alone is meant
+// in every account and region.
+func (s *store) PrintSchema(context.Context) ([]adapter.SchemaText, error) {
+	arn := s.options.Table
+	if !tableARN.MatchString(arn) {
+		arn = "arn:aws:dynamodb:*:*:table/" + arn
+	}
+	policy := func(withSchema bool) func(Options) ([]byte, error) {
+		return func(o Options) ([]byte, error) { return Policy(o, arn, withSchema) }
+	}
+	all := []adapter.SchemaText{
+		{Name: "cloudformation", Use: "a template for AWS CloudFormation"},
+		{Name: "terraform", Use: "a Terraform configuration, for authstore.tf.json"},
+		{Name: "policy", Use: "the IAM policy of the application"},
+		{Name: "schema-policy", Use: "the IAM policy of who makes, checks and repairs the table"},
+	}
+	for i, write := range []func(Options) ([]byte, error){CloudFormation, Terraform, policy(false), policy(true)} {
+		text, err := write(s.options)
+		if err != nil {
+			return nil, err
+		}
+		all[i].Text = string(text)
+	}
+	return all, nil
+}
 
 // CloudFormation returns the table as an AWS CloudFormation template, in JSON. ErrInvalid for
 // the options that New refuses.

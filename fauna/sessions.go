@@ -9,8 +9,17 @@ import (
 )
 
 func (s *store) CreateSession(ctx context.Context, session adapter.Session) (adapter.Session, error) {
-	stored := s.options.SessionKey(session.SessionToken)
-	return session, s.createOwned(ctx, createSession, session.UserID, "Session", adapter.FieldSessionToken, args{"session": encodeSession(session, stored)})
+	return session, s.createSession(ctx, session, s.options.SessionKey(session.SessionToken))
+}
+
+// createSession stores a session by the text that is stored for its token.
+func (s *store) createSession(ctx context.Context, session adapter.Session, stored string) error {
+	return s.createOwned(ctx, createSession, session.UserID, "Session", adapter.FieldSessionToken, args{"session": encodeSession(session, stored)})
+}
+
+// ImportSession implements adapter.SessionImporter.
+func (s *store) ImportSession(ctx context.Context, session adapter.Session) error {
+	return s.createSession(ctx, session, session.ID)
 }
 
 // liveArgs returns the arguments that find the live session with a token.

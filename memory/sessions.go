@@ -33,6 +33,12 @@ func (m *memory) CreateSession(_ context.Context, s adapter.Session) (adapter.Se
 	return m.addSession(owner, s).copy(s.SessionToken), nil
 }
 
+// ImportSession implements adapter.SessionImporter.
+func (m *memory) ImportSession(ctx context.Context, s adapter.Session) error {
+	_, err := m.CreateSession(ctx, s)
+	return err
+}
+
 func (m *memory) addSession(owner *user, s adapter.Session) *session {
 	stored := &session{Session: s, owner: owner}
 	stored.Attributes = s.Attributes.Clone()

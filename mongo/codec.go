@@ -69,8 +69,8 @@ func encodeAccount(userID any, a adapter.Account) bson.D {
 	return bson.D(f)
 }
 
-func (s *store) encodeSession(userID any, session adapter.Session) bson.D {
-	f := fields{{Key: "_id", Value: bson.NewObjectID()}, {Key: "sessionToken", Value: s.options.SessionKey(session.SessionToken)}, {Key: "userId", Value: userID}}
+func (s *store) encodeSession(userID any, session adapter.Session, stored string) bson.D {
+	f := fields{{Key: "_id", Value: bson.NewObjectID()}, {Key: "sessionToken", Value: stored}, {Key: "userId", Value: userID}}
 	f.time("expires", session.Expires)
 	f.attributes(session.Attributes)
 	f.written(session.CreatedAt, session.UpdatedAt)

@@ -189,7 +189,7 @@ func (s *store) sample(c *collections, coll *mongo.Collection) bson.D {
 			Scope: "user", IDToken: "i", SessionState: "s", CreatedAt: moment, UpdatedAt: moment,
 		})
 	case c.sessions:
-		return s.encodeSession(id, adapter.Session{SessionToken: "sample", Expires: moment, CreatedAt: moment, UpdatedAt: moment})
+		return s.encodeSession(id, adapter.Session{Expires: moment, CreatedAt: moment, UpdatedAt: moment}, s.options.SessionKey("sample"))
 	case c.tokens:
 		return append(bson.D{{Key: "_id", Value: bson.NewObjectID()}}, encodeToken(adapter.VerificationToken{
 			Identifier: "ada@example.com", Token: s.options.SessionKey("sample"), Value: "v", Expires: moment, CreatedAt: moment,

@@ -12,7 +12,18 @@ import (
 )
 
 func (s *store) CreateSession(ctx context.Context, session adapter.Session) (adapter.Session, error) {
-	return result(session, s.insertOwned(ctx, (*collections).uniqueSessions, s.writes.sessions.insert, "Session.UserID", session.UserID, func(id any) bson.D { return s.encodeSession(id, session) }))
+	return result(session, s.createSession(ctx, session, s.options.SessionKey(session.SessionToken)))
+}
+
+// createSession stores a session by the text that is stored for its token.
+func (s *store) createSession(ctx context.Context, session adapter.Session, stored string) error {
+	return s.insertOwned(ctx, (*collections).uniqueSessions, s.writes.sessions.insert, "Session.UserID", session.UserID,
+		func(id any) bson.D { return s.encodeSession(id, session, stored) })
+}
+
+// ImportSession implements adapter.SessionImporter.
+func (s timed) ImportSession(ctx context.Context, session adapter.Session) error {
+	return writeNoResult(ctx, s.store, func(ctx context.Context) error { return s.createSession(ctx, session, session.ID) })
 }
 
 func (s *store) bySession(token string) bson.D {

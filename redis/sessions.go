@@ -11,9 +11,19 @@ import (
 )
 
 func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.Session, error) {
-	id, stored := escape(se.UserID), s.storedToken(se.SessionToken)
 	_, generated := adapter.ParseSessionToken(se.SessionToken)
-	now := s.options.Now()
+	return se, s.createSession(ctx, se, s.storedToken(se.SessionToken), generated)
+}
+
+// ImportSession implements adapter.SessionImporter. The session has an index entry, since its
+// token may be one that was made elsewhere.
+func (s *store) ImportSession(ctx context.Context, se adapter.Session) error {
+	return s.createSession(ctx, se, se.ID, false)
+}
+
+// createSession stores a session by its stored token.
+func (s *store) createSession(ctx context.Context, se adapter.Session, stored string, generated bool) error {
+	id, now := escape(se.UserID), s.options.Now()
 	nowMillis, ttl := millis(now), timeToLive(se.Expires, now)
 	var nonce string
 	claims := func() []claim {
@@ -40,7 +50,7 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 	if err == nil && result == "ABSENT" {
 		err = adapter.Invalid("Session.UserID", "must be the ID of a user")
 	}
-	return se, err
+	return err
 }
 
 func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {

@@ -62,6 +62,11 @@ func (g guarded) ApplySchema(ctx context.Context) error {
 	return err
 }
 
+// PrintSchema implements [adapter.SchemaPrinter].
+func (g guarded) PrintSchema(ctx context.Context) ([]adapter.SchemaText, error) {
+	return extension(ctx, g, "PrintSchema", nil, func(p adapter.SchemaPrinter) ([]adapter.SchemaText, error) { return p.PrintSchema(ctx) })
+}
+
 // Repair implements [adapter.Repairer].
 func (g guarded) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, error) {
 	var found []adapter.Repair
@@ -70,6 +75,16 @@ func (g guarded) Repair(ctx context.Context, dryRun bool) ([]adapter.Repair, err
 		return struct{}{}, err
 	})
 	return found, err // what was found before an error too
+}
+
+// ImportSession implements [adapter.SessionImporter].
+func (g guarded) ImportSession(ctx context.Context, s adapter.Session) error {
+	s, err := normalizeImported(g.options, s)
+	if g.options.PlainSessionTokens {
+		err = adapter.ErrUnsupported
+	}
+	_, err = extension(ctx, g, "ImportSession", err, func(i adapter.SessionImporter) (struct{}, error) { return struct{}{}, i.ImportSession(ctx, s) })
+	return err
 }
 
 // EnumerateUsers implements [adapter.Enumerator].

@@ -1,6 +1,8 @@
 package driver
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -230,6 +232,18 @@ func normalizeSession(o adapter.Options, s adapter.Session) (adapter.Session, er
 	s.Attributes = c.attributes(s.Attributes)
 	s.CreatedAt, s.UpdatedAt = stamps(o, &c, s.CreatedAt, s.UpdatedAt)
 	return s, c.err
+}
+
+// normalizeImported returns a session that is known by its ID as it is stored.
+func normalizeImported(o adapter.Options, s adapter.Session) (adapter.Session, error) {
+	id := s.ID
+	s.SessionToken = id // keeps to the rules of a token, and has not the form of a generated one
+	s, err := normalizeSession(o, s)
+	s.ID, s.SessionToken = id, ""
+	if sum, decodeErr := base64.RawURLEncoding.Strict().DecodeString(id); err == nil && (decodeErr != nil || len(sum) != sha256.Size) {
+		err = adapter.Invalid("Session.ID", "must be the digest of a token, as ListSessions returns it")
+	}
+	return s, err
 }
 
 // normalizeVerificationToken returns the token as it is stored.

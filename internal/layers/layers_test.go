@@ -99,6 +99,22 @@ func layering(packages []pkg) []rule {
 			allows: func(_, imp string) bool { return !under(imp, "gonum.org/v1/plot", "golang.org/x/perf") },
 		},
 		{
+			says:   "only cmd/authstore imports cobra, progressbar, x/term, age and internal/transfer",
+			why:    "who uses a store pays for no command line",
+			covers: func(place string) bool { return !under(place, "cmd/authstore", "internal/transfer") },
+			allows: func(_, imp string) bool {
+				return !under(imp, "github.com/spf13", "github.com/schollz/progressbar/v3", "golang.org/x/term", "filippo.io/age") && !inModule(imp, "internal/transfer")
+			},
+		},
+		{
+			says:   "internal/transfer imports only the standard library, adapter and x/sync",
+			why:    "it copies between any two stores, and knows them by the contract alone",
+			covers: func(place string) bool { return place == "internal/transfer" },
+			allows: func(_, imp string) bool {
+				return standard(imp) || inModule(imp, "adapter") || under(imp, "golang.org/x/sync")
+			},
+		},
+		{
 			says:   "examples use the public API only",
 			why:    "they are there to be copied into other modules, where internal packages can't be imported",
 			covers: func(place string) bool { return under(place, "examples") },
@@ -389,6 +405,20 @@ func TestViolations(t *testing.T) {
 			name:     "what draws elsewhere, in tests",
 			packages: []pkg{{ImportPath: own + "internal/measure", TestImports: []string{"gonum.org/v1/plot"}}},
 			want:     "internal/measure imports gonum.org/v1/plot, but only cmd/bench-plot imports",
+		},
+		{
+			name:     "cmd/authstore: what it may",
+			packages: []pkg{{ImportPath: own + "cmd/authstore", Imports: []string{"github.com/spf13/cobra", own + "internal/transfer", own + "mongo", own + "redis"}}},
+		},
+		{
+			name:     "a command line elsewhere",
+			packages: []pkg{{ImportPath: own + "cmd/other", Imports: []string{"github.com/spf13/cobra"}}},
+			want:     "cmd/other imports github.com/spf13/cobra, but only cmd/authstore imports",
+		},
+		{
+			name:     "internal/transfer: a store",
+			packages: []pkg{{ImportPath: own + "internal/transfer", Imports: []string{own + "redis"}, TestImports: []string{own + "memory"}}},
+			want:     "internal/transfer imports " + own + "redis, but internal/transfer imports only",
 		},
 		{
 			name:     "cmd: the suite",

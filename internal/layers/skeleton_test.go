@@ -26,6 +26,7 @@ var jobs = map[string]string{
 	"enumerate.go":          "EnumerateUsers",
 	"purge.go":              "PurgeExpired",
 	"schema.go":             "CheckSchema, ApplySchema",
+	"templates.go":          "PrintSchema: what sets the store up, as text for other tools",
 	"repair.go":             "Repair",
 	"survey.go":             "the walk that finds what Repair mends",
 	"codec.go":              "records and the store's form of them",
@@ -75,6 +76,7 @@ var skeletons = map[string]skeleton{
 		lacks: map[string]string{
 			"url.go":        "its URL has no parameters: in open.go",
 			"schema.go":     noSchema,
+			"templates.go":  noSchema,
 			"repair.go":     noForeign,
 			"survey.go":     noForeign,
 			"codec.go":      "records are stored as they are",
@@ -120,7 +122,6 @@ var skeletons = map[string]skeleton{
 			"changes.go":     "update expressions",
 			"connections.go": "a second connection for a client of the application's",
 			"items.go":       "gets, batches and pages of items",
-			"templates.go":   "CloudFormation, Terraform and the IAM policy",
 			"transact.go":    "transactions of named steps",
 			"values.go":      "values of attributes, their types and sizes",
 

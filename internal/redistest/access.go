@@ -8,6 +8,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/internal/measure"
 )
 
@@ -41,4 +42,26 @@ func Restricted(t testing.TB, client goredis.UniversalClient, page, user, prefix
 		t.Fatal(err)
 	}
 	return password
+}
+
+// CheckPrintedACL checks that a store prints the command that a page of docs has. It needs no
+// server.
+func CheckPrintedACL(t *testing.T, page, storeURL string) {
+	t.Helper()
+	store, err := adapter.Open(t.Context(), storeURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	printer, ok := adapter.As[adapter.SchemaPrinter](store)
+	if !ok {
+		t.Fatal("the store prints no schema")
+	}
+	texts, err := printer.PrintSchema(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(texts) != 1 || texts[0].Text != accessRule.FindString(measure.Page(t, page))+"\n" {
+		t.Errorf("got %q, want the command in docs/%s", texts, page)
+	}
 }

@@ -12,6 +12,7 @@ import (
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/dynamodb"
 )
 
@@ -274,6 +275,33 @@ func TestTemplatesRefuseWhatCannotWork(t *testing.T) {
 	for _, err := range []error{err1, err2, err3} {
 		if !isInvalid(err) {
 			t.Errorf("got %v, want ErrInvalid", err)
+		}
+	}
+}
+
+// What a store prints are the templates of its options, with the table's own ARN if it has one.
+func TestPrintedSchema(t *testing.T) {
+	const arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/people"
+	for table, in := range map[string]string{"people": "arn:aws:dynamodb:*:*:table/people", arn: arn} {
+		o := dynamodb.Options{Table: table, NoIndex: true}
+		printer, _ := adapter.As[adapter.SchemaPrinter](open(t, newClient(t), o))
+		texts, err := printer.PrintSchema(t.Context())
+		check(t, err)
+		got := map[string]string{}
+		for _, text := range texts {
+			got[text.Name] = text.Text
+		}
+		for name, write := range map[string]func() ([]byte, error){
+			"cloudformation": func() ([]byte, error) { return dynamodb.CloudFormation(o) },
+			"terraform":      func() ([]byte, error) { return dynamodb.Terraform(o) },
+			"policy":         func() ([]byte, error) { return dynamodb.Policy(o, in, false) },
+			"schema-policy":  func() ([]byte, error) { return dynamodb.Policy(o, in, true) },
+		} {
+			want, err := write()
+			check(t, err)
+			if got[name] != string(want) {
+				t.Errorf("%s of %s: got %s, want %s", name, table, got[name], want)
+			}
 		}
 	}
 }

@@ -19,23 +19,44 @@ import (
 // authenticated is a server that requires authentication.
 var authenticated = deployment{name: "mongo (with authentication)", server: engine.MongoAuth}
 
-// leastPrivileges is the role in docs/mongo.md.
-func leastPrivileges(db string, schema bool) bson.A {
-	all := bson.A{}
-	grant := func(collection string, actions ...string) {
-		all = append(all, bson.D{{Key: "resource", Value: bson.D{{Key: "db", Value: db}, {Key: "collection", Value: collection}}}, {Key: "actions", Value: actions}})
-	}
-	for _, collection := range []string{"users", "accounts", "sessions", "verification_tokens", "authenticators"} {
-		actions := []string{"find", "insert", "update", "remove", "listIndexes"}
-		if schema {
-			actions = append(actions, "createIndex", "createCollection")
+// printed returns the commands that the store on a database prints under a name.
+func printed(t *testing.T, db *driver.Database, name string) (commands []bson.D) {
+	t.Helper()
+	printer, _ := adapter.As[adapter.SchemaPrinter](connect(t, db, mongo.Options{}))
+	texts, err := printer.PrintSchema(t.Context())
+	check(t, err)
+	for _, text := range texts {
+		for line := range strings.Lines(text.Text) {
+			if text.Name != name {
+				continue
+			}
+			var command bson.D
+			check(t, bson.UnmarshalExtJSON([]byte(strings.TrimSuffix(strings.TrimPrefix(line, "db.runCommand("), ")\n")), false, &command))
+			commands = append(commands, command)
 		}
-		grant(collection, actions...)
 	}
-	if schema {
-		grant("", "listCollections")
+	if len(commands) == 0 {
+		t.Fatalf("nothing is printed under the name %s", name)
 	}
-	return all
+	return commands
+}
+
+// leastPrivileges are those of a role that is printed.
+func leastPrivileges(t *testing.T, db *driver.Database, name string) bson.A {
+	t.Helper()
+	return printed(t, db, name)[0][1].Value.(bson.A)
+}
+
+// The indexes that are printed are those that the package needs.
+func TestPrintedIndexes(t *testing.T) {
+	db := replicaSet.bare(t)
+	for _, command := range printed(t, db, "indexes") {
+		check(t, db.RunCommand(t.Context(), command).Err())
+	}
+	schema, _ := adapter.As[adapter.Schema](connect(t, db, mongo.Options{}))
+	if problems, err := schema.CheckSchema(t.Context()); err != nil || len(problems) > 0 {
+		t.Errorf("CheckSchema: %+v, %v", problems, err)
+	}
 }
 
 // userURL creates a user with privileges, and returns a URL for that user.
@@ -51,12 +72,12 @@ func userURL(t *testing.T, server string, db *driver.Database, name string, priv
 	return fmt.Sprintf("mongodb://%s:hunter2@%s/%s?directConnection=true", name, at, db.Name())
 }
 
-// The privileges in docs/mongo.md are enough, and each of them is needed.
+// The privileges that are printed are enough, and each of them is needed.
 func TestLeastPrivileges(t *testing.T) {
 	server := authenticated.server(t).URL
 	db := authenticated.bare(t)
 	ctx := t.Context()
-	administrator, err := adapter.Open(ctx, userURL(t, server, db, "schema", leastPrivileges(db.Name(), true)))
+	administrator, err := adapter.Open(ctx, userURL(t, server, db, "schema", leastPrivileges(t, db, "schema-role")))
 	check(t, err)
 	defer func() { check(t, administrator.Close()) }()
 	schema, _ := adapter.As[adapter.Repairer](administrator)
@@ -68,7 +89,7 @@ func TestLeastPrivileges(t *testing.T) {
 	if repaired, err := schema.Repair(ctx, false); err != nil || len(repaired) != 1 {
 		t.Errorf("Repair: %+v, %v", repaired, err)
 	}
-	store, err := adapter.Open(ctx, userURL(t, server, db, "application", leastPrivileges(db.Name(), false)))
+	store, err := adapter.Open(ctx, userURL(t, server, db, "application", leastPrivileges(t, db, "role")))
 	check(t, err)
 	defer func() { check(t, store.Close()) }()
 	for n := range 2 {
@@ -83,10 +104,10 @@ func TestLeastPrivileges(t *testing.T) {
 	check(t, err)
 	check(t, pingOf(t, store))
 	for _, action := range []string{"find", "insert", "update", "remove", "listIndexes"} {
-		less := leastPrivileges(db.Name(), false)
+		less := leastPrivileges(t, db, "role")
 		for i, privilege := range less {
-			kept := []string{}
-			for _, a := range privilege.(bson.D)[1].Value.([]string) {
+			kept := bson.A{}
+			for _, a := range privilege.(bson.D)[1].Value.(bson.A) {
 				if a != action {
 					kept = append(kept, a)
 				}

@@ -47,3 +47,8 @@ func TestAccess(t *testing.T) {
 		})
 	}
 }
+
+// The command that is printed is the one that docs/redis.md lists, with which TestAccess passes.
+func TestPrintedACL(t *testing.T) {
+	redistest.CheckPrintedACL(t, "redis.md", "redis://127.0.0.1:1")
+}

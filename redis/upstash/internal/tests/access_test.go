@@ -81,3 +81,8 @@ func TestMissingAccess(t *testing.T) {
 		})
 	}
 }
+
+// The command that is printed is the one that docs/upstash.md lists, with which TestAccess passes.
+func TestPrintedACL(t *testing.T) {
+	redistest.CheckPrintedACL(t, "upstash.md", "redis+upstash://127.0.0.1:1")
+}

@@ -1,0 +1,537 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
+	"github.com/authstore/authstore/conformance/fault"
+	"github.com/authstore/authstore/memory"
+)
+
+var (
+	start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	now   = func() time.Time { return start }
+)
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func store(t *testing.T) adapter.Adapter {
+	s := memory.New(memory.Options{Options: adapter.Options{Clock: now}})
+	t.Cleanup(func() { check(t, s.Close()) })
+	return s
+}
+
+func userID(i int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", i) }
+
+// sign signs up a user with two accounts, a passkey and two sessions.
+func sign(t *testing.T, s adapter.Adapter, i int) {
+	t.Helper()
+	ctx, made := t.Context(), start.Add(-time.Duration(i+1)*time.Hour)
+	u := adapter.User{
+		ID: userID(i), Name: fmt.Sprint("User ", i), Email: fmt.Sprintf("user%d@example.com", i), EmailVerified: made,
+		Attributes: adapter.Attributes{"role": "admin", "seen": made, "n": int64(i), "list": []any{"a", nil, 2.5}}, CreatedAt: made, UpdatedAt: made.Add(time.Minute),
+	}
+	_, err := s.CreateUser(ctx, u)
+	check(t, err)
+	for _, provider := range []string{"github", "google"} {
+		_, err = s.LinkAccount(ctx, adapter.Account{
+			UserID: u.ID, Type: adapter.AccountOAuth, Provider: provider, ProviderAccountID: fmt.Sprint(i), AccessToken: "access", ExpiresAt: 7, CreatedAt: made,
+		})
+		check(t, err)
+	}
+	_, err = s.CreateAuthenticator(ctx, adapter.Authenticator{
+		UserID: u.ID, CredentialID: fmt.Sprint("credential", i), CredentialPublicKey: "key", Counter: 7, Transports: []string{"usb", "nfc"}, CreatedAt: made,
+	})
+	check(t, err)
+	for _, token := range []string{adapter.NewSessionToken(u.ID, [32]byte{1}), fmt.Sprint("made-elsewhere-", i)} {
+		_, err = s.CreateSession(ctx, adapter.Session{SessionToken: token, UserID: u.ID, Expires: start.Add(time.Hour), Attributes: adapter.Attributes{"ip": "::1"}, CreatedAt: made})
+		check(t, err)
+	}
+}
+
+// people returns a store with users.
+func people(t *testing.T, n int) adapter.Adapter {
+	s := store(t)
+	for i := range n {
+		sign(t, s, i)
+	}
+	return s
+}
+
+// options are those of a test, which fails on what is reported unless it takes it itself.
+func options(t *testing.T, source, destination adapter.Adapter) Options {
+	return Options{
+		Source: source, Destination: destination, Now: now, Names: [2]string{"a", "b"}, Checkpoint: filepath.Join(t.TempDir(), "checkpoint"),
+		Report: func(d Difference) { t.Errorf("reported: %+v", d) },
+	}
+}
+
+// differences returns what Verify reports.
+func differences(t *testing.T, source, destination adapter.Adapter, change func(*Options)) []string {
+	t.Helper()
+	o := options(t, source, destination)
+	var all []string
+	o.Report = func(d Difference) {
+		all = append(all, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", d.UserID[len(d.UserID)-1:], d.Record, d.How, strings.Join(d.Fields, ","))))
+	}
+	if change != nil {
+		change(&o)
+	}
+	counts, err := Verify(t.Context(), o)
+	check(t, err)
+	if counts.Problems != len(all) {
+		t.Errorf("%d problems were counted, and %d reported", counts.Problems, len(all))
+	}
+	slices.Sort(all)
+	return all
+}
+
+func same(t *testing.T, source, destination adapter.Adapter) {
+	t.Helper()
+	if got := differences(t, source, destination, nil); len(got) > 0 {
+		t.Errorf("they differ: %q", got)
+	}
+}
+
+func TestCopy(t *testing.T) {
+	source, destination := people(t, 450), store(t) // three pages
+	o := options(t, source, destination)
+	counts, err := Copy(t.Context(), o)
+	check(t, err)
+	if want := (Counts{Users: 450, Created: 450, Accounts: 900, Passkeys: 450, Sessions: 900}); counts != want {
+		t.Errorf("got %+v, want %+v", counts, want)
+	}
+	same(t, source, destination)
+	for _, token := range []string{adapter.NewSessionToken(userID(7), [32]byte{1}), "made-elsewhere-7"} {
+		if s, u, err := destination.GetSessionAndUser(t.Context(), token); err != nil || u.Name != "User 7" || !s.Expires.Equal(start.Add(time.Hour)) {
+			t.Errorf("the session is not open in the copy: %+v, %+v, %v", s, u, err)
+		}
+	}
+	counts, err = Copy(t.Context(), o)
+	check(t, err)
+	if want := (Counts{Users: 450, Unchanged: 450}); counts != want {
+		t.Errorf("again: got %+v, want %+v", counts, want)
+	}
+}
+
+// Verify finds a record that is missing, one that is changed and one too many, and names no value.
+func TestVerifyFindsDamage(t *testing.T) {
+	source := people(t, 3)
+	for name, tt := range map[string]struct {
+		damage func(ctx context.Context, s adapter.Adapter) error
+		want   string
+	}{
+		"an account is missing": {func(ctx context.Context, s adapter.Adapter) error {
+			return s.UnlinkAccount(ctx, adapter.AccountKey{Provider: "github", ProviderAccountID: "1"})
+		}, "1 account github #" + brief("1") + " missing"},
+		"an attribute is changed": {func(ctx context.Context, s adapter.Adapter) error {
+			_, err := s.UpdateUser(ctx, userID(2), adapter.UserUpdate{Attributes: adapter.Attributes{"role": "root"}})
+			return err
+		}, "2 user changed UpdatedAt,attribute role"},
+		"a session too many": {func(ctx context.Context, s adapter.Adapter) error {
+			_, err := s.CreateSession(ctx, adapter.Session{UserID: userID(0), SessionToken: "secret", Expires: start.Add(time.Hour)})
+			return err
+		}, "0 session " + adapter.SessionID("secret") + " extra"},
+		"a passkey is missing": {func(ctx context.Context, s adapter.Adapter) error {
+			return s.DeleteAuthenticator(ctx, "credential1")
+		}, "1 passkey #" + brief("credential1") + " missing"},
+		"a user is missing": {func(ctx context.Context, s adapter.Adapter) error { return s.DeleteUser(ctx, userID(1)) }, "1 user missing"},
+		"a user too many": {func(ctx context.Context, s adapter.Adapter) error {
+			_, err := s.CreateUser(ctx, adapter.User{ID: userID(9)})
+			return err
+		}, "9 user extra"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			destination := store(t)
+			_, err := Copy(t.Context(), options(t, source, destination))
+			check(t, err)
+			check(t, tt.damage(t.Context(), destination))
+			if got := differences(t, source, destination, nil); !slices.Equal(got, []string{tt.want}) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// Whatever step a copy dies at, on either side, the same call goes on and ends with the same.
+func TestCopyGoesOn(t *testing.T) {
+	const users = 4
+	source := people(t, users)
+	for step := 1; ; step++ {
+		var faults fault.Injector
+		inner := store(t)
+		destination := imports{fault.Wrap(inner, &faults), &faults}
+		o := options(t, source, destination)
+		o.Workers, o.Pause = 1, func(context.Context, time.Duration) error { return errDied }
+		faults.Arm(fault.Plan{Step: step, Mode: []fault.Mode{fault.LoseCommand, fault.LoseReply}[step%2]})
+		_, err := Copy(t.Context(), o)
+		if err == nil {
+			if step < users*5 {
+				t.Errorf("a copy of %d users took %d steps", users, step)
+			}
+			return
+		}
+		faults.Disarm()
+		_, err = Copy(t.Context(), o)
+		check(t, err)
+		same(t, source, inner)
+		if t.Failed() {
+			t.Fatalf("died at step %d", step)
+		}
+	}
+}
+
+var errDied = errors.New("died")
+
+// imports counts imports as steps too.
+type imports struct {
+	adapter.Adapter
+	faults *fault.Injector
+}
+
+func (s imports) Unwrap() adapter.Adapter { return s.Adapter }
+
+func (s imports) ImportSession(ctx context.Context, session adapter.Session) error {
+	i, _ := adapter.As[adapter.SessionImporter](s.Adapter)
+	var answer error
+	if err := s.faults.Step(ctx, func() error { answer = i.ImportSession(ctx, session); return nil }); err != nil {
+		return driver.Caused(adapter.ErrUnavailable, err)
+	}
+	return answer
+}
+
+// What a retry may mend is tried again, and adds only what is missing.
+func TestRepetition(t *testing.T) {
+	source := people(t, 3)
+	for step := 1; step <= 18; step++ {
+		var faults fault.Injector
+		inner := store(t)
+		o := options(t, source, imports{fault.Wrap(inner, &faults), &faults})
+		o.Workers, o.Pause = 1, func(context.Context, time.Duration) error { return nil }
+		faults.Arm(fault.Plan{Step: step, Mode: fault.LoseReply, Once: true})
+		_, err := Copy(t.Context(), o)
+		check(t, err)
+		if !faults.Disarm() {
+			t.Errorf("there is no step %d", step)
+		}
+		same(t, source, inner)
+	}
+}
+
+// A checkpoint saves the pages that are done.
+func TestCheckpoint(t *testing.T) {
+	source, destination := people(t, 3*pageSize), store(t)
+	o := options(t, source, destination)
+	ctx, cancel := context.WithCancel(t.Context())
+	o.Progress = func(n Counts) {
+		if n.Users == pageSize {
+			cancel()
+		}
+	}
+	if _, err := Copy(ctx, o); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want that it is interrupted", err)
+	}
+	read := &counting{Adapter: source}
+	o.Source, o.Progress = read, nil
+	_, err := Copy(t.Context(), o)
+	check(t, err)
+	if got := read.users.Load(); got != 2*pageSize {
+		t.Errorf("the second run read %d users, want the %d that were left", got, 2*pageSize)
+	}
+	same(t, source, destination)
+
+	o.Names[0] = "another"
+	if _, err := Copy(t.Context(), o); err == nil || !strings.Contains(err.Error(), "another run") {
+		t.Errorf("a checkpoint of other stores: got %v", err)
+	}
+}
+
+// counting counts the users of which something is read.
+type counting struct {
+	adapter.Adapter
+	users atomic.Int64
+}
+
+func (c *counting) Unwrap() adapter.Adapter { return c.Adapter }
+
+func (c *counting) ListAccounts(ctx context.Context, id string) ([]adapter.Account, error) {
+	c.users.Add(1)
+	return c.Adapter.ListAccounts(ctx, id)
+}
+
+// change does to a store what people do between two passes.
+func change(t *testing.T, s adapter.Adapter) {
+	t.Helper()
+	ctx := t.Context()
+	sign(t, s, 20)
+	_, err := s.UpdateUser(ctx, userID(20), adapter.UserUpdate{Name: new("just signed up")})
+	check(t, err)
+	_, err = s.UpdateUser(ctx, userID(0), adapter.UserUpdate{Name: new("changed"), Email: new("new@example.com")})
+	check(t, err)
+	_, err = s.UpdateUser(ctx, userID(5), adapter.UserUpdate{Email: new("user0@example.com")}) // which another one had
+	check(t, err)
+	_, err = s.UpdateSession(ctx, "made-elsewhere-1", adapter.SessionUpdate{Expires: new(start.Add(2 * time.Hour))})
+	check(t, err)
+	_, err = s.UpdateAuthenticatorCounter(ctx, "credential2", 100)
+	check(t, err)
+	_, err = s.UpdateAccount(ctx, adapter.AccountKey{Provider: "github", ProviderAccountID: "3"}, adapter.AccountUpdate{AccessToken: new("newer")})
+	check(t, err)
+}
+
+func TestSecondPass(t *testing.T) {
+	source, destination := people(t, 10), store(t)
+	o := options(t, source, destination)
+	_, err := Copy(t.Context(), o)
+	check(t, err)
+	change(t, source)
+	o.Conflict, o.SinceLast = Overwrite, true
+	_, err = Copy(t.Context(), o)
+	check(t, err)
+	same(t, source, destination)
+
+	check(t, source.DeleteUser(t.Context(), userID(4)))
+	check(t, source.DeleteSessions(t.Context(), userID(6)))
+	_, err = source.UpdateUser(t.Context(), userID(7), adapter.UserUpdate{Email: new("user4@example.com")}) // of who is gone
+	check(t, err)
+	o.SinceLast, o.Delete = false, true
+	counts, err := Copy(t.Context(), o)
+	check(t, err)
+	if counts.Deleted != 1 {
+		t.Errorf("got %+v, want one user deleted", counts)
+	}
+	same(t, source, destination)
+}
+
+// Users of whom nothing was written since are not asked for in the destination.
+func TestSince(t *testing.T) {
+	source, destination := people(t, 10), store(t)
+	o := options(t, source, destination)
+	o.Since = start.Add(-5*time.Hour + time.Second)
+	counts, err := Copy(t.Context(), o)
+	check(t, err)
+	if counts.Users != 10 || counts.Created != 5 || counts.Unchanged != 5 {
+		t.Errorf("got %+v, want the 5 users of whom something was written in the last 5 hours", counts)
+	}
+	o = options(t, source, destination)
+	o.SinceLast = true
+	if _, err := Copy(t.Context(), o); err == nil || !strings.Contains(err.Error(), "without --since") {
+		t.Errorf("--since last without a copy: got %v", err)
+	}
+}
+
+func TestConflicts(t *testing.T) {
+	ctx := t.Context()
+	source := people(t, 3)
+	for strategy, want := range map[Conflicts]string{Fail: "other data", Skip: "skipped", Overwrite: ""} {
+		destination := store(t)
+		sign(t, destination, 1)
+		_, err := destination.UpdateUser(ctx, userID(1), adapter.UserUpdate{Name: new("another")})
+		check(t, err)
+		var reported string
+		o := options(t, source, destination)
+		o.Conflict, o.Report = strategy, func(d Difference) { reported += d.How }
+		_, err = Copy(ctx, o)
+		if err != nil && !errors.Is(err, ErrProblems) {
+			reported = err.Error()
+		}
+		if !strings.Contains(reported, want) || want == "" && (reported != "" || err != nil) {
+			t.Errorf("%s: got %q, %v", strategy, reported, err)
+		}
+		u, err := destination.GetUser(ctx, userID(1))
+		check(t, err)
+		if overwritten := u.Name == "User 1"; overwritten != (strategy == Overwrite) {
+			t.Errorf("%s: the user is %q", strategy, u.Name)
+		}
+	}
+	// An address that is another user's there.
+	destination := store(t)
+	_, err := destination.CreateUser(ctx, adapter.User{ID: "another", Email: "user1@example.com"})
+	check(t, err)
+	var reported []string
+	o := options(t, source, destination)
+	o.Conflict, o.Report = Skip, func(d Difference) { reported = append(reported, d.UserID+d.How) }
+	if _, err := Copy(ctx, o); !errors.Is(err, ErrProblems) || len(reported) != 1 || !strings.Contains(reported[0], adapter.FieldUserEmail) || strings.Contains(reported[0], "@") {
+		t.Errorf("got %q, %v", reported, err)
+	}
+}
+
+// noSessions is a store that has tokens as they are.
+type noSessions struct{ adapter.Adapter }
+
+func (noSessions) NewID() string { return "x" }
+
+func (s noSessions) EnumerateUsers(ctx context.Context, cursor string, limit int) (adapter.UserPage, error) {
+	e, _ := adapter.As[adapter.Enumerator](s.Adapter)
+	return e.EnumerateUsers(ctx, cursor, limit)
+}
+
+func TestNotCarried(t *testing.T) {
+	source, destination := people(t, 1), store(t)
+	for name, tt := range map[string]struct {
+		o    Options
+		want []string
+	}{
+		"sessions":    {Options{Destination: destination}, []string{"verification tokens"}},
+		"none":        {Options{Destination: noSessions{destination}}, []string{"verification tokens", "a digest cannot become a token"}},
+		"other IDs":   {Options{Destination: destination, IDs: UUIDs}, []string{"verification tokens", "old ID", "user IDs inside attributes"}},
+		"is redacted": {Options{Destination: destination, Redact: true}, []string{"verification tokens", "passkeys"}},
+	} {
+		got := NotCarried(tt.o)
+		if len(got) != len(tt.want) {
+			t.Errorf("%s: got %q", name, got)
+			continue
+		}
+		for i, want := range tt.want {
+			if !strings.Contains(got[i], want) {
+				t.Errorf("%s: got %q, want %q", name, got[i], want)
+			}
+		}
+	}
+	plain := noSessions{destination}
+	_, err := Copy(t.Context(), options(t, source, plain))
+	check(t, err)
+	if got := differences(t, source, plain, nil); len(got) > 0 {
+		t.Errorf("they differ: %q", got)
+	}
+}
+
+func TestOtherIDs(t *testing.T) {
+	source, destination := people(t, 5), store(t)
+	o := options(t, source, destination)
+	o.IDs = ObjectIDs
+	mapped := map[string]string{}
+	o.Mapped = func(from, to string) error { mapped[from] = to; return nil }
+	for range 2 {
+		_, err := Copy(t.Context(), o)
+		check(t, err)
+	}
+	if len(mapped) != 5 || len(mapped[userID(2)]) != 24 {
+		t.Errorf("got %v", mapped)
+	}
+	u, err := destination.GetUserByAccount(t.Context(), adapter.AccountKey{Provider: "google", ProviderAccountID: "2"})
+	check(t, err)
+	if u.ID != mapped[userID(2)] {
+		t.Errorf("got the user %q", u.ID)
+	}
+	if got := differences(t, source, destination, func(o *Options) { o.IDs = ObjectIDs }); len(got) > 0 {
+		t.Errorf("they differ: %q", got)
+	}
+	check(t, destination.DeleteAuthenticator(t.Context(), "credential3"))
+	if got := differences(t, source, destination, func(o *Options) { o.IDs = ObjectIDs }); len(got) != 1 {
+		t.Errorf("got %q, want the passkey that is missing", got)
+	}
+}
+
+// Nothing of a person is in a redacted copy, which is the same in every pass.
+func TestRedact(t *testing.T) {
+	source, destination := people(t, 5), store(t)
+	o := options(t, source, destination)
+	o.Redact = true
+	for _, want := range []Counts{{Users: 5, Created: 5, Accounts: 10}, {Users: 5, Unchanged: 5}} {
+		got, err := Copy(t.Context(), o)
+		check(t, err)
+		if got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	p, _, err := find(t.Context(), destination, userID(3))
+	check(t, err)
+	text := fmt.Sprintf("%+v", p)
+	for _, secret := range []string{"example.com", "User 3", "admin", "access", "key", "ProviderAccountID:3 "} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%q is in %s", secret, text)
+		}
+	}
+	if !strings.HasSuffix(p.user.Email, "@redacted.invalid") || len(p.accounts) != 2 {
+		t.Errorf("got %s", text)
+	}
+}
+
+// Records are equal only if each field is.
+func TestEveryFieldCounts(t *testing.T) {
+	full := person{
+		user: adapter.User{ID: "u"}, accounts: []adapter.Account{{UserID: "u"}},
+		authenticators: []adapter.Authenticator{{UserID: "u"}}, sessions: []adapter.Session{{ID: "s", UserID: "u"}},
+	}
+	before := full.digest()
+	for _, r := range []any{&full.user, &full.accounts[0], &full.authenticators[0], &full.sessions[0]} {
+		v := reflect.ValueOf(r).Elem()
+		for i := range v.NumField() {
+			name := v.Type().Name() + "." + v.Type().Field(i).Name
+			if name == "Session.SessionToken" {
+				continue // lists have none
+			}
+			old := reflect.ValueOf(v.Field(i).Interface())
+			switch f := v.Field(i); f.Interface().(type) {
+			case string, adapter.AccountType:
+				f.SetString("changed")
+			case int64:
+				f.SetInt(7)
+			case uint32:
+				f.SetUint(7)
+			case bool:
+				f.SetBool(true)
+			case []string:
+				f.Set(reflect.ValueOf([]string{"usb"}))
+			case time.Time:
+				f.Set(reflect.ValueOf(start))
+			case adapter.Attributes:
+				f.Set(reflect.ValueOf(adapter.Attributes{"a": nil}))
+			default:
+				t.Fatalf("%s has a type that the test does not know", name)
+			}
+			if full.digest() == before {
+				t.Errorf("%s is not compared", name)
+			}
+			v.Field(i).Set(old)
+		}
+	}
+	if full.digest() != before {
+		t.Error("the test has not put everything back")
+	}
+	a, b := record{}, record{}
+	a.value("attribute a", start)
+	b.value("attribute a", start.Format(time.RFC3339Nano))
+	if a.digest() == b.digest() {
+		t.Error("a time is equal to its text")
+	}
+}
+
+// What cannot be read is reported, and hides nobody else.
+func TestUnreadable(t *testing.T) {
+	source := unreadableSource{people(t, 3)}
+	destination := store(t)
+	var reported []string
+	o := options(t, source, destination)
+	o.Report = func(d Difference) { reported = append(reported, d.UserID) }
+	counts, err := Copy(t.Context(), o)
+	if !errors.Is(err, ErrProblems) || counts.Created != 2 || !slices.Equal(reported, []string{userID(1)}) {
+		t.Errorf("got %+v, %q, %v", counts, reported, err)
+	}
+}
+
+type unreadableSource struct{ adapter.Adapter }
+
+func (s unreadableSource) Unwrap() adapter.Adapter { return s.Adapter }
+
+func (s unreadableSource) ListAccounts(ctx context.Context, id string) ([]adapter.Account, error) {
+	if id == userID(1) {
+		return nil, &adapter.RecordError{Place: "p", UserID: id, Field: "f"}
+	}
+	return s.Adapter.ListAccounts(ctx, id)
+}
