@@ -249,7 +249,7 @@ func (s *shape) ins(fields ...string) []string {
 // exact is the name of the member that has the value of a field whose form cannot hold it.
 func exact(field string) string { return stateField + strings.ToUpper(field[:1]) + field[1:] }
 
-// identifies returns stored names, and with each one that is derived the fields of which it is.
+// identified returns stored names, and with each one that is derived the fields of which it is.
 func (s *shape) identified(names []string) []string {
 	all := slices.Clone(names)
 	for _, m := range s.derived {
