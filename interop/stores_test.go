@@ -74,7 +74,10 @@ var mongoStore = store{
 		o, name := mongo.Options{Options: adapter.Options{PlainSessionTokens: true}}, newName()
 		js := object{"databaseName": name}
 		if custom {
-			o.Collections = mongo.Collections{Users: "people", Accounts: "links", Sessions: "browsers", VerificationTokens: "mails"}
+			o.Layout = mongo.Layout{
+				Users: mongo.Record{Collection: "people"}, Accounts: mongo.Record{Collection: "links"},
+				Sessions: mongo.Record{Collection: "browsers"}, VerificationTokens: mongo.Record{Collection: "mails"},
+			}
 			js["collections"] = object{"Users": "people", "Accounts": "links", "Sessions": "browsers", "VerificationTokens": "mails"}
 		}
 		client, err := driver.Connect(options.Client().ApplyURI(url))

@@ -10,11 +10,11 @@ import (
 )
 
 func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
-	return result(a, s.insertOwned(ctx, (*collections).uniqueAccounts, insertOnce, "Account.UserID", a.UserID, func(id any) bson.D { return encodeAccount(id, a) }))
+	return result(a, s.insertOwned(ctx, (*collections).uniqueAccounts, insertOnce, "Account.UserID", a.UserID, func(id any) bson.D { return s.encodeAccount(id, a) }))
 }
 
-func byAccount(key adapter.AccountKey) bson.D {
-	return bson.D{{Key: "provider", Value: key.Provider}, {Key: "providerAccountId", Value: oneOf(accountForms(key.ProviderAccountID))}}
+func (a *shape) byAccount(key adapter.AccountKey) bson.D {
+	return bson.D{{Key: a.in("provider"), Value: key.Provider}, {Key: a.in("providerAccountId"), Value: oneOf(accountForms(key.ProviderAccountID))}}
 }
 
 // accountWithUser returns an account and its user, or ErrNotFound if either does not exist.
@@ -36,7 +36,7 @@ func (s *store) GetAccount(ctx context.Context, key adapter.AccountKey) (adapter
 }
 
 func (s *store) ListAccounts(ctx context.Context, userID string) ([]adapter.Account, error) {
-	return list(ctx, s, userID, func(c *collections) *mongo.Collection { return c.accounts }, s.decodeAccount)
+	return list(ctx, s, userID, func(c *collections) *collection { return c.accounts }, s.decodeAccount)
 }
 
 func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
@@ -45,8 +45,8 @@ func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up ad
 		return adapter.Account{}, err
 	}
 	return writer[adapter.Account]{
-		coll: c.accounts, key: byAccount(key), usual: bson.D{s.usualOwner()}, needs: []string{"userId"},
-		write: updateWith(accountUpdate(up, s.options.Now())), read: s.decodeAccount,
+		coll: c.accounts, key: c.accounts.byAccount(key), usual: bson.D{s.usualOwner(c.accounts)}, needs: c.accounts.ins("userId"),
+		write: updateWith(s.accountUpdate(up)), read: s.decodeAccount,
 		allow: func(a adapter.Account) error { return requireOwner(a.UserID) },
 	}.do(ctx)
 }
@@ -60,15 +60,15 @@ func (s *store) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error
 }
 
 // unlink deletes an account in every form of its key, by one command.
-func unlink(ctx context.Context, coll *mongo.Collection, key adapter.AccountKey) error {
+func unlink(ctx context.Context, coll *collection, key adapter.AccountKey) error {
 	forms := accountForms(key.ProviderAccountID)
 	if len(forms) == 1 {
-		_, err := deleteOne(ctx, coll, byAccount(key))
+		_, err := deleteOne(ctx, coll, coll.byAccount(key))
 		return err
 	}
 	var all []mongo.WriteModel
 	for _, form := range forms {
-		all = append(all, mongo.NewDeleteOneModel().SetFilter(bson.D{{Key: "provider", Value: key.Provider}, {Key: "providerAccountId", Value: form}}))
+		all = append(all, mongo.NewDeleteOneModel().SetFilter(bson.D{{Key: coll.in("provider"), Value: key.Provider}, {Key: coll.in("providerAccountId"), Value: form}}))
 	}
 	return writeOnce(ctx, coll, func(ctx context.Context) (nothing bool, err error) {
 		result, err := coll.BulkWrite(ctx, all)

@@ -35,7 +35,7 @@ type lookups struct {
 }
 
 func (s *store) newLookups(o Options) lookups {
-	owned := func(of func(*collections) *mongo.Collection, field string) *lookup[string] {
+	owned := func(of func(*collections) *collection, field string) *lookup[string] {
 		return newLookup(s, o, lookup[string]{
 			one: func(ctx context.Context, c *collections, key string) (bson.Raw, error) {
 				return c.joined(ctx, of(c), bson.D{{Key: field, Value: key}})
@@ -46,27 +46,28 @@ func (s *store) newLookups(o Options) lookups {
 			keyOf: func(doc bson.Raw) (string, bool) { return doc.Lookup(field).StringValueOK() },
 		})
 	}
+	email := s.users.in("email")
 	return lookups{
-		sessions:       owned(func(c *collections) *mongo.Collection { return c.sessions }, "sessionToken"),
-		authenticators: owned(func(c *collections) *mongo.Collection { return c.authenticators }, "credentialID"),
+		sessions:       owned(func(c *collections) *collection { return c.sessions }, s.sessions.in("sessionToken")),
+		authenticators: owned(func(c *collections) *collection { return c.authenticators }, s.authenticators.in("credentialID")),
 		accounts: newLookup(s, o, lookup[adapter.AccountKey]{
 			one: func(ctx context.Context, c *collections, key adapter.AccountKey) (bson.Raw, error) {
-				return c.joined(ctx, c.accounts, byAccount(key))
+				return c.joined(ctx, c.accounts, c.accounts.byAccount(key))
 			},
 			many: func(ctx context.Context, c *collections, keys []adapter.AccountKey) (*mongo.Cursor, error) {
-				return c.allJoined(ctx, c.accounts, byAccounts(keys))
+				return c.allJoined(ctx, c.accounts, c.accounts.byAccounts(keys))
 			},
-			keyOf: accountKey,
-			rank:  accountRank,
+			keyOf: s.accounts.accountKey,
+			rank:  s.accounts.accountRank,
 		}),
 		emails: newLookup(s, o, lookup[string]{
-			one: func(ctx context.Context, c *collections, email string) (bson.Raw, error) {
-				return c.users.FindOne(ctx, bson.D{{Key: "email", Value: email}}).Raw()
+			one: func(ctx context.Context, c *collections, address string) (bson.Raw, error) {
+				return c.users.FindOne(ctx, bson.D{{Key: email, Value: address}}).Raw()
 			},
-			many: func(ctx context.Context, c *collections, emails []string) (*mongo.Cursor, error) {
-				return c.users.Find(ctx, anyOf("email", emails), options.Find().SetBatchSize(batch))
+			many: func(ctx context.Context, c *collections, addresses []string) (*mongo.Cursor, error) {
+				return c.users.Find(ctx, anyOf(email, addresses), options.Find().SetBatchSize(batch))
 			},
-			keyOf: func(user bson.Raw) (string, bool) { return user.Lookup("email").StringValueOK() },
+			keyOf: func(user bson.Raw) (string, bool) { return user.Lookup(email).StringValueOK() },
 		}),
 		users: newLookup(s, o, lookup[string]{
 			one: s.findInTurn,
@@ -222,27 +223,27 @@ func anyOf[V any](field string, values []V) bson.D {
 }
 
 // byAccounts matches the accounts with any of the keys.
-func byAccounts(keys []adapter.AccountKey) bson.D {
+func (a *shape) byAccounts(keys []adapter.AccountKey) bson.D {
 	ids := map[string]bson.A{}
 	for _, key := range keys {
 		ids[key.Provider] = append(ids[key.Provider], accountForms(key.ProviderAccountID)...)
 	}
 	var of bson.A
 	for provider, forms := range ids {
-		of = append(of, append(bson.D{{Key: "provider", Value: provider}}, anyOf("providerAccountId", forms)...))
+		of = append(of, append(bson.D{{Key: a.in("provider"), Value: provider}}, anyOf(a.in("providerAccountId"), forms)...))
 	}
 	return bson.D{{Key: "$or", Value: of}}
 }
 
-func accountKey(account bson.Raw) (adapter.AccountKey, bool) {
-	provider, isText := account.Lookup("provider").StringValueOK()
-	id, ok := accountText(account.Lookup("providerAccountId"))
+func (a *shape) accountKey(account bson.Raw) (adapter.AccountKey, bool) {
+	provider, isText := account.Lookup(a.in("provider")).StringValueOK()
+	id, ok := accountText(account.Lookup(a.in("providerAccountId")))
 	return adapter.AccountKey{Provider: provider, ProviderAccountID: id}, isText && ok
 }
 
 // accountRank has an ID that is text come before numbers, as sortOrder does.
-func accountRank(_ adapter.AccountKey, account bson.Raw) int {
-	if account.Lookup("providerAccountId").Type == bson.TypeString {
+func (a *shape) accountRank(_ adapter.AccountKey, account bson.Raw) int {
+	if account.Lookup(a.in("providerAccountId")).Type == bson.TypeString {
 		return 0
 	}
 	return 1
@@ -279,8 +280,8 @@ func (s *store) newWrites(o Options) writes {
 		return writes{}
 	}
 	return writes{
-		sessions: newInserts(s, o, func(c *collections) *mongo.Collection { return c.sessions }),
-		tokens:   newInserts(s, o, func(c *collections) *mongo.Collection { return c.tokens }),
+		sessions: newInserts(s, o, func(c *collections) *collection { return c.sessions }),
+		tokens:   newInserts(s, o, func(c *collections) *collection { return c.tokens }),
 		ended: batching.New(o.BatchesInFlight, o.BatchSize, func(ctx context.Context, tokens []string) (map[string]error, error) {
 			ctx, done := lasting(ctx)
 			defer done()
@@ -304,7 +305,7 @@ type inserts struct {
 
 type insertion struct{ doc any }
 
-func newInserts(s *store, o Options, of func(*collections) *mongo.Collection) *inserts {
+func newInserts(s *store, o Options, of func(*collections) *collection) *inserts {
 	return &inserts{batching.New(o.BatchesInFlight, o.BatchSize, func(ctx context.Context, all []*insertion) (map[*insertion]error, error) {
 		ctx, done := lasting(ctx)
 		defer done()
@@ -317,7 +318,7 @@ func newInserts(s *store, o Options, of func(*collections) *mongo.Collection) *i
 }
 
 // insert is an inserter: insertOnce, together with others.
-func (i *inserts) insert(ctx context.Context, coll *mongo.Collection, doc any) error {
+func (i *inserts) insert(ctx context.Context, coll *collection, doc any) error {
 	if i == nil {
 		return insertOnce(ctx, coll, doc)
 	}
@@ -327,7 +328,7 @@ func (i *inserts) insert(ctx context.Context, coll *mongo.Collection, doc any) e
 
 // insertEach inserts documents by a retryable write, and returns the errors of those that the
 // server refused. They are not inserted later: see fence.
-func insertEach(ctx context.Context, coll *mongo.Collection, all []*insertion) (refused map[*insertion]error, err error) {
+func insertEach(ctx context.Context, coll *collection, all []*insertion) (refused map[*insertion]error, err error) {
 	docs := make([]any, len(all))
 	for i, insertion := range all {
 		docs[i] = insertion.doc
@@ -360,8 +361,8 @@ func (w writes) deleteSession(ctx context.Context, c *collections, token string)
 }
 
 // deleteByToken deletes sessions by their stored tokens, as deleteOne does.
-func deleteByToken(ctx context.Context, sessions *mongo.Collection, tokens []string) error {
-	byToken := func(token string) bson.D { return bson.D{{Key: "sessionToken", Value: token}} }
+func deleteByToken(ctx context.Context, sessions *collection, tokens []string) error {
+	byToken := func(token string) bson.D { return bson.D{{Key: sessions.in("sessionToken"), Value: token}} }
 	if len(tokens) == 1 {
 		_, err := deleteOne(ctx, sessions, byToken(tokens[0]))
 		return err

@@ -455,7 +455,7 @@ func next(ctx context.Context, cursor *mongo.Cursor) (bool, error) {
 }
 
 // has reports whether a filter finds a document in a collection.
-func has(ctx context.Context, c *mongo.Collection, filter bson.D) (bool, error) {
+func has(ctx context.Context, c *collection, filter bson.D) (bool, error) {
 	err := requestOnly(ctx, func(ctx context.Context) error { return c.FindOne(ctx, filter).Err() })
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return false, nil
@@ -464,12 +464,12 @@ func has(ctx context.Context, c *mongo.Collection, filter bson.D) (bool, error) 
 }
 
 // findOne returns a document of a collection.
-func findOne(ctx context.Context, c *mongo.Collection, filter bson.D) (bson.Raw, error) {
+func findOne(ctx context.Context, c *collection, filter bson.D) (bson.Raw, error) {
 	return request(ctx, func(ctx context.Context) (bson.Raw, error) { return c.FindOne(ctx, filter).Raw() })
 }
 
 // inParallel calls f for all collections at once, and returns the first error.
-func inParallel(all []*mongo.Collection, f func(*mongo.Collection) error) error {
+func inParallel(all []*collection, f func(*collection) error) error {
 	errs := make(chan error, len(all))
 	for _, c := range all {
 		go func() { errs <- f(c) }()
@@ -485,7 +485,7 @@ func inParallel(all []*mongo.Collection, f func(*mongo.Collection) error) error 
 // a command on many documents, so one that is repeated because its connection broke may still
 // arrive later, and must not find what was written since. It deletes even if it found none,
 // which only a primary that the majority follows confirms.
-func deleteMany(ctx context.Context, coll *mongo.Collection, filter bson.D) error {
+func deleteMany(ctx context.Context, coll *collection, filter bson.D) error {
 	return repeatable(ctx, func() error {
 		ids, err := idsOf(ctx, coll, filter)
 		if err != nil {
@@ -506,7 +506,7 @@ func deleteMany(ctx context.Context, coll *mongo.Collection, filter bson.D) erro
 const deleteSize = 10_000
 
 // idsOf returns the _ids of all documents that a filter finds.
-func idsOf(ctx context.Context, coll *mongo.Collection, filter bson.D) (bson.A, error) {
+func idsOf(ctx context.Context, coll *collection, filter bson.D) (bson.A, error) {
 	cursor, err := coll.Find(ctx, filter, options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}).SetBatchSize(batch))
 	if err != nil {
 		return nil, err
@@ -520,7 +520,7 @@ func idsOf(ctx context.Context, coll *mongo.Collection, filter bson.D) (bson.A, 
 }
 
 // deleteDead deletes all documents that a filter finds, which finds none that is written later.
-func deleteDead(ctx context.Context, coll *mongo.Collection, filter bson.D) (n int, err error) {
+func deleteDead(ctx context.Context, coll *collection, filter bson.D) (n int, err error) {
 	err = repeatable(ctx, func() error {
 		done, err := coll.DeleteMany(ctx, filter)
 		if err == nil {
@@ -569,7 +569,7 @@ func withConnection[R any](ctx context.Context, request func() (R, error)) (R, e
 
 // inSession makes retryable writes in a session of the driver that is theirs alone, so that
 // fence can end what is left of them.
-func inSession(ctx context.Context, coll *mongo.Collection, write func(context.Context) error) error {
+func inSession(ctx context.Context, coll *collection, write func(context.Context) error) error {
 	session, err := coll.Database().Client().StartSession(options.Session().SetCausalConsistency(false))
 	if err != nil {
 		return err
@@ -581,7 +581,7 @@ func inSession(ctx context.Context, coll *mongo.Collection, write func(context.C
 
 // writeOnce makes a retryable write, which reports whether it did nothing: the server refused
 // it, or there was nothing to write to. Then it does nothing later either, see fence.
-func writeOnce(ctx context.Context, coll *mongo.Collection, write func(context.Context) (nothing bool, err error)) error {
+func writeOnce(ctx context.Context, coll *collection, write func(context.Context) (nothing bool, err error)) error {
 	return inSession(ctx, coll, func(ctx context.Context) error {
 		nothing, err := write(ctx)
 		if !nothing {
@@ -596,7 +596,7 @@ func writeOnce(ctx context.Context, coll *mongo.Collection, write func(context.C
 }
 
 // deleteOne deletes a document, and reports whether there was one.
-func deleteOne(ctx context.Context, coll *mongo.Collection, filter bson.D) (deleted bool, err error) {
+func deleteOne(ctx context.Context, coll *collection, filter bson.D) (deleted bool, err error) {
 	err = writeOnce(ctx, coll, func(ctx context.Context) (nothing bool, err error) {
 		result, err := coll.DeleteOne(ctx, filter)
 		deleted = err == nil && result.DeletedCount > 0
@@ -611,10 +611,10 @@ func deleteOne(ctx context.Context, coll *mongo.Collection, filter bson.D) (dele
 // it has done, but keeps no record of what it refused. If a repetition is refused, the first
 // attempt may still be on its way, and would be executed if nothing were in its way by then. The
 // server takes no write of a session after a later one: this is the later one.
-func fence(ctx context.Context, coll *mongo.Collection, filter bson.D) (bson.Raw, error) {
+func fence(ctx context.Context, coll *collection, filter bson.D) (bson.Raw, error) {
 	nothing := bson.D{{Key: "$unset", Value: bson.D{{Key: stateField + "Nothing", Value: ""}}}}
 	o := options.FindOneAndUpdate()
-	if order := sortOrder(filter); order != nil {
+	if order := sortOrder(coll, filter); order != nil {
 		o.SetSort(order)
 	}
 	return coll.FindOneAndUpdate(ctx, filter, nothing, o).Raw()

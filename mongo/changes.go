@@ -17,11 +17,11 @@ import (
 
 // writer changes one record.
 type writer[T any] struct {
-	coll  *mongo.Collection
+	coll  *collection
 	key   bson.D   // matches the record
 	usual bson.D   // matches if the record can be read and changed
 	needs []string // the fields in usual
-	write func(ctx context.Context, coll *mongo.Collection, filter bson.D) (bson.Raw, error)
+	write func(ctx context.Context, coll *collection, filter bson.D) (bson.Raw, error)
 	read  func(bson.Raw) (T, error)
 	allow func(T) error // whether a record may be changed
 }
@@ -59,7 +59,7 @@ var errChanged = errors.New("mongo: the record has changed")
 func (w writer[T]) unusual(ctx context.Context) (bson.Raw, error) {
 	doc, err := fence(ctx, w.coll, w.key)
 	if isUntargeted(err) {
-		doc, err = w.coll.FindOne(ctx, w.key, options.FindOne().SetSort(sortOrder(w.key))).Raw()
+		doc, err = w.coll.FindOne(ctx, w.key, options.FindOne().SetSort(sortOrder(w.coll, w.key))).Raw()
 	}
 	if err != nil {
 		return nil, err
@@ -97,9 +97,9 @@ func asItIs(doc bson.Raw, field string) any {
 }
 
 // update changes one document and returns the new version.
-func update(ctx context.Context, coll *mongo.Collection, filter, change bson.D) (bson.Raw, error) {
+func update(ctx context.Context, coll *collection, filter, change bson.D) (bson.Raw, error) {
 	o := options.FindOneAndUpdate().SetReturnDocument(options.After)
-	if order := sortOrder(filter); order != nil {
+	if order := sortOrder(coll, filter); order != nil {
 		o.SetSort(order)
 	}
 	doc, err := coll.FindOneAndUpdate(ctx, filter, change, o).Raw()
@@ -108,7 +108,7 @@ func update(ctx context.Context, coll *mongo.Collection, filter, change bson.D) 
 
 // updateOnce is update. What it does not do, because there is no such document or another one has
 // its new key, it does not do later either.
-func updateOnce(ctx context.Context, coll *mongo.Collection, filter, change bson.D) (doc bson.Raw, err error) {
+func updateOnce(ctx context.Context, coll *collection, filter, change bson.D) (doc bson.Raw, err error) {
 	err = writeOnce(ctx, coll, func(ctx context.Context) (nothing bool, err error) {
 		doc, err = update(ctx, coll, filter, change)
 		_, isDuplicate := duplicateOf(err)
@@ -118,17 +118,17 @@ func updateOnce(ctx context.Context, coll *mongo.Collection, filter, change bson
 }
 
 // updateWith returns a write that applies a change.
-func updateWith(change bson.D) func(context.Context, *mongo.Collection, bson.D) (bson.Raw, error) {
-	return func(ctx context.Context, coll *mongo.Collection, filter bson.D) (bson.Raw, error) {
+func updateWith(change bson.D) func(context.Context, *collection, bson.D) (bson.Raw, error) {
+	return func(ctx context.Context, coll *collection, filter bson.D) (bson.Raw, error) {
 		return update(ctx, coll, filter, change)
 	}
 }
 
 // sortOrder puts text before numbers for a filter that matches an account by both: the one
 // with text is the one that signs in, in Auth.js too. It is nil for other filters.
-func sortOrder(filter bson.D) any {
+func sortOrder(coll *collection, filter bson.D) any {
 	for _, e := range filter {
-		if _, several := e.Value.(bson.D); several && e.Key == "providerAccountId" {
+		if _, several := e.Value.(bson.D); several && e.Key == coll.in("providerAccountId") {
 			return bson.D{{Key: e.Key, Value: -1}}
 		}
 	}

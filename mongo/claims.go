@@ -23,12 +23,12 @@ const maxRetryTime = 6 * time.Second
 const maxVanished = 10
 
 // inserter inserts a document.
-type inserter func(ctx context.Context, coll *mongo.Collection, doc any) error
+type inserter func(ctx context.Context, coll *collection, doc any) error
 
 // insertOnce inserts by a retryable write: the driver repeats the command if its reply is
 // lost, and the server recognizes the repetition. What it refuses is not executed later: see
 // fence.
-func insertOnce(ctx context.Context, coll *mongo.Collection, doc any) error {
+func insertOnce(ctx context.Context, coll *collection, doc any) error {
 	return writeOnce(ctx, coll, func(ctx context.Context) (nothing bool, err error) {
 		err = tryInsert(ctx, coll, doc)
 		_, nothing = duplicateOf(err)
@@ -36,7 +36,7 @@ func insertOnce(ctx context.Context, coll *mongo.Collection, doc any) error {
 	})
 }
 
-func tryInsert(ctx context.Context, coll *mongo.Collection, doc any) error {
+func tryInsert(ctx context.Context, coll *collection, doc any) error {
 	d, several := doc.(uniqueDoc)
 	if !several {
 		_, err := coll.InsertOne(ctx, doc)
@@ -53,7 +53,7 @@ func tryInsert(ctx context.Context, coll *mongo.Collection, doc any) error {
 }
 
 // insertIfAbsent inserts the document if there is no other, in two steps.
-func (d uniqueDoc) insertIfAbsent(ctx context.Context, coll *mongo.Collection, insert func(context.Context) error) error {
+func (d uniqueDoc) insertIfAbsent(ctx context.Context, coll *collection, insert func(context.Context) error) error {
 	taken, err := has(ctx, coll, d.unless)
 	if err == nil && taken {
 		err = &formError{d.key}
@@ -121,7 +121,9 @@ func value(doc bson.D, field string) any {
 }
 
 // userConflicts are the fields of the users' unique indexes.
-var userConflicts = map[string]string{"_id": adapter.FieldUserID, "email": adapter.FieldUserEmail}
+func (s *shape) userConflicts() map[string]string {
+	return map[string]string{"_id": adapter.FieldUserID, s.in("email"): adapter.FieldUserEmail}
+}
 
 // errAlreadyInserted says that a key is held by the same document, inserted by an earlier
 // attempt.
@@ -131,7 +133,7 @@ var errAlreadyInserted = errors.New("mongo: the document exists already")
 // now, and the conflict if it is not. It returns refused if another index refused the
 // write, or the values are not those of the user.
 func (s *store) resolveDuplicate(ctx context.Context, c *collections, r *retries, taken duplicate, refused error, user bson.D) error {
-	for field, conflict := range userConflicts {
+	for field, conflict := range c.users.userConflicts() {
 		v := value(user, field)
 		if v == nil || !taken.covers(field) {
 			continue
@@ -176,14 +178,14 @@ func (r *retries) noteVanished() error {
 // insertRepeatably inserts a document that is recognized by its nonce, without the driver's
 // retryable writes, which InsertOne would use.
 func insertRepeatably(concern *writeconcern.WriteConcern) inserter {
-	return func(ctx context.Context, coll *mongo.Collection, doc any) error {
+	return func(ctx context.Context, coll *collection, doc any) error {
 		insert := insertCommand(coll, concern, doc)
 		return withCollection(coll, repeatable(ctx, func() error { return insert(ctx) }))
 	}
 }
 
 // insertCommand returns the insertion of a document, which the driver does not repeat.
-func insertCommand(coll *mongo.Collection, concern *writeconcern.WriteConcern, doc any) func(context.Context) error {
+func insertCommand(coll *collection, concern *writeconcern.WriteConcern, doc any) func(context.Context) error {
 	if d, ok := doc.(uniqueDoc); ok {
 		return upsertCommand(coll, concern, d)
 	}
@@ -191,7 +193,7 @@ func insertCommand(coll *mongo.Collection, concern *writeconcern.WriteConcern, d
 	return func(ctx context.Context) error { return coll.Database().RunCommand(ctx, insert).Err() }
 }
 
-func upsertCommand(coll *mongo.Collection, concern *writeconcern.WriteConcern, d uniqueDoc) func(context.Context) error {
+func upsertCommand(coll *collection, concern *writeconcern.WriteConcern, d uniqueDoc) func(context.Context) error {
 	update := bson.D{{Key: "q", Value: d.unless}, {Key: "u", Value: d.insertion()}, {Key: "upsert", Value: true}}
 	command := bson.D{{Key: "update", Value: coll.Name()}, {Key: "updates", Value: bson.A{update}}, {Key: "writeConcern", Value: encodeConcern(concern)}}
 	return func(ctx context.Context) error {
@@ -222,22 +224,21 @@ func encodeConcern(concern *writeconcern.WriteConcern) bson.D {
 
 // unique is a collection of records that belong to users, with its unique key.
 type unique struct {
-	*mongo.Collection
-	key      []string
+	*collection
 	conflict string // the field in an adapter.Conflict
 	stateKey string // the field of a user's state that holds the credential of a sign-up
 }
 
 func (c *collections) uniqueAccounts() unique {
-	return unique{c.accounts, []string{"provider", "providerAccountId"}, adapter.FieldAccount, signUpField}
+	return unique{c.accounts, adapter.FieldAccount, signUpField}
 }
 
 func (c *collections) uniqueSessions() unique {
-	return unique{c.sessions, []string{"sessionToken"}, adapter.FieldSessionToken, ""}
+	return unique{c.sessions, adapter.FieldSessionToken, ""}
 }
 
 func (c *collections) uniqueAuthenticators() unique {
-	return unique{c.authenticators, []string{"credentialID"}, adapter.FieldCredentialID, passkeyField}
+	return unique{c.authenticators, adapter.FieldCredentialID, passkeyField}
 }
 
 // claim inserts a record that belongs to a user, and reports whether it did: false if the
@@ -246,19 +247,19 @@ func (c *collections) uniqueAuthenticators() unique {
 func (s *store) claim(ctx context.Context, c *collections, u unique, doc bson.Raw, insert inserter) (bool, error) {
 	r := newRetries()
 	for r.allowed() {
-		refused := insert(ctx, u.Collection, u.toInsert(doc))
-		taken, isDuplicate := duplicateOf(refused)
-		if !isDuplicate || !taken.covers(u.key...) && !taken.covers("_id") {
+		refused := insert(ctx, u.collection, u.toInsert(doc))
+		taken, isDuplicate := u.duplicateOf(refused)
+		if !isDuplicate || !taken.covers(u.keys()...) && !taken.covers("_id") {
 			return refused == nil, refused
 		}
 		holder, err := c.holder(ctx, u, doc)
 		switch {
 		case errors.Is(err, adapter.ErrNotFound):
 			err = r.noteVanished()
-		case err == nil && holder.Lookup("_id").Equal(doc.Lookup("_id")):
+		case err == nil && u.isSame(holder, doc):
 			return false, nil // by an earlier attempt
 		case err == nil:
-			err = s.evict(ctx, c, r, u, holder, doc.Lookup("userId"))
+			err = s.evict(ctx, c, r, u, holder, u.owner(doc))
 		}
 		if err != nil {
 			return false, err
@@ -267,18 +268,40 @@ func (s *store) claim(ctx context.Context, c *collections, u unique, doc bson.Ra
 	return false, raced()
 }
 
+// isSame reports whether two documents are one record.
+func (s *shape) isSame(a, b bson.Raw) bool {
+	id := a.Lookup(s.id)
+	return !id.IsZero() && id.Equal(b.Lookup(s.id)) && a.Lookup("_id").Equal(b.Lookup("_id"))
+}
+
+// same matches a record by its ID.
+func (s *shape) same(doc bson.Raw) bson.D {
+	same := byID(doc.Lookup("_id"))
+	if s.id != "_id" {
+		same = append(same, bson.E{Key: s.id, Value: doc.Lookup(s.id)})
+	}
+	return same
+}
+
+// duplicateOf is the function duplicateOf, for an index on fields or on what is derived from them.
+func (s *shape) duplicateOf(err error) (duplicate, bool) {
+	taken, is := duplicateOf(err)
+	taken.fields = s.identified(taken.fields)
+	return taken, is
+}
+
 // holder returns the document with the key of another document, joined with its user.
 func (c *collections) holder(ctx context.Context, u unique, doc bson.Raw) (bson.Raw, error) {
 	match, _ := u.match(doc)
-	return c.joined(ctx, u.Collection, match)
+	return c.joined(ctx, u.collection, match)
 }
 
 // match finds the documents with the key of a document, and reports whether that key can
 // have several forms.
 func (u unique) match(doc bson.Raw) (filter bson.D, several bool) {
-	for _, field := range u.key {
+	for _, field := range u.keys() {
 		forms := bson.A{doc.Lookup(field)}
-		if field == "providerAccountId" {
+		if field == u.in("providerAccountId") {
 			forms = accountForms(doc.Lookup(field).StringValue())
 		}
 		filter, several = append(filter, bson.E{Key: field, Value: oneOf(forms)}), several || len(forms) > 1
@@ -292,28 +315,28 @@ func (u unique) toInsert(doc bson.Raw) any {
 	if !several {
 		return doc
 	}
-	return uniqueDoc{doc, match, u.key}
+	return uniqueDoc{doc, match, u.keys()}
 }
 
 // evict deletes a document whose user does not exist, resolves the sign-up that it may be
 // part of, or returns the conflict. newOwner is the user who wants the key.
 func (s *store) evict(ctx context.Context, c *collections, r *retries, u unique, holder bson.Raw, newOwner bson.RawValue) error {
-	user, err := s.ownerOf(ctx, c, u.Name(), holder)
+	user, err := s.ownerOf(ctx, c, u.collection, holder)
 	if err != nil {
 		return err
 	}
 	switch {
-	case isVisible(user) && !(u.Collection == c.sessions && s.hasExpired(holder)):
+	case isVisible(user) && !(u.collection == c.sessions && s.hasExpired(holder)):
 		return adapter.Conflict(u.conflict)
-	case isSigningUp(user) && (c.signUpOf(user).isCredential(u, holder) || !holder.Lookup("userId").Equal(newOwner)):
+	case isSigningUp(user) && (c.signUpOf(user).isCredential(u, holder) || !u.owner(holder).Equal(newOwner)):
 		return s.resolve(ctx, c, r, user)
 	}
-	_, err = u.DeleteOne(ctx, append(byID(holder.Lookup("_id")), bson.E{Key: "userId", Value: asItIs(holder, "userId")}))
+	_, err = u.DeleteOne(ctx, append(byID(holder.Lookup("_id")), u.ownedAs(holder)))
 	return err
 }
 
 // hasExpired reports whether a session has expired.
 func (s *store) hasExpired(doc bson.Raw) bool {
-	expires := date(doc.Lookup("expires"))
+	expires := date(doc.Lookup(s.sessions.in("expires")))
 	return !expires.IsZero() && !s.options.Now().Before(expires)
 }

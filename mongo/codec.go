@@ -11,129 +11,183 @@ import (
 	"github.com/authstore/authstore/internal/lenient"
 )
 
-// fields collects the fields of a document that are set.
-type fields bson.D
+// fields collects the fields of a document.
+type fields struct {
+	*shape
+	doc bson.D
+}
 
-func (f *fields) add(name string, v any) { *f = append(*f, bson.E{Key: name, Value: v}) }
+func (f *fields) add(stored string, v any) { f.doc = append(f.doc, bson.E{Key: stored, Value: v}) }
 
-func (f *fields) text(name, v string) {
-	if v != "" {
-		f.add(name, v)
+// put adds a field in its form, and beside it what the form cannot hold. It reports whether it
+// did the latter.
+func (f *fields) put(field string, v any) (beside bool) {
+	stored, whole := f.form[field].of(v)
+	f.add(f.in(field), stored)
+	if !whole {
+		f.add(exact(field), v)
+	}
+	return !whole
+}
+
+func (f *fields) text(field, v string) {
+	if v != "" || f.required[field] {
+		f.put(field, v)
 	}
 }
 
-func (f *fields) time(name string, t time.Time) {
-	if !t.IsZero() {
-		f.add(name, bson.NewDateTimeFromTime(t))
+func (f *fields) time(field string, t time.Time) {
+	switch {
+	case !t.IsZero():
+		f.put(field, bson.NewDateTimeFromTime(t))
+	case f.required[field]:
+		f.add(f.in(field), false)
 	}
 }
 
-func (f *fields) attributes(a adapter.Attributes) {
+func (f *fields) addAttributes(a adapter.Attributes) {
 	for name, v := range a {
-		f.add(storedName(name), storedValue(v))
+		f.add(f.storedName(name), storedValue(v))
 	}
 }
 
-func (f *fields) written(created, updated time.Time) {
+// record returns a new record with the members that are derived from its fields, and an ID of
+// its own if its key lies in _id.
+func (f *fields) record(created, updated time.Time) bson.D {
 	f.time("createdAt", created)
-	f.time("updatedAt", updated)
+	if f.in("updatedAt") != "" {
+		f.time("updatedAt", updated)
+	}
+	for _, m := range f.derived {
+		f.add(m.Name, m.Value(func(field string) any { return value(f.doc, f.in(field)) }))
+	}
+	return f.doc
 }
 
-func encodeUser(id any, u adapter.User) bson.D {
-	f := fields{{Key: "_id", Value: id}}
+func (s *store) encodeUser(id any, u adapter.User) bson.D {
+	f := fields{shape: s.users, doc: byID(id)}
 	f.text("name", u.Name)
 	f.text("email", u.Email)
 	f.time("emailVerified", u.EmailVerified)
 	f.text("image", u.Image)
-	f.attributes(u.Attributes)
-	f.written(u.CreatedAt, u.UpdatedAt)
-	return bson.D(f)
+	f.addAttributes(u.Attributes)
+	return f.record(u.CreatedAt, u.UpdatedAt)
 }
 
-func encodeAccount(userID any, a adapter.Account) bson.D {
-	f := fields{
-		{Key: "_id", Value: bson.NewObjectID()}, {Key: "userId", Value: userID}, {Key: "type", Value: string(a.Type)},
-		{Key: "provider", Value: a.Provider}, {Key: "providerAccountId", Value: a.ProviderAccountID},
-	}
+// newRecord begins a record that has an ID of its own.
+func (s *store) newRecord(of *shape) *fields {
+	return &fields{shape: of, doc: bson.D{{Key: of.id, Value: s.recordID()}}}
+}
+
+func (s *store) encodeAccount(userID any, a adapter.Account) bson.D {
+	f := s.newRecord(s.accounts)
+	f.put("userId", userID)
+	f.put("type", string(a.Type))
+	f.put("provider", a.Provider)
+	f.put("providerAccountId", a.ProviderAccountID)
 	f.text("refresh_token", a.RefreshToken)
 	f.text("access_token", a.AccessToken)
 	if a.ExpiresAt != 0 {
-		f.add("expires_at", a.ExpiresAt)
+		f.put("expires_at", a.ExpiresAt)
 	}
 	f.text("token_type", a.TokenType)
 	f.text("scope", a.Scope)
 	f.text("id_token", a.IDToken)
 	f.text("session_state", a.SessionState)
-	f.attributes(a.Attributes)
-	f.written(a.CreatedAt, a.UpdatedAt)
-	return bson.D(f)
+	f.addAttributes(a.Attributes)
+	return f.record(a.CreatedAt, a.UpdatedAt)
 }
 
 func (s *store) encodeSession(userID any, session adapter.Session, stored string) bson.D {
-	f := fields{{Key: "_id", Value: bson.NewObjectID()}, {Key: "sessionToken", Value: stored}, {Key: "userId", Value: userID}}
+	f := s.newRecord(s.sessions)
+	f.put("sessionToken", stored)
+	f.put("userId", userID)
 	f.time("expires", session.Expires)
-	f.attributes(session.Attributes)
-	f.written(session.CreatedAt, session.UpdatedAt)
+	f.addAttributes(session.Attributes)
 	if !s.options.PlainSessionTokens {
 		f.add(digestField, true)
 	}
-	return bson.D(f)
+	return f.record(session.CreatedAt, session.UpdatedAt)
 }
 
-func encodeToken(t adapter.VerificationToken) bson.D {
-	f := fields{{Key: "identifier", Value: t.Identifier}, {Key: "token", Value: t.Token}}
+func (s *store) encodeToken(t adapter.VerificationToken) bson.D {
+	f := s.newRecord(s.tokens)
+	f.put("identifier", t.Identifier)
+	f.put("token", t.Token)
 	f.text("value", t.Value)
 	f.time("expires", t.Expires)
-	f.time("createdAt", t.CreatedAt)
-	return bson.D(f)
+	return f.record(t.CreatedAt, time.Time{})
 }
 
-func encodeAuthenticator(userID any, a adapter.Authenticator) bson.D {
-	f := fields{{Key: "_id", Value: bson.NewObjectID()}, {Key: "credentialID", Value: a.CredentialID}, {Key: "userId", Value: userID}}
+func (s *store) encodeAuthenticator(userID any, a adapter.Authenticator) bson.D {
+	f := s.newRecord(s.authenticators)
+	f.put("credentialID", a.CredentialID)
+	f.put("userId", userID)
 	f.text("providerAccountId", a.ProviderAccountID)
 	f.text("credentialPublicKey", a.CredentialPublicKey)
-	f.add("counter", int64(a.Counter))
+	f.put("counter", int64(a.Counter))
 	f.text("credentialDeviceType", a.CredentialDeviceType)
-	f.add("credentialBackedUp", a.CredentialBackedUp)
+	f.put("credentialBackedUp", a.CredentialBackedUp)
 	if len(a.Transports) > 0 {
-		f.add("transports", a.Transports)
+		f.put("transports", a.Transports)
 	}
-	f.attributes(a.Attributes)
-	f.written(a.CreatedAt, a.UpdatedAt)
-	return bson.D(f)
+	f.addAttributes(a.Attributes)
+	return f.record(a.CreatedAt, a.UpdatedAt)
 }
 
 // change collects an update: fields to set and fields to remove.
-type change struct{ set, unset fields }
+type change struct {
+	set   fields
+	unset bson.D
+}
 
-func (c *change) text(name string, v *string) {
+func changeOf(of *shape) *change { return &change{set: fields{shape: of}} }
+
+// put sets a field, and removes what was beside it.
+func (c *change) put(field string, v any) {
+	if !c.set.put(field, v) && c.set.form[field] != AsInAuthJS {
+		c.unset = append(c.unset, bson.E{Key: exact(field), Value: ""})
+	}
+}
+
+func (c *change) text(field string, v *string) {
 	switch {
 	case v == nil:
 	case *v == "":
-		c.remove(name)
+		c.remove(field, "")
 	default:
-		c.set.add(name, *v)
+		c.put(field, *v)
 	}
 }
 
-func (c *change) time(name string, t *time.Time) {
+func (c *change) time(field string, t *time.Time) {
 	switch {
 	case t == nil:
 	case t.IsZero():
-		c.remove(name)
+		c.remove(field, false)
 	default:
-		c.set.time(name, *t)
+		c.put(field, bson.NewDateTimeFromTime(*t))
 	}
 }
 
-func (c *change) remove(name string) { c.unset.add(name, "") }
+// remove removes a field, and what was beside it. What is required is set to its zero value.
+func (c *change) remove(field string, zero any) {
+	if c.set.required[field] {
+		c.set.add(c.set.in(field), zero)
+	} else {
+		c.unset = append(c.unset, bson.E{Key: c.set.in(field), Value: ""})
+	}
+	if c.set.form[field] != AsInAuthJS {
+		c.unset = append(c.unset, bson.E{Key: exact(field), Value: ""})
+	}
+}
 
 func (c *change) attributes(set adapter.Attributes, removed []string) {
-	c.set.attributes(set)
+	c.set.addAttributes(set)
 	for _, name := range removed {
-		c.remove(storedName(name))
+		c.unset = append(c.unset, bson.E{Key: c.set.storedName(name), Value: ""})
 		if attribute.Stored(name) != name {
-			c.remove(name) // another program may have stored this name
+			c.unset = append(c.unset, bson.E{Key: name, Value: ""}) // another program may have stored this name
 		}
 	}
 }
@@ -141,72 +195,72 @@ func (c *change) attributes(set adapter.Attributes, removed []string) {
 // update returns the update of a record at the time now.
 func (c *change) update(now time.Time) bson.D {
 	c.set.time("updatedAt", now)
-	up := bson.D{{Key: "$set", Value: bson.D(c.set)}}
+	up := bson.D{{Key: "$set", Value: c.set.doc}}
 	if len(c.unset) > 0 {
-		up = append(up, bson.E{Key: "$unset", Value: bson.D(c.unset)})
+		up = append(up, bson.E{Key: "$unset", Value: c.unset})
 	}
 	return up
 }
 
-func userUpdate(up adapter.UserUpdate, now time.Time) bson.D {
-	var c change
+func (s *store) userUpdate(up adapter.UserUpdate) bson.D {
+	c := changeOf(s.users)
 	c.text("name", up.Name)
 	c.text("email", up.Email)
 	c.time("emailVerified", up.EmailVerified)
 	c.text("image", up.Image)
 	c.attributes(up.Attributes, up.RemoveAttributes)
-	return c.update(now)
+	return c.update(s.options.Now())
 }
 
-func accountUpdate(up adapter.AccountUpdate, now time.Time) bson.D {
-	var c change
+func (s *store) accountUpdate(up adapter.AccountUpdate) bson.D {
+	c := changeOf(s.accounts)
 	c.text("refresh_token", up.RefreshToken)
 	c.text("access_token", up.AccessToken)
 	switch {
 	case up.ExpiresAt == nil:
 	case *up.ExpiresAt == 0:
-		c.remove("expires_at")
+		c.remove("expires_at", 0)
 	default:
-		c.set.add("expires_at", *up.ExpiresAt)
+		c.put("expires_at", *up.ExpiresAt)
 	}
 	c.text("token_type", up.TokenType)
 	c.text("scope", up.Scope)
 	c.text("id_token", up.IDToken)
 	c.text("session_state", up.SessionState)
 	c.attributes(up.Attributes, up.RemoveAttributes)
-	return c.update(now)
+	return c.update(s.options.Now())
 }
 
-func (s *store) sessionUpdate(up adapter.SessionUpdate, now time.Time) bson.D {
-	var c change
+func (s *store) sessionUpdate(up adapter.SessionUpdate) bson.D {
+	c := changeOf(s.sessions)
 	if !s.options.PlainSessionTokens {
 		c.set.add(digestField, true) // the filter has matched the digest
 	}
 	c.time("expires", up.Expires)
 	c.attributes(up.Attributes, up.RemoveAttributes)
-	return c.update(now)
+	return c.update(s.options.Now())
 }
 
-func authenticatorUpdate(up adapter.AuthenticatorUpdate, now time.Time) bson.D {
-	var c change
+func (s *store) authenticatorUpdate(up adapter.AuthenticatorUpdate) bson.D {
+	c := changeOf(s.authenticators)
 	if up.CredentialBackedUp != nil {
-		c.set.add("credentialBackedUp", *up.CredentialBackedUp)
+		c.put("credentialBackedUp", *up.CredentialBackedUp)
 	}
 	switch {
 	case up.Transports == nil:
 	case len(*up.Transports) == 0:
-		c.remove("transports")
+		c.remove("transports", nil)
 	default:
-		c.set.add("transports", *up.Transports)
+		c.put("transports", *up.Transports)
 	}
 	c.attributes(up.Attributes, up.RemoveAttributes)
-	return c.update(now)
+	return c.update(s.options.Now())
 }
 
-func counterUpdate(counter uint32, now time.Time) bson.D {
-	var c change
-	c.set.add("counter", int64(counter))
-	return c.update(now)
+func (s *store) counterUpdate(counter uint32) bson.D {
+	c := changeOf(s.authenticators)
+	c.put("counter", int64(counter))
+	return c.update(s.options.Now())
 }
 
 // storedValue returns an attribute with names as they are stored.
@@ -229,10 +283,10 @@ func storedValue(v any) any {
 }
 
 func (s *store) decodeUser(doc bson.Raw) (adapter.User, error) {
-	r, u := reader{store: s, collection: s.names.Users, doc: doc}, adapter.User{}
+	r, u := reader{store: s, shape: s.users, doc: doc}, adapter.User{}
 	var verified bson.RawValue
-	r.each(func(name string, v bson.RawValue) {
-		switch name {
+	r.each(func(field string, v bson.RawValue) {
+		switch field {
 		case "_id":
 			u.ID = r.userID(v)
 		case "name":
@@ -240,17 +294,15 @@ func (s *store) decodeUser(doc bson.Raw) (adapter.User, error) {
 		case "email":
 			u.Email, _ = v.StringValueOK()
 		case "emailVerified":
-			verified = v
+			verified, _ = r.whole(field, v)
 		case "image":
 			u.Image = text(v)
 		case "createdAt":
 			u.CreatedAt = date(v)
 		case "updatedAt":
 			u.UpdatedAt = date(v)
-		default:
-			addAttribute(&u.Attributes, name, v)
 		}
-	})
+	}, &u.Attributes)
 	if !verified.IsZero() {
 		u.EmailVerified = lenient.Verified(lenientValue(verified), u.CreatedAt)
 	}
@@ -259,12 +311,12 @@ func (s *store) decodeUser(doc bson.Raw) (adapter.User, error) {
 }
 
 func (s *store) decodeAccount(doc bson.Raw) (adapter.Account, error) {
-	r, a := reader{store: s, collection: s.names.Accounts, doc: doc}, adapter.Account{}
+	r, a := reader{store: s, shape: s.accounts, doc: doc}, adapter.Account{}
 	var provider, id bson.RawValue
-	r.each(func(name string, v bson.RawValue) {
-		switch name {
+	r.each(func(field string, v bson.RawValue) {
+		switch field {
 		case "userId":
-			a.UserID = r.owner(v)
+			a.UserID = r.ownerID(v)
 		case "type":
 			a.Type = adapter.AccountType(text(v))
 		case "provider":
@@ -280,7 +332,7 @@ func (s *store) decodeAccount(doc bson.Raw) (adapter.Account, error) {
 		case "token_type":
 			a.TokenType = text(v)
 		case "scope":
-			a.Scope = wordList(v)
+			a.Scope = wordList(r.whole(field, v))
 		case "id_token":
 			a.IDToken = text(v)
 		case "session_state":
@@ -289,10 +341,8 @@ func (s *store) decodeAccount(doc bson.Raw) (adapter.Account, error) {
 			a.CreatedAt = date(v)
 		case "updatedAt":
 			a.UpdatedAt = date(v)
-		default:
-			addAttribute(&a.Attributes, name, v)
 		}
-	})
+	}, &a.Attributes)
 	a.Provider = r.key("provider", provider)
 	a.ProviderAccountID = r.accountID("providerAccountId", id)
 	a.Attributes = driver.Writable(a.Attributes, driver.AccountRecord)
@@ -301,23 +351,20 @@ func (s *store) decodeAccount(doc bson.Raw) (adapter.Account, error) {
 
 // decodeSession reads a session except for its token and ID: only a digest may be stored.
 func (s *store) decodeSession(doc bson.Raw) (adapter.Session, error) {
-	r, session := reader{store: s, collection: s.names.Sessions, doc: doc}, adapter.Session{}
+	r, session := reader{store: s, shape: s.sessions, doc: doc}, adapter.Session{}
 	var expires bson.RawValue
-	r.each(func(name string, v bson.RawValue) {
-		switch name {
-		case "sessionToken", digestField:
+	r.each(func(field string, v bson.RawValue) {
+		switch field {
 		case "userId":
-			session.UserID = r.owner(v)
+			session.UserID = r.ownerID(v)
 		case "expires":
 			expires = v
 		case "createdAt":
 			session.CreatedAt = date(v)
 		case "updatedAt":
 			session.UpdatedAt = date(v)
-		default:
-			addAttribute(&session.Attributes, name, v)
 		}
-	})
+	}, &session.Attributes)
 	session.Expires = r.date("expires", expires)
 	session.Attributes = driver.Writable(session.Attributes, driver.SessionRecord)
 	return result(session, r.err)
@@ -329,16 +376,16 @@ func (s *store) decodeListedSession(doc bson.Raw) (adapter.Session, error) {
 	if err != nil {
 		return adapter.Session{}, err
 	}
-	r := reader{store: s, collection: s.names.Sessions, doc: doc}
-	r.key("sessionToken", doc.Lookup("sessionToken"))
-	session.ID = sessionID(doc)
+	r := reader{store: s, shape: s.sessions, doc: doc}
+	r.key("sessionToken", doc.Lookup(s.sessions.in("sessionToken")))
+	session.ID = s.sessions.sessionID(doc)
 	return result(session, r.err)
 }
 
 // sessionID returns the ID of a stored session: the digest of its token, whether the digest
 // or, by another program, the token itself is stored.
-func sessionID(doc bson.Raw) string {
-	stored, ok := doc.Lookup("sessionToken").StringValueOK()
+func (s *shape) sessionID(doc bson.Raw) string {
+	stored, ok := doc.Lookup(s.in("sessionToken")).StringValueOK()
 	if !ok {
 		return ""
 	}
@@ -349,10 +396,10 @@ func sessionID(doc bson.Raw) string {
 }
 
 func (s *store) decodeToken(doc bson.Raw) (adapter.VerificationToken, error) {
-	r, t := reader{store: s, collection: s.names.VerificationTokens, doc: doc}, adapter.VerificationToken{}
+	r, t := reader{store: s, shape: s.tokens, doc: doc}, adapter.VerificationToken{}
 	var expires bson.RawValue
-	r.each(func(name string, v bson.RawValue) {
-		switch name {
+	r.each(func(field string, v bson.RawValue) {
+		switch field {
 		case "identifier":
 			t.Identifier = text(v)
 		case "token":
@@ -364,41 +411,40 @@ func (s *store) decodeToken(doc bson.Raw) (adapter.VerificationToken, error) {
 		case "createdAt":
 			t.CreatedAt = date(v)
 		}
-	})
+	}, nil)
 	t.Expires = r.date("expires", expires)
 	return result(t, r.err)
 }
 
 func (s *store) decodeAuthenticator(doc bson.Raw) (adapter.Authenticator, error) {
-	r, a := reader{store: s, collection: s.names.Authenticators, doc: doc}, adapter.Authenticator{}
+	r, a := reader{store: s, shape: s.authenticators, doc: doc}, adapter.Authenticator{}
 	var id bson.RawValue
-	r.each(func(name string, v bson.RawValue) {
-		switch name {
+	r.each(func(field string, v bson.RawValue) {
+		switch field {
 		case "credentialID":
 			id = v
 		case "userId":
-			a.UserID = r.owner(v)
+			a.UserID = r.ownerID(v)
 		case "providerAccountId":
 			a.ProviderAccountID = text(v)
 		case "credentialPublicKey":
 			a.CredentialPublicKey = text(v)
 		case "counter":
-			a.Counter = r.counter(name, v)
+			a.Counter = r.counter(field, v)
 		case "credentialDeviceType":
 			a.CredentialDeviceType = text(v)
 		case "credentialBackedUp":
 			a.CredentialBackedUp = flag(v)
 		case "transports":
-			a.Transports, _ = lenient.Words(lenientValue(v), ",")
+			whole, _ := r.whole(field, v)
+			a.Transports, _ = lenient.Words(lenientValue(whole), ",")
 		case "createdAt":
 			a.CreatedAt = date(v)
 		case "updatedAt":
 			a.UpdatedAt = date(v)
-		default:
-			addAttribute(&a.Attributes, name, v)
 		}
-	})
-	a.CredentialID = r.key("credentialID", id)
+	}, &a.Attributes)
+	a.CredentialID = s.authenticators.credential(r.key("credentialID", id))
 	a.Attributes = driver.Writable(a.Attributes, driver.AuthenticatorRecord)
 	return result(a, r.err)
 }

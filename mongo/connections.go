@@ -64,11 +64,12 @@ func (s *store) connectBeside(c *connectAttempt, connect func() (*mongo.Database
 
 func (s *store) collectionsOf(db *mongo.Database) *collections {
 	o := options.Collection().SetReadPreference(readpref.Primary()).SetReadConcern(s.readConcern).SetWriteConcern(s.writeConcern)
+	of := func(s *shape, with ...options.Lister[options.CollectionOptions]) *collection {
+		return &collection{db.Collection(s.collection, append([]options.Lister[options.CollectionOptions]{o}, with...)...), s}
+	}
 	return &collections{
-		soon:  db.Collection(s.names.Users, o, options.Collection().SetWriteConcern(writeconcern.W1())),
-		users: db.Collection(s.names.Users, o), accounts: db.Collection(s.names.Accounts, o),
-		sessions: db.Collection(s.names.Sessions, o), tokens: db.Collection(s.names.VerificationTokens, o),
-		authenticators: db.Collection(s.names.Authenticators, o),
+		soon:  of(s.users, options.Collection().SetWriteConcern(writeconcern.W1())),
+		users: of(s.users), accounts: of(s.accounts), sessions: of(s.sessions), tokens: of(s.tokens), authenticators: of(s.authenticators),
 	}
 }
 

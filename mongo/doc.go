@@ -25,7 +25,7 @@
 //	mongodb://user:password@host1,host2/app?replicaSet=rs0
 //	mongodb+srv://user:password@cluster.example.com/app
 //
-// The parameters stringIDs, skipSchemaCheck, linearizableReads and requestTimeout are fields of
+// The parameters layout, ids, skipSchemaCheck, linearizableReads and requestTimeout are fields of
 // [Options]; all others are the driver's. Create the indexes before the first call
 // ([adapter.Schema]): without them every call is an [adapter.ErrSetup].
 //
@@ -34,7 +34,9 @@
 // The collections are those of the Auth.js adapter (@auth/mongodb-adapter), which can use them
 // at the same time: users, accounts, sessions and verification_tokens, and authenticators,
 // which that adapter lacks. Beside its fields there are createdAt, updatedAt and attributes.
-// IDs of users are ObjectIDs, 24 hexadecimal digits in Go, or strings with [Options.StringIDs].
+// IDs of users are ObjectIDs, 24 hexadecimal digits in Go. A [Layout] has other collections,
+// names and IDs: presets are those of [Prisma], [TypeORMv3], [PrismaLegacy] and [BetterAuth],
+// and docs/layouts.md has what each side sees of the other's records.
 //
 // # Promises and limits
 //

@@ -72,7 +72,7 @@ func (s *store) enumerated(ctx context.Context, c *collections, doc bson.Raw, fi
 		return adapter.User{}, s.shadowedError(doc)
 	}
 	u, err := s.decodeUser(doc)
-	if email, _ := doc.Lookup("email").StringValueOK(); err != nil && email == "" {
+	if email, _ := doc.Lookup(c.users.in("email")).StringValueOK(); err != nil && email == "" {
 		err = adapter.ErrNotFound // probably not a user: CheckSchema does not report it either
 	}
 	return u, err

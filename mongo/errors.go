@@ -192,7 +192,7 @@ func (e *invalidDocument) Error() string { return e.err.Error() }
 func (e *invalidDocument) Unwrap() error { return e.err }
 
 // withCollection adds the collection's name to an error in which the server omits it.
-func withCollection(c *mongo.Collection, err error) error {
+func withCollection(c *collection, err error) error {
 	if r, ok := replyOf(err); ok && r.code == codeInvalidDocument {
 		return &invalidDocument{c.Name(), err}
 	}

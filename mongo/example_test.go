@@ -45,9 +45,12 @@ func ExampleNew_sharedWithAuthJS() {
 	defer store.Close()
 }
 
-func ExampleOptions_collections() {
+func ExampleLayout() {
 	var db *driver.Database // the application's
-	store, err := mongo.New(db, mongo.Options{Collections: mongo.Collections{Users: "auth_users", Sessions: "auth_sessions"}})
+	layout := mongo.Prisma()
+	layout.Users.Collection = "users"                                       // @@map("users")
+	layout.Users.Fields = map[string]mongo.Field{"image": {Name: "avatar"}} // @map("avatar")
+	store, err := mongo.New(db, mongo.Options{Layout: layout})
 	if err != nil {
 		log.Fatal(err)
 	}

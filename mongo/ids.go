@@ -32,40 +32,46 @@ func objectID(text string) (bson.ObjectID, bool) {
 // ids returns all forms that the _id of a user can have, the usual one first: see isUsual.
 func (s *store) ids(text string) bson.A {
 	all := bson.A{text}
-	if oid, ok := objectID(text); ok && s.stringIDs {
-		all = append(all, oid)
-	} else if ok {
-		all = bson.A{oid, text}
+	if oid, ok := objectID(text); ok {
+		all = s.usualFirst(ObjectIDs, all, oid)
 	}
 	if data, ok := uuidData(text); ok {
-		all = append(all, bson.Binary{Subtype: bson.TypeBinaryUUID, Data: data}, bson.Binary{Subtype: bson.TypeBinaryUUIDOld, Data: data})
+		all = s.usualFirst(UUIDs, all, bson.Binary{Subtype: bson.TypeBinaryUUID, Data: data})
+		all = append(all, bson.Binary{Subtype: bson.TypeBinaryUUIDOld, Data: data})
 	}
 	return append(all, numbers(text)...)
 }
 
+// usualFirst adds the ID of a form to others: in front of them if new IDs have that form.
+func (s *store) usualFirst(form IDForm, others bson.A, id any) bson.A {
+	if s.idForm == form {
+		return append(bson.A{id}, others...)
+	}
+	return append(others, id)
+}
+
 // isUsual reports whether an _id has the form that comes first among those of its text.
 func (s *store) isUsual(id bson.RawValue) bool {
-	if s.stringIDs || id.Type != bson.TypeString {
-		return id.Type == s.usualType()
+	text, isText := id.StringValueOK()
+	switch {
+	case s.idForm == StringIDs:
+		return isText
+	case s.idForm == ObjectIDs && isText:
+		_, ok := objectID(text)
+		return !ok
+	case isText:
+		_, ok := uuidData(text)
+		return !ok
+	case s.idForm == ObjectIDs:
+		return id.Type == bson.TypeObjectID
 	}
-	_, ok := objectID(id.StringValue())
-	return !ok
+	subtype, _, ok := id.BinaryOK()
+	return ok && subtype == bson.TypeBinaryUUID
 }
 
-// usualType is the type of generated IDs.
-func (s *store) usualType() bson.Type {
-	if s.stringIDs {
-		return bson.TypeString
-	}
-	return bson.TypeObjectID
-}
-
-// usualName is the server's name of that type.
+// usualName is the server's name of the type of generated IDs.
 func (s *store) usualName() string {
-	if s.stringIDs {
-		return "string"
-	}
-	return "objectId"
+	return [...]string{ObjectIDs: "objectId", StringIDs: "string", UUIDs: "binData"}[s.idForm]
 }
 
 // oneOf matches one of several values.
@@ -78,14 +84,37 @@ func oneOf(all bson.A) any {
 
 // storedID returns an ID as a new record stores it, or an error if it cannot be one.
 func (s *store) storedID(field, id string) (any, error) {
-	if s.stringIDs {
+	switch s.idForm {
+	case StringIDs:
 		return id, nil
+	case UUIDs:
+		data, ok := uuidData(id)
+		if !ok {
+			return nil, adapter.Invalid(field, "must be a UUID in lower case, as Options.Layout says")
+		}
+		return bson.Binary{Subtype: bson.TypeBinaryUUID, Data: data}, nil
 	}
 	oid, ok := objectID(id)
 	if !ok {
-		return nil, adapter.Invalid(field, "must be an ObjectID in 24 lower-case hexadecimal digits, unless Options.StringIDs is set")
+		return nil, adapter.Invalid(field, "must be an ObjectID in 24 lower-case hexadecimal digits, unless Options.Layout has other IDs")
 	}
 	return oid, nil
+}
+
+// newUUID returns a random UUID.
+var newUUID = adapter.Options{}.WithDefaults().NewID
+
+// recordID returns an ID for a new record.
+func (s *store) recordID() any {
+	id := bson.NewObjectID()
+	switch s.idForm {
+	case StringIDs:
+		return id.Hex()
+	case UUIDs:
+		data, _ := uuidData(newUUID())
+		return bson.Binary{Subtype: bson.TypeBinaryUUID, Data: data}
+	}
+	return id
 }
 
 // keyText returns the text for a value that identifies something, and false if there is
@@ -217,10 +246,8 @@ func byID(id any) bson.D { return bson.D{{Key: "_id", Value: id}} }
 
 // formsOfID returns all forms of an ID that has the usual one.
 func (s *store) formsOfID(id any) bson.A {
-	if oid, ok := id.(bson.ObjectID); ok {
-		return s.ids(oid.Hex())
-	}
-	text, _ := id.(string)
+	t, data, _ := bson.MarshalValue(id)
+	text, _ := keyText(bson.RawValue{Type: t, Value: data})
 	return s.ids(text)
 }
 
@@ -259,7 +286,7 @@ func (s *store) checkShadowed(ctx context.Context, c *collections, user bson.Raw
 
 // firstForms looks for users with the IDs of the given ones in a form that comes earlier,
 // and returns the rank of the first such form by the ID's text.
-func (s *store) firstForms(ctx context.Context, coll *mongo.Collection, users []bson.Raw) (map[string]int, error) {
+func (s *store) firstForms(ctx context.Context, coll *collection, users []bson.Raw) (map[string]int, error) {
 	before := bson.A{}
 	for _, user := range users {
 		if text, ok := keyText(user.Lookup("_id")); ok && !s.isUsual(user.Lookup("_id")) {

@@ -10,56 +10,55 @@ import (
 	"github.com/authstore/authstore/internal/attribute"
 )
 
+// collection is a collection with the layout of its records.
+type collection struct {
+	*mongo.Collection
+	*shape
+}
+
 // collections are those of a database, with the read and write concerns that the contract
 // needs.
 type collections struct {
-	users, accounts, sessions, tokens, authenticators *mongo.Collection
+	users, accounts, sessions, tokens, authenticators *collection
 
-	soon *mongo.Collection // users, for steps that do not wait for the write concern
+	soon *collection // users, for steps that do not wait for the write concern
 }
 
 // all returns the collections.
-func (c *collections) all() []*mongo.Collection {
-	return []*mongo.Collection{c.users, c.accounts, c.sessions, c.tokens, c.authenticators}
+func (c *collections) all() []*collection {
+	return []*collection{c.users, c.accounts, c.sessions, c.tokens, c.authenticators}
 }
 
 // ofUsers returns the collections of records that belong to users.
-func (c *collections) ofUsers() []*mongo.Collection {
-	return []*mongo.Collection{c.sessions, c.accounts, c.authenticators}
+func (c *collections) ofUsers() []*collection {
+	return []*collection{c.sessions, c.accounts, c.authenticators}
 }
 
-// keys returns the fields by which the documents of each collection are found.
-func (c *collections) keys() map[*mongo.Collection][]string {
-	return map[*mongo.Collection][]string{
-		c.accounts: {"provider", "providerAccountId"}, c.sessions: {"sessionToken"},
-		c.tokens: {"identifier", "token"}, c.authenticators: {"credentialID"},
-	}
-}
+// keys returns the fields by which documents are found.
+func (s *shape) keys() []string { return s.ins(s.key...) }
 
 // recordFilter matches the documents of a collection that are records of this package:
 // those with the fields by which they are found. Others belong to another program.
-func (c *collections) recordFilter(coll *mongo.Collection) bson.D {
+func (s *shape) recordFilter() bson.D {
 	var all bson.D
-	for _, field := range c.keys()[coll] {
+	for _, field := range s.keys() {
 		all = append(all, bson.E{Key: field, Value: bson.D{{Key: "$ne", Value: nil}}})
 	}
 	return all
 }
 
-// fieldNames returns the fields that this package writes to a collection.
-func (c *collections) fieldNames(coll *mongo.Collection) []string {
-	fields := []string{"_id", "createdAt", "updatedAt", "userId"}
-	switch coll {
-	case c.users:
-		return append(fields, "name", "email", "emailVerified", "image", stateField, nonceField)
-	case c.accounts:
-		return append(fields, "type", "provider", "providerAccountId", "refresh_token", "access_token", "expires_at", "token_type", "scope", "id_token", "session_state")
-	case c.sessions:
-		return append(fields, "sessionToken", "expires", digestField)
-	case c.tokens:
-		return append(fields, "identifier", "token", "value", "expires")
-	}
-	return append(fields, "credentialID", "providerAccountId", "credentialPublicKey", "counter", "credentialDeviceType", "credentialBackedUp", "transports")
+// isOwn reports whether this package writes a field.
+func (s *shape) isOwn(field string) bool {
+	_, own := s.fieldOf[field]
+	return own || field == "_id" || field == stateField || field == nonceField || field == digestField
+}
+
+// owner returns the userId of a document.
+func (s *shape) owner(doc bson.Raw) bson.RawValue { return doc.Lookup(s.in("userId")) }
+
+// ownedAs matches documents with the userId of a document.
+func (s *shape) ownedAs(doc bson.Raw) bson.E {
+	return bson.E{Key: s.in("userId"), Value: asItIs(doc, s.in("userId"))}
 }
 
 // stateField holds the state of an unfinished sign-up or deletion: see signup.go. Fields
@@ -130,18 +129,16 @@ func unescaped(stored string) (string, bool) {
 	}), true
 }
 
-// topLayout is the layout of attributes at the top of a document: _id is its key, and
-// Auth.js takes the userId of any record for an ObjectID.
-var topLayout = attribute.Layout(func(name string) bool { return name == "_id" || name == "userId" })
-
-// storedName returns the stored name of an attribute at the top of a document.
-func storedName(name string) string { return escaped(topLayout.Stored(name)) }
+// storedName returns the stored name of an attribute at the top of a document. Names that the
+// layout has for itself are escaped, and _id and userId, which Auth.js takes for an ObjectID in
+// any record.
+func (s *shape) storedName(name string) string { return escaped(s.attributes.Stored(name)) }
 
 // attributeName returns the name of the attribute for a field at the top of a document, and
 // false if it is not an attribute.
-func attributeName(stored string) (string, bool) {
+func (s *shape) attributeName(stored string) (string, bool) {
 	name, ok := unescaped(stored)
-	return topLayout.Name(name), ok && !topLayout(stored)
+	return s.attributes.Name(name), ok && !s.attributes(stored)
 }
 
 // storedMember and memberName do the same for names within an attribute.

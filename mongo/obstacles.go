@@ -21,7 +21,7 @@ func (c *collections) obstructingIndexes(state schemaState) []adapter.SchemaProb
 	var all []adapter.SchemaProblem
 	for _, coll := range c.all() {
 		for _, s := range state.indexes[coll] {
-			if s.Unique && s.Name != "_id_" && !state.isRequired(c, coll, s) && !c.isImplied(coll, s) && !c.isConditional(coll, s) {
+			if s.Unique && s.Name != "_id_" && !state.isRequired(c, coll, s) && !c.isImplied(coll, s) && !coll.isConditional(s) {
 				all = append(all, adapter.SchemaProblem{
 					Object: fmt.Sprintf("index %s of %s", s.Name, coll.Name()), Blocking: true,
 					Detail: fmt.Sprintf("is unique on %s and may refuse what this package writes: find out who needs it and drop it, "+
@@ -34,7 +34,7 @@ func (c *collections) obstructingIndexes(state schemaState) []adapter.SchemaProb
 }
 
 // isRequired reports whether an index serves as one that this package needs.
-func (state schemaState) isRequired(c *collections, coll *mongo.Collection, s specification) bool {
+func (state schemaState) isRequired(c *collections, coll *collection, s specification) bool {
 	return slices.ContainsFunc(c.indexes(), func(i index) bool {
 		return i.collection == coll && i.unique && i.serves(s) && !(i.texts && s.isUnconditional() && state.keyless[coll])
 	})
@@ -43,28 +43,27 @@ func (state schemaState) isRequired(c *collections, coll *mongo.Collection, s sp
 // isImplied reports whether an index refuses only what this package's own indexes refuse
 // too, because it has all their fields and more. Verification tokens are random, so an
 // index on the token alone is as good as one on identifier and token.
-func (c *collections) isImplied(coll *mongo.Collection, s specification) bool {
+func (c *collections) isImplied(coll *collection, s specification) bool {
 	if s.Collation != nil {
 		return false
 	}
 	for _, i := range c.indexes() {
-		if i.collection == coll && i.unique && coll != c.users && !slices.ContainsFunc(i.fields, func(field string) bool { return !s.has(field) }) {
+		if i.collection == coll && i.unique && coll != c.users && containsAll(coll.identified(s.names()), i.fields) {
 			return true
 		}
 	}
-	return s.has("_id") || coll == c.tokens && len(s.Key) == 1 && s.has("token")
+	return s.has("_id") || coll == c.tokens && len(s.Key) == 1 && s.has(coll.in("token"))
 }
 
 // isConditional reports whether an index omits documents without fields of the
 // application's.
-func (c *collections) isConditional(coll *mongo.Collection, s specification) bool {
-	own := c.fieldNames(coll)
+func (of *shape) isConditional(s specification) bool {
 	if s.Sparse {
-		return !slices.ContainsFunc(s.Key, func(e bson.E) bool { return slices.Contains(own, e.Key) })
+		return !slices.ContainsFunc(s.names(), of.isOwn)
 	}
 	conditions, _ := s.Partial.Elements()
 	return slices.ContainsFunc(conditions, func(e bson.RawElement) bool {
-		return !slices.Contains(own, e.Key()) && requiresField(e.Value())
+		return !of.isOwn(e.Key()) && requiresField(e.Value())
 	})
 }
 
@@ -109,7 +108,7 @@ func (s *store) obstructingOptions(ctx context.Context, c *collections) ([]adapt
 		coll := c.all()[slices.Index(names, d.Name)]
 		switch {
 		case d.Type == "timeseries":
-			all = append(all, problem(coll, "is a time-series collection, which cannot have unique indexes: name another one in Options.Collections, or drop it and run ApplySchema"))
+			all = append(all, problem(coll, "is a time-series collection, which cannot have unique indexes: name another one in Options.Layout, or drop it and run ApplySchema"))
 			continue
 		case d.Options.Capped:
 			all = append(all, problem(coll, "is capped, so the oldest documents are deleted when it is full. Copy its documents into a new collection of the same name"))
@@ -141,7 +140,7 @@ type collectionOptions struct {
 
 // refusedByValidator says which documents of this package a collection's validator refuses,
 // or "" for none. The server evaluates it on samples that are not stored.
-func (s *store) refusedByValidator(ctx context.Context, c *collections, coll *mongo.Collection, o collectionOptions) (string, error) {
+func (s *store) refusedByValidator(ctx context.Context, c *collections, coll *collection, o collectionOptions) (string, error) {
 	if len(o.Validator) == 0 || o.ValidationAction == "warn" || o.ValidationLevel == "off" {
 		return "", nil
 	}
@@ -161,7 +160,7 @@ func (s *store) refusedByValidator(ctx context.Context, c *collections, coll *mo
 
 // accepts reports whether a document meets a filter. The first stages of the pipeline
 // produce one document from any collection, even an empty one.
-func accepts(ctx context.Context, coll *mongo.Collection, filter bson.Raw, doc bson.D) (bool, error) {
+func accepts(ctx context.Context, coll *collection, filter bson.Raw, doc bson.D) (bool, error) {
 	met := false
 	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
 		return coll.Aggregate(ctx, bson.A{
@@ -175,27 +174,27 @@ func accepts(ctx context.Context, coll *mongo.Collection, filter bson.Raw, doc b
 }
 
 // sample returns a document with every field of this package.
-func (s *store) sample(c *collections, coll *mongo.Collection) bson.D {
+func (s *store) sample(c *collections, coll *collection) bson.D {
 	moment := time.UnixMilli(0).Add(time.Hour)
 	id, _ := s.storedID("", bson.NewObjectID().Hex())
 	switch coll {
 	case c.users:
-		return encodeUser(id, adapter.User{
+		return s.encodeUser(id, adapter.User{
 			Name: "Ada Lovelace", Email: "ada@example.com", EmailVerified: moment, Image: "https://example.com/ada.png", CreatedAt: moment, UpdatedAt: moment,
 		})
 	case c.accounts:
-		return encodeAccount(id, adapter.Account{
+		return s.encodeAccount(id, adapter.Account{
 			Type: "oauth", Provider: "github", ProviderAccountID: "1", RefreshToken: "r", AccessToken: "a", ExpiresAt: 1, TokenType: "bearer",
 			Scope: "user", IDToken: "i", SessionState: "s", CreatedAt: moment, UpdatedAt: moment,
 		})
 	case c.sessions:
 		return s.encodeSession(id, adapter.Session{Expires: moment, CreatedAt: moment, UpdatedAt: moment}, s.options.SessionKey("sample"))
 	case c.tokens:
-		return append(bson.D{{Key: "_id", Value: bson.NewObjectID()}}, encodeToken(adapter.VerificationToken{
+		return s.encodeToken(adapter.VerificationToken{
 			Identifier: "ada@example.com", Token: s.options.SessionKey("sample"), Value: "v", Expires: moment, CreatedAt: moment,
-		})...)
+		})
 	}
-	return encodeAuthenticator(id, adapter.Authenticator{
+	return s.encodeAuthenticator(id, adapter.Authenticator{
 		CredentialID: "c", ProviderAccountID: "1", CredentialPublicKey: "k", Counter: 1, CredentialDeviceType: "singleDevice", CredentialBackedUp: true, Transports: []string{"usb"},
 		CreatedAt: moment, UpdatedAt: moment,
 	})

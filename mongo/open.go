@@ -3,7 +3,6 @@ package mongo
 import (
 	"cmp"
 	"context"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,12 +25,9 @@ const backend = "mongo"
 type Options struct {
 	adapter.Options
 
-	// Collections are the names of the collections, where they differ from the defaults.
-	Collections Collections
-
-	// StringIDs stores the IDs of users as strings of any form instead of ObjectIDs. It is
-	// for a database that no Auth.js adapter uses, because that takes ObjectIDs only.
-	StringIDs bool
+	// Layout says in which collections and under which names records are stored. The default
+	// is that of the Auth.js adapter.
+	Layout Layout
 
 	// SkipSchemaCheck omits the check of the indexes in the first call, which takes five
 	// round trips. Without the indexes nothing is unique and nothing expires, so call
@@ -67,23 +63,13 @@ type Options struct {
 	BatchSize int
 }
 
-// Collections are the names of the collections. Each must be different. An empty name is the
-// default, that of the Auth.js adapter.
-type Collections struct {
-	Users              string // "users"
-	Accounts           string // "accounts"
-	Sessions           string // "sessions"
-	VerificationTokens string // "verification_tokens"
-	Authenticators     string // "authenticators", which that adapter does not have
-}
-
 // New returns an adapter on a database of the application's client, which Close leaves
 // open. It sends nothing; the first call checks the indexes, unless
 // [Options.SkipSchemaCheck] is set.
 //
 // The error is [adapter.ErrInvalid] for a nil database, a negative RequestTimeout, a
-// WriteConcern that is not acknowledged, and Collections with a name that is used twice or
-// that MongoDB does not accept.
+// WriteConcern that is not acknowledged, and a Layout with a name that is used twice, that
+// MongoDB does not accept, or that is of a field that there is not.
 func New(db *mongo.Database, o Options) (adapter.Adapter, error) {
 	if db == nil {
 		return nil, adapter.Invalid("db", "must not be nil")
@@ -98,9 +84,9 @@ func New(db *mongo.Database, o Options) (adapter.Adapter, error) {
 
 // store is the contract on MongoDB, for valid input (see driver.Guard).
 type store struct {
-	options      adapter.Options
-	names        Collections
-	stringIDs    bool
+	options adapter.Options
+	shapes
+	idForm       IDForm
 	skipCheck    bool
 	writeConcern *writeconcern.WriteConcern
 
@@ -122,14 +108,14 @@ type store struct {
 
 // WithDefaults returns the options with the defaults for what is not set.
 func (o Options) WithDefaults() Options {
-	if o.NewID == nil && !o.StringIDs {
+	if o.NewID == nil && o.Layout.IDs == ObjectIDs {
 		o.NewID = func() string { return bson.NewObjectID().Hex() }
 	}
 	if o.WriteConcern == nil {
 		o.WriteConcern = writeconcern.Majority()
 	}
+	o.PlainSessionTokens = o.PlainSessionTokens || o.Layout.PlainSessionTokens
 	o.Options = o.Options.WithDefaults()
-	o.Collections = o.Collections.withDefaults()
 	o.RequestTimeout = cmp.Or(o.RequestTimeout, attempt.Default)
 	o.BatchesInFlight = cmp.Or(o.BatchesInFlight, batchesInFlight)
 	o.BatchSize = cmp.Or(o.BatchSize, batchSize)
@@ -150,7 +136,7 @@ func (o Options) check() error {
 	if !o.WriteConcern.Acknowledged() {
 		return adapter.Invalid("Options.WriteConcern", "must be acknowledged")
 	}
-	return o.Collections.check()
+	return nil
 }
 
 func newStore(o Options) (*store, error) {
@@ -158,43 +144,21 @@ func newStore(o Options) (*store, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	shapes, err := o.Layout.shapes()
+	if err != nil {
+		return nil, err
+	}
 	concern := readconcern.Local()
 	if o.LinearizableReads {
 		concern = readconcern.Linearizable()
 	}
 	s := &store{
-		options: o.Options, names: o.Collections, stringIDs: o.StringIDs, skipCheck: o.SkipSchemaCheck,
+		options: o.Options, shapes: shapes, idForm: o.Layout.IDs, skipCheck: o.SkipSchemaCheck,
 		writeConcern: o.WriteConcern, readConcern: concern, requestTimeout: o.RequestTimeout,
 		gate: make(chan struct{}, 1),
 	}
 	s.lookups, s.writes = s.newLookups(o), s.newWrites(o)
 	return s, nil
-}
-
-func (c Collections) withDefaults() Collections {
-	for name, standard := range map[*string]string{
-		&c.Users: "users", &c.Accounts: "accounts", &c.Sessions: "sessions",
-		&c.VerificationTokens: "verification_tokens", &c.Authenticators: "authenticators",
-	} {
-		if *name == "" {
-			*name = standard
-		}
-	}
-	return c
-}
-
-func (c Collections) check() error {
-	seen := map[string]bool{}
-	for _, name := range []string{c.Users, c.Accounts, c.Sessions, c.VerificationTokens, c.Authenticators} {
-		if seen[name] {
-			return adapter.Invalid("Options.Collections", "must not have the same name twice")
-		}
-		if strings.ContainsAny(name, "$\x00") || strings.HasPrefix(name, "system.") {
-			return adapter.Invalid("Options.Collections", `must have names that do not contain "$" or NUL, and do not begin with "system."`)
-		}
-		seen[name] = true
-	}
-	return nil
 }
 
 func (s *store) guarded() adapter.Adapter { return driver.Guard(timed{s}, backend, s.options, failure) }

@@ -10,11 +10,11 @@ import (
 // Defaults take nothing away that was set, and the IDs are of the form that the options want.
 func TestDefaults(t *testing.T) {
 	o := mongo.Options{}.WithDefaults()
-	if id := o.NewID(); len(id) != 24 || o.Collections.Users != "users" || o.RequestTimeout != 10*time.Second || o.NoBatching || o.BatchesInFlight != 2 || o.BatchSize != 100 || !o.WriteConcern.Acknowledged() {
+	if id := o.NewID(); len(id) != 24 || o.RequestTimeout != 10*time.Second || o.NoBatching || o.BatchesInFlight != 2 || o.BatchSize != 100 || !o.WriteConcern.Acknowledged() {
 		t.Errorf("got %+v, whose IDs are like %s", o, id)
 	}
-	o = mongo.Options{StringIDs: true, SkipSchemaCheck: true, Collections: mongo.Collections{Users: "people"}, RequestTimeout: time.Second}.WithDefaults().WithDefaults()
-	if id := o.NewID(); len(id) != 36 || !o.StringIDs || !o.SkipSchemaCheck || o.Collections.Users != "people" || o.RequestTimeout != time.Second {
+	o = mongo.Options{Layout: mongo.Layout{IDs: mongo.StringIDs}, SkipSchemaCheck: true, RequestTimeout: time.Second}.WithDefaults().WithDefaults()
+	if id := o.NewID(); len(id) != 36 || o.Layout.IDs != mongo.StringIDs || !o.SkipSchemaCheck || o.RequestTimeout != time.Second {
 		t.Errorf("got %+v, whose IDs are like %s", o, id)
 	}
 }

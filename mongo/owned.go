@@ -51,12 +51,12 @@ func (s *store) storedOwner(ctx context.Context, c *collections, field, userID s
 
 // byUser matches the records of a user, in any form of its ID. To JavaScript, text in upper
 // case is an ObjectID too.
-func (s *store) byUser(text string) bson.D {
+func (s *store) byUser(coll *collection, text string) bson.D {
 	all := s.ids(text)
-	if _, ok := objectID(text); ok && !s.stringIDs && strings.ToUpper(text) != text {
+	if _, ok := objectID(text); ok && s.idForm == ObjectIDs && strings.ToUpper(text) != text {
 		all = append(all, strings.ToUpper(text))
 	}
-	return bson.D{{Key: "userId", Value: oneOf(all)}}
+	return bson.D{{Key: coll.in("userId"), Value: oneOf(all)}}
 }
 
 // ownerText returns the ID of the user that a record with this userId belongs to, or "" if
@@ -65,14 +65,16 @@ func (s *store) byUser(text string) bson.D {
 func (s *store) ownerText(v bson.RawValue) (string, bool) {
 	text, _ := keyText(v)
 	lower := strings.ToLower(text)
-	if _, isHex := objectID(lower); !isHex || s.stringIDs || text == lower {
+	if _, isHex := objectID(lower); !isHex || s.idForm != ObjectIDs || text == lower {
 		return text, true
 	}
 	return lower, text == strings.ToUpper(text)
 }
 
 // usualOwner matches records whose userId has the usual form.
-func (s *store) usualOwner() bson.E { return ofType("userId", s.usualName()) }
+func (s *store) usualOwner(coll *collection) bson.E {
+	return ofType(coll.in("userId"), s.usualName())
+}
 
 // requireOwner returns ErrNotFound for a record that belongs to no user.
 func requireOwner(userID string) error {
@@ -86,12 +88,13 @@ func requireOwner(userID string) error {
 const batch = 10_000
 
 // list returns the records of a user, without those that cannot be read.
-func list[T any](ctx context.Context, s *store, userID string, collection func(*collections) *mongo.Collection, decode func(bson.Raw) (T, error)) ([]T, error) {
+func list[T any](ctx context.Context, s *store, userID string, collection func(*collections) *collection, decode func(bson.Raw) (T, error)) ([]T, error) {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
 		return nil, failure(err)
 	}
-	cursor, err := collection(c).Find(ctx, s.byUser(userID), options.Find().SetBatchSize(batch))
+	coll := collection(c)
+	cursor, err := coll.Find(ctx, s.byUser(coll, userID), options.Find().SetBatchSize(batch))
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -112,11 +115,11 @@ func list[T any](ctx context.Context, s *store, userID string, collection func(*
 
 // withUser returns one record that belongs to a user, with that user, or ErrNotFound if
 // either does not exist.
-func withUser[K comparable](ctx context.Context, s *store, c *collections, coll *mongo.Collection, by *lookup[K], key K) (doc, user bson.Raw, err error) {
+func withUser[K comparable](ctx context.Context, s *store, c *collections, coll *collection, by *lookup[K], key K) (doc, user bson.Raw, err error) {
 	doc, user, err = s.readRollingForward(ctx, c, func() (doc, user bson.Raw, err error) {
 		doc, err = by.get(ctx, c, key)
 		if err == nil {
-			user, err = s.ownerOf(ctx, c, coll.Name(), doc)
+			user, err = s.ownerOf(ctx, c, coll, doc)
 		}
 		return doc, user, err
 	})
@@ -129,16 +132,16 @@ func withUser[K comparable](ctx context.Context, s *store, c *collections, coll 
 // ownerOf returns the user of a joined document, or nil if there is none. If the document
 // has the user's ID in another form, the join did not find the user, so it is queried. An
 // error means that the ID cannot be read.
-func (s *store) ownerOf(ctx context.Context, c *collections, collection string, doc bson.Raw) (bson.Raw, error) {
-	owner := doc.Lookup("userId")
+func (s *store) ownerOf(ctx context.Context, c *collections, coll *collection, doc bson.Raw) (bson.Raw, error) {
+	owner := coll.owner(doc)
 	if isNull(owner) {
 		return nil, nil // although the server joins it to a user whose _id is null
 	}
 	if user := joinedUser(doc); user != nil {
 		return user, nil
 	}
-	r := reader{store: s, collection: collection, doc: doc}
-	text := r.owner(owner)
+	r := reader{store: s, shape: coll.shape, doc: doc}
+	text := r.ownerID(owner)
 	if text == "" || r.err != nil {
 		return nil, r.err
 	}
@@ -146,9 +149,9 @@ func (s *store) ownerOf(ctx context.Context, c *collections, collection string, 
 }
 
 // joined returns one record that belongs to a user, joined with that user: see joinedUser.
-func (c *collections) joined(ctx context.Context, coll *mongo.Collection, match bson.D) (bson.Raw, error) {
-	stages := bson.A{bson.D{{Key: "$match", Value: match}}, bson.D{{Key: "$limit", Value: 1}}, c.join()}
-	if order := sortOrder(match); order != nil {
+func (c *collections) joined(ctx context.Context, coll *collection, match bson.D) (bson.Raw, error) {
+	stages := bson.A{bson.D{{Key: "$match", Value: match}}, bson.D{{Key: "$limit", Value: 1}}, c.join(coll)}
+	if order := sortOrder(coll, match); order != nil {
 		stages = slices.Insert(stages, 1, any(bson.D{{Key: "$sort", Value: order}}))
 	}
 	cursor, err := coll.Aggregate(ctx, stages)
@@ -163,14 +166,14 @@ func (c *collections) joined(ctx context.Context, coll *mongo.Collection, match 
 }
 
 // allJoined returns all records that match finds, as joined returns one.
-func (c *collections) allJoined(ctx context.Context, coll *mongo.Collection, match bson.D) (*mongo.Cursor, error) {
-	return coll.Aggregate(ctx, bson.A{bson.D{{Key: "$match", Value: match}}, c.join()}, options.Aggregate().SetBatchSize(batch))
+func (c *collections) allJoined(ctx context.Context, coll *collection, match bson.D) (*mongo.Cursor, error) {
+	return coll.Aggregate(ctx, bson.A{bson.D{{Key: "$match", Value: match}}, c.join(coll)}, options.Aggregate().SetBatchSize(batch))
 }
 
 // join is the stage that adds the user of a document to it.
-func (c *collections) join() bson.D {
+func (c *collections) join(coll *collection) bson.D {
 	return bson.D{{Key: "$lookup", Value: bson.D{
-		{Key: "from", Value: c.users.Name()}, {Key: "localField", Value: "userId"}, {Key: "foreignField", Value: "_id"}, {Key: "as", Value: userField},
+		{Key: "from", Value: c.users.Name()}, {Key: "localField", Value: coll.in("userId")}, {Key: "foreignField", Value: "_id"}, {Key: "as", Value: userField},
 	}}}
 }
 
@@ -182,8 +185,8 @@ func joinedUser(doc bson.Raw) bson.Raw {
 }
 
 // deleteOwned deletes all records of a user.
-func (c *collections) deleteOwned(ctx context.Context, belongings bson.D) error {
-	return inParallel(c.ofUsers(), func(coll *mongo.Collection) error {
-		return deleteMany(ctx, coll, belongings)
+func (s *store) deleteOwned(ctx context.Context, c *collections, userID string) error {
+	return inParallel(c.ofUsers(), func(coll *collection) error {
+		return deleteMany(ctx, coll, s.byUser(coll, userID))
 	})
 }

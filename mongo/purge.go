@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
 // PurgeExpired implements adapter.Purger, in two round trips. The server's TTL monitor does
@@ -24,10 +23,10 @@ func (s *store) purge(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	total := 0
-	expired := bson.E{Key: "expires", Value: bson.D{{Key: "$lte", Value: bson.NewDateTimeFromTime(s.options.Now())}, notAList}}
-	for _, coll := range []*mongo.Collection{c.sessions, c.tokens} {
+	past := bson.D{{Key: "$lte", Value: bson.NewDateTimeFromTime(s.options.Now())}, notAList}
+	for _, coll := range []*collection{c.sessions, c.tokens} {
 		n, err := request(ctx, func(ctx context.Context) (int, error) {
-			return deleteDead(ctx, coll, append(c.recordFilter(coll), expired))
+			return deleteDead(ctx, coll, append(coll.recordFilter(), bson.E{Key: coll.in("expires"), Value: past}))
 		})
 		if err != nil {
 			return total, err

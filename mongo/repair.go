@@ -45,7 +45,7 @@ type (
 
 // ref is a document that was found.
 type ref struct {
-	in     *mongo.Collection
+	in     *collection
 	doc    bson.Raw
 	fields []string // that tell whether it has changed
 }
@@ -67,7 +67,7 @@ func (v *survey) mend(ctx context.Context, t task) error {
 	case repair.FinishDeletion:
 		id := t.User.Ref.doc.Lookup("_id")
 		text, _ := keyText(id)
-		return requestOnly(ctx, func(ctx context.Context) error { return v.s.delete(ctx, v.c, bson.A{id}, v.s.byUser(text)) })
+		return requestOnly(ctx, func(ctx context.Context) error { return v.s.delete(ctx, v.c, bson.A{id}, text) })
 	case repair.DeleteOrphan:
 		return v.removeOrphan(ctx, t.Record.Ref.in, t.Record.Ref.doc)
 	case repair.DeleteUser:
@@ -79,7 +79,7 @@ func (v *survey) mend(ctx context.Context, t task) error {
 	case repair.LetFind:
 		return v.writeEmail(ctx, t.User.Ref.doc.Lookup("_id"), t.User.Email, t.Email)
 	case repair.DeleteTwin:
-		if owner, err := v.owner(ctx, t.Record.Kind, t.Record.Ref.doc); err != nil || owner != nil && t.Record.Owner == nil {
+		if owner, err := v.owner(ctx, t.Record.Ref.in, t.Record.Ref.doc); err != nil || owner != nil && t.Record.Owner == nil {
 			return err
 		}
 		return v.s.removeTwin(ctx, v.c, t.Record.Ref.in, t.Record.Ref.filter(), t.Keeps.Ref.filter())
@@ -90,7 +90,7 @@ func (v *survey) mend(ctx context.Context, t task) error {
 // removeTwin deletes a document beside which another one stays. It puts it back if that
 // one has gone meanwhile, or something belongs to what was deleted: without a unique index
 // nothing keeps others from that.
-func (s *store) removeTwin(ctx context.Context, c *collections, from *mongo.Collection, twin, stays bson.D) error {
+func (s *store) removeTwin(ctx context.Context, c *collections, from *collection, twin, stays bson.D) error {
 	doc, err := request(ctx, func(ctx context.Context) (bson.Raw, error) { return from.FindOneAndDelete(ctx, twin).Raw() })
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return nil // gone, or changed
@@ -103,7 +103,7 @@ func (s *store) removeTwin(ctx context.Context, c *collections, from *mongo.Coll
 	stands, err := has(ctx, from, stays)
 	if stands && from == c.users {
 		used, failed := s.inUse(ctx, c, doc.Lookup("_id"))
-		stands, err = !used && !hasMore(doc), failed
+		stands, err = !used && !from.hasMore(doc), failed
 	}
 	if stands && err == nil {
 		return nil
@@ -124,11 +124,11 @@ func (s *store) inUse(ctx context.Context, c *collections, id bson.RawValue) (bo
 		return true, nil
 	}
 	user, err := findOne(ctx, c.users, byID(id))
-	if hasMore(user) || err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+	if c.users.hasMore(user) || err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
 		return true, err
 	}
 	for _, of := range c.ofUsers() {
-		if used, err := has(ctx, of, s.byUser(text)); used || err != nil {
+		if used, err := has(ctx, of, s.byUser(of, text)); used || err != nil {
 			return used, err
 		}
 	}
@@ -136,14 +136,12 @@ func (s *store) inUse(ctx context.Context, c *collections, id bson.RawValue) (bo
 }
 
 // hasMore reports whether a user has other fields than those of Auth.js.
-func hasMore(user bson.Raw) bool {
+func (s *shape) hasMore(user bson.Raw) bool {
 	more := false
 	eachOf(user, func(name string, v bson.RawValue) {
-		switch name {
-		case "_id", "id", "name", "email", "emailVerified", "image", "createdAt", "updatedAt", "__v":
-		default:
-			more = more || !isNull(v)
-		}
+		_, own := s.fieldOf[name]
+		own = own || name == "_id" || name == "id" || name == "__v" || name == exact("emailVerified")
+		more = more || !own && !isNull(v)
 	})
 	return more
 }
@@ -165,19 +163,19 @@ func (s *store) leads(ctx context.Context, c *collections, userID bson.RawValue)
 }
 
 // withEmail matches a user as long as it has an address.
-func withEmail(id any, email string) bson.D {
-	return append(byID(id), bson.E{Key: "email", Value: email})
+func (s *shape) withEmail(id any, email string) bson.D {
+	return append(byID(id), bson.E{Key: s.in("email"), Value: email})
 }
 
 // writeEmail gives a user's address the form in which it is looked for, unless it was
 // changed, or somebody has it by now: the next CheckSchema says so.
 func (v *survey) writeEmail(ctx context.Context, id bson.RawValue, email, normalized string) error {
 	c := v.c
-	if taken, err := has(ctx, c.users, bson.D{{Key: "email", Value: normalized}}); err != nil || taken {
+	if taken, err := has(ctx, c.users, bson.D{{Key: c.users.in("email"), Value: normalized}}); err != nil || taken {
 		return err
 	}
 	err := requestOnly(ctx, func(ctx context.Context) error {
-		_, err := c.users.UpdateOne(ctx, withEmail(id, email), bson.D{{Key: "$set", Value: bson.D{{Key: "email", Value: normalized}}}})
+		_, err := c.users.UpdateOne(ctx, c.users.withEmail(id, email), bson.D{{Key: "$set", Value: bson.D{{Key: c.users.in("email"), Value: normalized}}}})
 		return err
 	})
 	if mongo.IsDuplicateKeyError(err) {
@@ -187,13 +185,13 @@ func (v *survey) writeEmail(ctx context.Context, id bson.RawValue, email, normal
 }
 
 // removeOrphan deletes what belongs to a user who is gone, if it still does.
-func (v *survey) removeOrphan(ctx context.Context, of *mongo.Collection, doc bson.Raw) error {
-	leads, err := v.s.leads(ctx, v.c, doc.Lookup("userId"))
+func (v *survey) removeOrphan(ctx context.Context, of *collection, doc bson.Raw) error {
+	leads, err := v.s.leads(ctx, v.c, of.owner(doc))
 	if err != nil || leads {
 		return err
 	}
 	return requestOnly(ctx, func(ctx context.Context) error {
-		_, err := of.DeleteOne(ctx, append(byID(doc.Lookup("_id")), bson.E{Key: "userId", Value: asItIs(doc, "userId")}))
+		_, err := of.DeleteOne(ctx, append(byID(doc.Lookup("_id")), of.ownedAs(doc)))
 		return err
 	})
 }

@@ -16,7 +16,7 @@ import (
 
 // index is an index that the contract needs.
 type index struct {
-	collection *mongo.Collection
+	collection *collection
 	fields     []string
 	unique     bool
 	// anyOrder: the fields may be in another order, because every query names all of them.
@@ -30,18 +30,23 @@ type index struct {
 
 // indexes returns all indexes that the package needs.
 func (c *collections) indexes() []index {
-	return []index{
+	all := []index{
 		{collection: c.users, fields: []string{"email"}, unique: true, texts: true},
-		{collection: c.accounts, fields: []string{"provider", "providerAccountId"}, unique: true, texts: true, anyOrder: true},
+		{collection: c.accounts, fields: c.accounts.key, unique: true, texts: true, anyOrder: true},
 		{collection: c.accounts, fields: []string{"userId"}},
-		{collection: c.sessions, fields: []string{"sessionToken"}, unique: true, texts: true},
+		{collection: c.sessions, fields: c.sessions.key, unique: true, texts: true},
 		{collection: c.sessions, fields: []string{"userId"}},
 		{collection: c.sessions, fields: []string{"expires"}, ttl: true},
-		{collection: c.tokens, fields: []string{"identifier", "token"}, unique: true, texts: true},
+		{collection: c.tokens, fields: c.tokens.key, unique: true, texts: true},
 		{collection: c.tokens, fields: []string{"expires"}, ttl: true},
-		{collection: c.authenticators, fields: []string{"credentialID"}, unique: true, texts: true},
+		{collection: c.authenticators, fields: c.authenticators.key, unique: true, texts: true},
 		{collection: c.authenticators, fields: []string{"userId"}},
 	}
+	for n, i := range all {
+		all[n].fields = i.collection.ins(i.fields...)
+	}
+	// What lies in _id has an index that nobody can drop.
+	return slices.DeleteFunc(all, func(i index) bool { return i.fields[0] == "_id" })
 }
 
 // isText is the condition of a partial index over text. A query for a text implies it, so
@@ -127,12 +132,19 @@ func (s specification) has(field string) bool {
 	return slices.ContainsFunc(s.Key, func(e bson.E) bool { return e.Key == field })
 }
 
-func (s specification) fields() string {
+func (s specification) names() []string {
 	var all []string
 	for _, e := range s.Key {
 		all = append(all, e.Key)
 	}
-	return strings.Join(all, ", ")
+	return all
+}
+
+func (s specification) fields() string { return strings.Join(s.names(), ", ") }
+
+// containsAll reports whether a list has all of some elements.
+func containsAll(list, some []string) bool {
+	return !slices.ContainsFunc(some, func(e string) bool { return !slices.Contains(list, e) })
 }
 
 // isOrdered reports whether all fields of an index are ascending or descending.
@@ -152,7 +164,7 @@ func isNumber(v any) bool {
 
 // isOn reports whether an index is on the same fields.
 func (i index) isOn(s specification) bool {
-	return len(s.Key) == len(i.fields) && !slices.ContainsFunc(i.fields, func(field string) bool { return !s.has(field) })
+	return len(s.Key) == len(i.fields) && containsAll(s.names(), i.fields)
 }
 
 // serves reports whether an index does what is required, whatever its name and whoever
@@ -229,10 +241,10 @@ type missing struct {
 // schemaState is what a database has: the indexes of each collection, and problems of the
 // collections.
 type schemaState struct {
-	indexes  map[*mongo.Collection][]specification
+	indexes  map[*collection][]specification
 	lacks    []missing
 	problems []adapter.SchemaProblem
-	keyless  map[*mongo.Collection]bool // has documents without the field of a unique index that allows only one
+	keyless  map[*collection]bool // has documents without the field of a unique index that allows only one
 }
 
 // missing returns the indexes that the package needs and the database lacks.
@@ -245,12 +257,12 @@ func (c *collections) missing(ctx context.Context) ([]missing, error) {
 // one round trip for each collection. They are sequential, because five connections would
 // cost a cold start more.
 func (c *collections) schemaState(ctx context.Context) (schemaState, error) {
-	state := schemaState{indexes: map[*mongo.Collection][]specification{}, keyless: map[*mongo.Collection]bool{}}
-	var usable []*mongo.Collection
+	state := schemaState{indexes: map[*collection][]specification{}, keyless: map[*collection]bool{}}
+	var usable []*collection
 	for _, coll := range c.all() {
 		specifications, err := listIndexes(ctx, coll)
 		if r, ok := replyOf(err); ok && r.code == codeView {
-			state.problems = append(state.problems, problem(coll, "is a view, which cannot have indexes: name another collection in Options.Collections, or drop it and run ApplySchema"))
+			state.problems = append(state.problems, problem(coll, "is a view, which cannot have indexes: name another collection in Options.Layout, or drop it and run ApplySchema"))
 			continue
 		}
 		if err != nil {
@@ -283,11 +295,11 @@ func (c *collections) schemaState(ctx context.Context) (schemaState, error) {
 // codeView is the code for a command that views do not support.
 const codeView = 166
 
-func problem(coll *mongo.Collection, detail string) adapter.SchemaProblem {
+func problem(coll *collection, detail string) adapter.SchemaProblem {
 	return adapter.SchemaProblem{Object: "collection " + coll.Name(), Detail: detail, Blocking: true}
 }
 
-func listIndexes(ctx context.Context, coll *mongo.Collection) ([]specification, error) {
+func listIndexes(ctx context.Context, coll *collection) ([]specification, error) {
 	return request(ctx, func(ctx context.Context) (all []specification, err error) {
 		cursor, err := coll.Indexes().List(ctx)
 		if err == nil {
@@ -435,7 +447,7 @@ func (s *store) apply(ctx context.Context) error {
 	}
 	problems := state.problems
 	for _, m := range state.lacks {
-		problem, err := m.create(ctx)
+		problem, err := m.create(ctx, state)
 		if err != nil {
 			return err
 		}
@@ -453,13 +465,17 @@ const (
 )
 
 // create creates an index, and returns what is in the way.
-func (m missing) create(ctx context.Context) (*adapter.SchemaProblem, error) {
+func (m missing) create(ctx context.Context, state schemaState) (*adapter.SchemaProblem, error) {
 	p := m.problem()
 	if m.blocked {
 		return &p, nil
 	}
 	_, err := m.collection.Indexes().CreateOne(ctx, m.model(""))
 	if r, ok := replyOf(err); ok && (r.code == codeSameIndex || r.code == codeSameName) {
+		state.indexes[m.collection], err = listIndexes(ctx, m.collection)
+		if err != nil || m.missing(state) == nil {
+			return nil, err // another program that starts now has made it meanwhile
+		}
 		_, err = m.collection.Indexes().CreateOne(ctx, m.model(backendPrefix+strings.Join(m.fields, "_"))) // the usual name is taken
 	}
 	if err == nil || isTransient(err) || ctx.Err() != nil {
@@ -486,7 +502,7 @@ func (m missing) obstacle(err error) string {
 	case r.code == codeCannotCreate:
 		return "the collection cannot have this index. If it is sharded, the index must begin with the shard key: see docs/mongo.md, Sharding"
 	case r.code == codeInvalidOptions:
-		return "the collection cannot have this index. A time-series collection cannot have unique indexes: name another one in Options.Collections"
+		return "the collection cannot have this index. A time-series collection cannot have unique indexes: name another one in Options.Layout"
 	}
 	if setup := diagnose(err); setup != nil {
 		return setup.Error()

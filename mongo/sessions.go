@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/authstore/authstore/adapter"
@@ -27,7 +26,7 @@ func (s timed) ImportSession(ctx context.Context, session adapter.Session) error
 }
 
 func (s *store) bySession(token string) bson.D {
-	return bson.D{{Key: "sessionToken", Value: s.options.SessionKey(token)}}
+	return bson.D{{Key: s.sessions.in("sessionToken"), Value: s.options.SessionKey(token)}}
 }
 
 func (s *store) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
@@ -63,9 +62,9 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 	}
 	now := s.options.Now()
 	session, err := writer[adapter.Session]{
-		coll: c.sessions, key: s.bySession(token), needs: []string{"expires", "userId"},
-		usual: bson.D{dateCondition("expires", "$gt", bson.NewDateTimeFromTime(now)), s.usualOwner()},
-		write: updateWith(s.sessionUpdate(up, now)), read: s.decodeSession,
+		coll: c.sessions, key: s.bySession(token), needs: c.sessions.ins("expires", "userId"),
+		usual: bson.D{dateCondition(c.sessions.in("expires"), "$gt", bson.NewDateTimeFromTime(now)), s.usualOwner(c.sessions)},
+		write: updateWith(s.sessionUpdate(up)), read: s.decodeSession,
 		allow: func(session adapter.Session) error {
 			if !now.Before(session.Expires) {
 				return adapter.ErrNotFound
@@ -86,7 +85,7 @@ func (s *store) DeleteSession(ctx context.Context, token string) error {
 }
 
 func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
-	all, err := list(ctx, s, userID, func(c *collections) *mongo.Collection { return c.sessions }, s.decodeListedSession)
+	all, err := list(ctx, s, userID, func(c *collections) *collection { return c.sessions }, s.decodeListedSession)
 	return slices.DeleteFunc(all, func(session adapter.Session) bool { return !s.isLive(session) }), err
 }
 
@@ -98,7 +97,7 @@ func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string)
 		return err
 	}
 	if !s.options.PlainSessionTokens {
-		deleted, err := deleteOne(ctx, c.sessions, append(s.byUser(userID), bson.E{Key: "sessionToken", Value: sessionID}))
+		deleted, err := deleteOne(ctx, c.sessions, append(s.byUser(c.sessions, userID), bson.E{Key: c.sessions.in("sessionToken"), Value: sessionID}))
 		if deleted || err != nil {
 			return err
 		}
@@ -107,20 +106,20 @@ func (s *store) DeleteSessionByID(ctx context.Context, userID, sessionID string)
 	if err != nil || id.IsZero() {
 		return err
 	}
-	_, err = deleteOne(ctx, c.sessions, append(s.byUser(userID), bson.E{Key: "_id", Value: id}))
+	_, err = deleteOne(ctx, c.sessions, append(s.byUser(c.sessions, userID), bson.E{Key: "_id", Value: id}))
 	return err
 }
 
 // sessionWithID returns the _id of a user's session.
 func (s *store) sessionWithID(ctx context.Context, c *collections, userID, id string) (found bson.RawValue, err error) {
-	cursor, err := c.sessions.Find(ctx, s.byUser(userID),
-		options.Find().SetProjection(bson.D{{Key: "sessionToken", Value: 1}, {Key: digestField, Value: 1}}).SetBatchSize(batch))
+	cursor, err := c.sessions.Find(ctx, s.byUser(c.sessions, userID),
+		options.Find().SetProjection(bson.D{{Key: c.sessions.in("sessionToken"), Value: 1}, {Key: digestField, Value: 1}}).SetBatchSize(batch))
 	if err != nil {
 		return found, err
 	}
 	defer cursor.Close(ctx)
 	for cursor.Next(ctx) {
-		if sessionID(cursor.Current) == id {
+		if c.sessions.sessionID(cursor.Current) == id {
 			return clone(cursor.Current.Lookup("_id")), nil
 		}
 	}
@@ -132,13 +131,13 @@ func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...strin
 	if err != nil {
 		return err
 	}
-	filter := s.byUser(userID)
+	filter := s.byUser(c.sessions, userID)
 	if len(keep) > 0 {
 		keys := make([]string, len(keep))
 		for i, token := range keep {
 			keys[i] = s.options.SessionKey(token)
 		}
-		filter = append(filter, bson.E{Key: "sessionToken", Value: bson.D{{Key: "$nin", Value: keys}}})
+		filter = append(filter, bson.E{Key: c.sessions.in("sessionToken"), Value: bson.D{{Key: "$nin", Value: keys}}})
 	}
 	return deleteMany(ctx, c.sessions, filter)
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/authstore/authstore/adapter"
@@ -76,7 +75,7 @@ func (c *collections) signUpOf(user bson.Raw) signUp {
 
 // isCredential reports whether a document is the credential of a sign-up.
 func (s signUp) isCredential(owned unique, doc bson.Raw) bool {
-	return s.credentials.Collection == owned.Collection && s.credential.Lookup("_id").Equal(doc.Lookup("_id"))
+	return s.credentials.collection == owned.collection && owned.isSame(s.credential, doc)
 }
 
 // isVisible reports whether a document is that of a user who exists for reads.
@@ -112,7 +111,7 @@ func (s *store) createUserWith(ctx context.Context, u *adapter.User, owner *stri
 	if err != nil {
 		return err
 	}
-	return s.signUp(ctx, c, encodeUser(id, *u), signUp{id: id, isNew: isNew, credentials: credentials(c), credential: credential})
+	return s.signUp(ctx, c, s.encodeUser(id, *u), signUp{id: id, isNew: isNew, credentials: credentials(c), credential: credential})
 }
 
 func (s *store) signUp(ctx context.Context, c *collections, user bson.D, u signUp) error {
@@ -148,7 +147,7 @@ func (s *store) hasSignedUp(ctx context.Context, c *collections, u signUp) (bool
 	if isDeleted || err != nil {
 		return isDeleted, err
 	}
-	isLeft, err := has(ctx, u.credentials.Collection, byID(u.credential.Lookup("_id")))
+	isLeft, err := has(ctx, u.credentials.collection, u.credentials.same(u.credential))
 	if err == nil && !isLeft {
 		err = raced()
 	}
@@ -188,7 +187,7 @@ func (s *store) complete(ctx context.Context, c *collections, u signUp) (bool, e
 // repeated only if the user is still unfinished: otherwise the credential may have been
 // removed since.
 func (s *store) insertCredential(c *collections, u signUp) inserter {
-	return func(ctx context.Context, coll *mongo.Collection, credential any) error {
+	return func(ctx context.Context, coll *collection, credential any) error {
 		insert := insertCommand(coll, s.writeConcern, credential)
 		err := insert(ctx)
 		if !isRepeatable(err) || ctx.Err() != nil {
@@ -203,7 +202,7 @@ func (s *store) insertCredential(c *collections, u signUp) inserter {
 
 // commit takes the last step of a sign-up, and reports whether it was still to be taken.
 // The driver has no retryable writes for commands on many documents: see repeatable.
-func (c *collections) commit(ctx context.Context, users *mongo.Collection, id, nonce any) (done bool, err error) {
+func (c *collections) commit(ctx context.Context, users *collection, id, nonce any) (done bool, err error) {
 	err = repeatable(ctx, func() error {
 		result, err := users.UpdateMany(ctx, unfinished(id, nonce), bson.D{{Key: "$unset", Value: bson.D{{Key: stateField, Value: ""}}}})
 		done = err == nil && result.MatchedCount > 0
@@ -263,7 +262,7 @@ func (s *store) readRollingForward(ctx context.Context, c *collections, read fun
 // rollForward takes the last step of a sign-up if its credential exists, and reports
 // whether it does.
 func (c *collections) rollForward(ctx context.Context, u signUp) (bool, error) {
-	there, err := has(ctx, u.credentials.Collection, bson.D{{Key: "_id", Value: u.credential.Lookup("_id")}, {Key: "userId", Value: u.id}})
+	there, err := has(ctx, u.credentials.collection, append(u.credentials.same(u.credential), bson.E{Key: u.credentials.in("userId"), Value: u.id}))
 	if there {
 		_, err = c.commit(ctx, c.users, u.id, u.nonce)
 	}

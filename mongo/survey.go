@@ -51,8 +51,8 @@ func (s *store) findings(ctx context.Context, c *collections, lacks []missing) (
 }
 
 // kinds are those of what the collections have.
-func (c *collections) kinds() map[*mongo.Collection]repair.Kind {
-	return map[*mongo.Collection]repair.Kind{
+func (c *collections) kinds() map[*collection]repair.Kind {
+	return map[*collection]repair.Kind{
 		c.accounts: repair.Account, c.sessions: repair.Session, c.tokens: repair.Token, c.authenticators: repair.Authenticator,
 	}
 }
@@ -69,9 +69,11 @@ func textOf(v bson.RawValue) string {
 // addDuplicates adds the documents that have one unique key. Those that have none are in
 // the way of the index too.
 func (v *survey) addDuplicates(ctx context.Context, i index) error {
-	fields := slices.Concat(i.fields, []string{"userId", "emailVerified", digestField})
-	if i.collection == v.c.sessions || i.collection == v.c.tokens { // elsewhere it is an attribute
-		fields = append(fields, "expires")
+	fields := slices.Concat(i.fields, []string{digestField})
+	for _, field := range []string{"userId", "emailVerified", "expires"} {
+		if stored := i.collection.in(field); stored != "" {
+			fields = append(fields, stored)
+		}
 	}
 	key, twin := bson.D{}, bson.D{{Key: "_id", Value: "$_id"}}
 	for n, field := range fields {
@@ -116,23 +118,26 @@ func lacksKey(i index, docs []bson.Raw) repair.Finding {
 		"Give them one, or keep them in another collection", i.fields[0], strings.Join(i.fields[1:], " and "), strings.Join(ids, ", ")), "", nil)
 }
 
-func (v *survey) addDuplicate(ctx context.Context, in *mongo.Collection, doc bson.Raw) error {
+func (v *survey) addDuplicate(ctx context.Context, in *collection, doc bson.Raw) error {
 	if in == v.c.users {
 		v.addUser(doc)
 		return nil
 	}
 	r := v.record(in, doc)
-	r.Place, r.Expires = v.s.placeOf(in.Name(), doc), date(doc.Lookup("expires"))
+	r.Place, r.Expires = in.placeOf(doc), date(doc.Lookup(in.in("expires")))
 	var err error
-	r.Owner, err = v.owner(ctx, r.Kind, doc)
+	r.Owner, err = v.owner(ctx, in, doc)
 	v.Records = append(v.Records, r)
 	return err
 }
 
 // record returns a document by its key and its age.
-func (v *survey) record(in *mongo.Collection, doc bson.Raw) record {
-	r := record{Kind: v.c.kinds()[in], ID: textOf(doc.Lookup("_id")), Ref: ref{in, doc, append(v.c.keys()[in], "userId")}}
-	for _, field := range v.c.keys()[in] {
+func (v *survey) record(in *collection, doc bson.Raw) record {
+	r := record{Kind: v.c.kinds()[in], ID: textOf(doc.Lookup("_id")), Ref: ref{in, doc, in.keys()}}
+	if owner := in.in("userId"); owner != "" {
+		r.Ref.fields = append(r.Ref.fields, owner)
+	}
+	for _, field := range in.keys() {
 		r.Key += textOf(doc.Lookup(field)) + "\x00"
 	}
 	return r
@@ -140,11 +145,11 @@ func (v *survey) record(in *mongo.Collection, doc bson.Raw) record {
 
 // owner returns the user to whom a document belongs, who is there or may be: nil if there
 // is none. It is one for all that belongs to one user.
-func (v *survey) owner(ctx context.Context, of repair.Kind, doc bson.Raw) (*person, error) {
-	userID := doc.Lookup("userId")
-	if of == repair.Token || isNull(userID) {
+func (v *survey) owner(ctx context.Context, of *collection, doc bson.Raw) (*person, error) {
+	if of == v.c.tokens || isNull(of.owner(doc)) {
 		return nil, nil
 	}
+	userID := of.owner(doc)
 	text, known := v.s.ownerText(userID)
 	if text == "" {
 		text = textOf(userID)
@@ -165,11 +170,12 @@ func (v *survey) owner(ctx context.Context, of repair.Kind, doc bson.Raw) (*pers
 
 // addUser adds a user with an address.
 func (v *survey) addUser(doc bson.Raw) {
-	id, verified := doc.Lookup("_id"), doc.Lookup("emailVerified")
+	users := v.c.users
+	id, verified := doc.Lookup("_id"), doc.Lookup(users.in("emailVerified"))
 	no, isBool := verified.BooleanOK()
 	v.Users[textOf(id)] = &person{
-		Name: shown(id), Email: text(doc.Lookup("email")), There: true, Led: true, Verified: !isNull(verified) && (!isBool || no),
-		Ref: ref{v.c.users, doc, []string{"email", "emailVerified"}},
+		Name: shown(id), Email: text(doc.Lookup(users.in("email"))), There: true, Led: true, Verified: !isNull(verified) && (!isBool || no),
+		Ref: ref{users, doc, users.ins("email", "emailVerified")},
 	}
 }
 
@@ -195,14 +201,15 @@ func (v *survey) addUse(ctx context.Context) error {
 // addStrangeEmails adds the users whose e-mail address nobody finds, since it is not in
 // the form in which addresses are looked for, and those who have it in that form.
 func (v *survey) addStrangeEmails(ctx context.Context) error {
+	field := v.c.users.in("email")
 	found := func(ctx context.Context, email any, do func(bson.Raw) error) error {
 		return eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
-			return v.c.users.Find(ctx, bson.D{{Key: "email", Value: email}},
-				options.Find().SetProjection(bson.D{{Key: "email", Value: 1}, {Key: "emailVerified", Value: 1}}).SetBatchSize(batch))
+			return v.c.users.Find(ctx, bson.D{{Key: field, Value: email}},
+				options.Find().SetProjection(bson.D{{Key: field, Value: 1}, {Key: v.c.users.in("emailVerified"), Value: 1}}).SetBatchSize(batch))
 		}, do)
 	}
 	return found(ctx, isText, func(user bson.Raw) error {
-		email, ok := user.Lookup("email").StringValueOK()
+		email, ok := user.Lookup(field).StringValueOK()
 		if !ok || adapter.NormalizeEmail(email) == email {
 			return nil
 		}
@@ -215,9 +222,14 @@ func (v *survey) addStrangeEmails(ctx context.Context) error {
 }
 
 // named has the fields that a finding tells a document apart by.
-var named = bson.D{
-	{Key: "userId", Value: 1}, {Key: "sessionToken", Value: 1}, {Key: digestField, Value: 1},
-	{Key: "provider", Value: 1}, {Key: "providerAccountId", Value: 1}, {Key: "credentialID", Value: 1},
+func (s *shape) named() bson.D {
+	names := bson.D{{Key: "_id", Value: 1}, {Key: digestField, Value: 1}}
+	for _, field := range append(s.keys(), s.in("userId")) {
+		if field != "_id" && field != "" {
+			names = append(names, bson.E{Key: field, Value: 1})
+		}
+	}
+	return names
 }
 
 // addOrphans adds what belongs to users who are not there. What another program keeps in
@@ -225,29 +237,30 @@ var named = bson.D{
 func (v *survey) addOrphans(ctx context.Context) error {
 	c := v.c
 	for _, of := range c.ofUsers() {
-		mine := append(c.recordFilter(of), ofType("userId", "objectId", "string", "binData", "number"))
+		owner := of.in("userId")
+		mine := append(of.recordFilter(), ofType(owner, "objectId", "string", "binData", "number"))
 		err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
 			return of.Aggregate(ctx, bson.A{
 				bson.D{{Key: "$match", Value: mine}},
-				bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$userId"}}}},
+				bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$" + owner}}}},
 				bson.D{{Key: "$set", Value: bson.D{{Key: "forms", Value: bson.A{"$_id", converted("objectId"), converted("string")}}}}},
 				bson.D{{Key: "$lookup", Value: bson.D{
 					{Key: "from", Value: c.users.Name()}, {Key: "localField", Value: "forms"}, {Key: "foreignField", Value: "_id"}, {Key: "as", Value: userField},
 				}}},
 				bson.D{{Key: "$match", Value: bson.D{{Key: userField, Value: bson.D{{Key: "$size", Value: 0}}}}}},
 				bson.D{{Key: "$lookup", Value: bson.D{
-					{Key: "from", Value: of.Name()}, {Key: "localField", Value: "_id"}, {Key: "foreignField", Value: "userId"}, {Key: "as", Value: "doc"},
+					{Key: "from", Value: of.Name()}, {Key: "localField", Value: "_id"}, {Key: "foreignField", Value: owner}, {Key: "as", Value: "doc"},
 				}}},
 				bson.D{{Key: "$unwind", Value: "$doc"}},
 				bson.D{{Key: "$replaceRoot", Value: bson.D{{Key: "newRoot", Value: "$doc"}}}},
 				bson.D{{Key: "$match", Value: mine}},
-				bson.D{{Key: "$project", Value: named}},
+				bson.D{{Key: "$project", Value: of.named()}},
 			}, options.Aggregate().SetAllowDiskUse(true))
 		}, func(doc bson.Raw) error {
-			is, err := v.s.isOrphan(ctx, c, doc.Lookup("userId"))
+			is, err := v.s.isOrphan(ctx, c, of.owner(doc))
 			if is {
 				r := v.record(of, slices.Clone(doc))
-				r.Place, r.Owner = of.Name()+", "+nameOf(c, of, doc), &person{Name: shown(doc.Lookup("userId"))}
+				r.Place, r.Owner = of.Name()+", "+nameOf(c, of, doc), &person{Name: shown(of.owner(doc))}
 				v.Records = append(v.Records, r)
 			}
 			return err
@@ -266,7 +279,7 @@ func (s *store) isOrphan(ctx context.Context, c *collections, userID bson.RawVal
 	if !ok || text == "" {
 		return false, nil // see unreadable
 	}
-	if _, isHex := objectID(text); isHex && !(userID.Type == bson.TypeString && s.stringIDs) {
+	if _, isHex := objectID(text); isHex && !(userID.Type == bson.TypeString && s.idForm == StringIDs) {
 		return true, nil
 	}
 	leads, err := s.leads(ctx, c, userID)
@@ -281,15 +294,15 @@ func converted(to string) bson.D {
 }
 
 // nameOf tells a document apart, without a token.
-func nameOf(c *collections, of *mongo.Collection, doc bson.Raw) string {
+func nameOf(c *collections, of *collection, doc bson.Raw) string {
 	switch of {
 	case c.sessions:
-		return sessionID(doc)
+		return of.sessionID(doc)
 	case c.accounts:
-		id, _ := accountText(doc.Lookup("providerAccountId"))
-		return text(doc.Lookup("provider")) + " " + id
+		id, _ := accountText(doc.Lookup(of.in("providerAccountId")))
+		return text(doc.Lookup(of.in("provider"))) + " " + id
 	}
-	return text(doc.Lookup("credentialID"))
+	return text(doc.Lookup(of.in("credentialID")))
 }
 
 // aMinute is how long a sign-up or a deletion may take without being taken for one that
@@ -313,28 +326,35 @@ func (v *survey) addUnfinished(ctx context.Context) error {
 // unreadable returns what cannot be read, and what belongs to nobody. A person has to
 // decide on it: it is not known what another program does with it.
 func (s *store) unreadable(ctx context.Context, c *collections) ([]repair.Finding, error) {
-	noDate := bson.D{{Key: "$nor", Value: bson.A{bson.D{dateCondition("expires", "$gte", firstDate)}}}}
-	not := func(field string, kinds ...string) bson.D {
-		return bson.D{{Key: "$nor", Value: bson.A{bson.D{ofType(field, kinds...)}}}}
+	noDate := func(of *collection) bson.D {
+		return bson.D{{Key: "$nor", Value: bson.A{bson.D{dateCondition(of.in("expires"), "$gte", firstDate)}}}}
 	}
-	empty := func(field string) bson.D { return bson.D{{Key: field, Value: ""}} }
-	usual := s.usualName()
+	not := func(of *collection, field string, kinds ...string) bson.D {
+		return bson.D{{Key: "$nor", Value: bson.A{bson.D{ofType(of.in(field), kinds...)}}}}
+	}
+	owned := func(of *collection, unusual ...any) bson.A { // by a user, and found by texts
+		for _, field := range of.key {
+			unusual = append(unusual, not(of, field, "string"), bson.D{{Key: of.in(field), Value: ""}})
+		}
+		return append(unusual, not(of, "userId", s.usualName()))
+	}
+	noCounter := bson.D{{Key: c.authenticators.in("counter"), Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$gte", Value: 0}, {Key: "$lte", Value: int64(math.MaxUint32)}}}}}}
 	var all []repair.Finding
 	for _, l := range []struct {
-		of      *mongo.Collection
+		of      *collection
 		unusual bson.A
 		read    func(bson.Raw) (owner string, err error)
 		owned   bool
 	}{
-		{c.users, bson.A{not("_id", "objectId", "string"), noKey}, s.readUser, false},
-		{c.accounts, bson.A{not("provider", "string"), empty("provider"), not("providerAccountId", "string"), empty("providerAccountId"), not("userId", usual)}, s.readAccount, true},
-		{c.sessions, bson.A{not("sessionToken", "string"), empty("sessionToken"), noDate, not("userId", usual)}, s.readSession, true},
-		{c.tokens, bson.A{noDate}, s.readToken, false},
-		{c.authenticators, bson.A{not("credentialID", "string"), empty("credentialID"), not("counter", "int", "long"), bson.D{{Key: "counter", Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$gte", Value: 0}, {Key: "$lte", Value: int64(math.MaxUint32)}}}}}}, not("userId", usual)}, s.readAuthenticator, true},
+		{c.users, bson.A{bson.D{{Key: "$nor", Value: bson.A{bson.D{ofType("_id", "objectId", "string")}}}}, noKey}, s.readUser, false},
+		{c.accounts, owned(c.accounts), s.readAccount, true},
+		{c.sessions, owned(c.sessions, noDate(c.sessions)), s.readSession, true},
+		{c.tokens, bson.A{noDate(c.tokens)}, s.readToken, false},
+		{c.authenticators, owned(c.authenticators, not(c.authenticators, "counter", "int", "long"), noCounter), s.readAuthenticator, true},
 	} {
-		own := c.recordFilter(l.of)
+		own := l.of.recordFilter()
 		if l.of == c.users {
-			own = bson.D{{Key: "email", Value: isText}}
+			own = bson.D{{Key: c.users.in("email"), Value: isText}}
 		}
 		found, err := s.read(ctx, l.of, append(own, bson.E{Key: "$or", Value: l.unusual}), l.read, l.owned)
 		if err != nil {
@@ -381,7 +401,7 @@ func (s *store) readAuthenticator(doc bson.Raw) (string, error) {
 }
 
 // read reads documents that may not be readable.
-func (s *store) read(ctx context.Context, of *mongo.Collection, filter bson.D, read func(bson.Raw) (string, error), owned bool) ([]repair.Finding, error) {
+func (s *store) read(ctx context.Context, of *collection, filter bson.D, read func(bson.Raw) (string, error), owned bool) ([]repair.Finding, error) {
 	var all []repair.Finding
 	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
 		return of.Find(ctx, filter, options.Find().SetBatchSize(batch))
@@ -394,7 +414,7 @@ func (s *store) read(ctx context.Context, of *mongo.Collection, filter bson.D, r
 		case err != nil:
 			return err
 		case owned && owner == "":
-			all = append(all, repair.New(s.placeOf(of.Name(), doc),
+			all = append(all, repair.New(of.placeOf(doc),
 				"has no userId that names a user: nobody signs in by it, and whoever signs up with it takes its place. Write in whose it is, or delete it", "", nil))
 		}
 		return nil
@@ -409,14 +429,20 @@ func (s *store) twinForms(ctx context.Context, c *collections) ([]repair.Finding
 	if err != nil {
 		return nil, err
 	}
-	accounts, err := s.inTurns(ctx, c.accounts, bson.D{{Key: "provider", Value: isText}, ofType("providerAccountId", "number")}, s.twinAccounts)
+	numbered := bson.D{{Key: c.accounts.in("provider"), Value: isText}, ofType(c.accounts.in("providerAccountId"), "number")}
+	accounts, err := s.inTurns(ctx, c.accounts, numbered, s.twinAccounts)
 	return append(users, accounts...), err
 }
 
 // unusualIDs matches the users whose ID is not in the usual form, and may have one.
 func (s *store) unusualIDs() bson.D {
-	if s.stringIDs {
+	switch s.idForm {
+	case StringIDs:
 		return bson.D{{Key: "$nor", Value: bson.A{bson.D{ofType("_id", "string")}}}}
+	case UUIDs:
+		return bson.D{{Key: "$or", Value: bson.A{
+			bson.D{ofType("_id", "number", "objectId")}, bson.D{{Key: "_id", Value: bson.Regex{Pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}}},
+		}}}
 	}
 	return bson.D{{Key: "$or", Value: bson.A{
 		bson.D{ofType("_id", "number", "binData")}, bson.D{{Key: "_id", Value: bson.Regex{Pattern: "^[0-9a-f]{24}$"}}},
@@ -427,7 +453,7 @@ func (s *store) unusualIDs() bson.D {
 const turn = 1000
 
 // inTurns finds documents, and hands them to look.
-func (s *store) inTurns(ctx context.Context, of *mongo.Collection, filter bson.D, look func(context.Context, *mongo.Collection, []bson.Raw) ([]repair.Finding, error)) ([]repair.Finding, error) {
+func (s *store) inTurns(ctx context.Context, of *collection, filter bson.D, look func(context.Context, *collection, []bson.Raw) ([]repair.Finding, error)) ([]repair.Finding, error) {
 	var all []repair.Finding
 	var docs []bson.Raw
 	together := func() error {
@@ -436,7 +462,7 @@ func (s *store) inTurns(ctx context.Context, of *mongo.Collection, filter bson.D
 		return err
 	}
 	err := eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
-		return of.Find(ctx, filter, options.Find().SetProjection(named).SetBatchSize(turn))
+		return of.Find(ctx, filter, options.Find().SetProjection(of.named()).SetBatchSize(turn))
 	}, func(doc bson.Raw) error {
 		if docs = append(docs, slices.Clone(doc)); len(docs) < turn {
 			return nil
@@ -449,7 +475,7 @@ func (s *store) inTurns(ctx context.Context, of *mongo.Collection, filter bson.D
 	return all, together()
 }
 
-func (s *store) twinUsers(ctx context.Context, of *mongo.Collection, users []bson.Raw) ([]repair.Finding, error) {
+func (s *store) twinUsers(ctx context.Context, of *collection, users []bson.Raw) ([]repair.Finding, error) {
 	first, err := s.firstForms(ctx, of, users)
 	if err != nil {
 		return nil, err
@@ -457,30 +483,31 @@ func (s *store) twinUsers(ctx context.Context, of *mongo.Collection, users []bso
 	var all []repair.Finding
 	for _, user := range users {
 		if s.isShadowed(user, first) {
-			all = append(all, repair.New(s.placeOf(of.Name(), user), s.shadowedError(user).Error(), "", nil))
+			all = append(all, repair.New(of.placeOf(user), s.shadowedError(user).Error(), "", nil))
 		}
 	}
 	return all, nil
 }
 
-func (s *store) twinAccounts(ctx context.Context, of *mongo.Collection, accounts []bson.Raw) ([]repair.Finding, error) {
+func (s *store) twinAccounts(ctx context.Context, of *collection, accounts []bson.Raw) ([]repair.Finding, error) {
+	providerField, idField := of.in("provider"), of.in("providerAccountId")
 	before := map[string]bson.A{}
 	for _, account := range accounts {
-		if id, ok := accountText(account.Lookup("providerAccountId")); ok {
-			provider := text(account.Lookup("provider"))
+		if id, ok := accountText(account.Lookup(idField)); ok {
+			provider := text(account.Lookup(providerField))
 			before[provider] = append(before[provider], id)
 		}
 	}
 	var all []repair.Finding
 	for provider, ids := range before {
-		texts, err := textsOf(ctx, of, "providerAccountId", bson.D{{Key: "provider", Value: provider}, {Key: "providerAccountId", Value: bson.D{{Key: "$in", Value: ids}}}}, accountText)
+		texts, err := textsOf(ctx, of, idField, bson.D{{Key: providerField, Value: provider}, {Key: idField, Value: bson.D{{Key: "$in", Value: ids}}}}, accountText)
 		if err != nil {
 			return nil, err
 		}
 		for _, account := range accounts {
-			if id, _ := accountText(account.Lookup("providerAccountId")); texts[id] && text(account.Lookup("provider")) == provider {
-				all = append(all, repair.New(s.placeOf(of.Name(), account), fmt.Sprintf("has the providerAccountId %s as a number, and another account of %s has it as text, "+
-					"which is the one that signs in: keep one of them", id, provider), "", nil))
+			if id, _ := accountText(account.Lookup(idField)); texts[id] && text(account.Lookup(providerField)) == provider {
+				all = append(all, repair.New(of.placeOf(account), fmt.Sprintf("has the %s %s as a number, and another account of %s has it as text, "+
+					"which is the one that signs in: keep one of them", idField, id, provider), "", nil))
 			}
 		}
 	}
@@ -488,7 +515,7 @@ func (s *store) twinAccounts(ctx context.Context, of *mongo.Collection, accounts
 }
 
 // textsOf returns the texts of a field of the documents that a filter finds.
-func textsOf(ctx context.Context, of *mongo.Collection, field string, filter bson.D, read func(bson.RawValue) (string, bool)) (map[string]bool, error) {
+func textsOf(ctx context.Context, of *collection, field string, filter bson.D, read func(bson.RawValue) (string, bool)) (map[string]bool, error) {
 	texts := map[string]bool{}
 	return texts, eachFound(ctx, func(ctx context.Context) (*mongo.Cursor, error) {
 		return of.Find(ctx, filter, options.Find().SetProjection(bson.D{{Key: field, Value: 1}}).SetBatchSize(turn))

@@ -11,14 +11,14 @@ import (
 
 // placeOf names a document without a token or an e-mail address, either of which another
 // program may use as an _id.
-func (s *store) placeOf(collection string, doc bson.Raw) string {
+func (s *shape) placeOf(doc bson.Raw) string {
 	id := doc.Lookup("_id")
-	if _, isObjectID := id.ObjectIDOK(); !isObjectID && collection == s.names.Sessions {
-		if session := sessionID(doc); session != "" {
-			return collection + ", session " + session
+	if _, isObjectID := id.ObjectIDOK(); !isObjectID && s.kind.name == sessionKind.name {
+		if session := s.sessionID(doc); session != "" {
+			return s.collection + ", session " + session
 		}
 	}
-	return collection + ", _id " + shown(id)
+	return s.collection + ", _id " + shown(id)
 }
 
 // shown returns an _id for a message.
@@ -41,7 +41,7 @@ func (s *store) shadowedError(user bson.Raw) error {
 	id := user.Lookup("_id")
 	text, _ := keyText(id)
 	return &adapter.RecordError{
-		Place: s.placeOf(s.names.Users, user), UserID: text, Field: "_id",
+		Place: s.users.placeOf(user), UserID: text, Field: "_id",
 		Want: "an ID that no other user has in another form", Got: id.Type.String(),
 	}
 }

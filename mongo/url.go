@@ -194,8 +194,10 @@ func option(pair string) (name, value string, err error) {
 // set sets an option of this package, and reports whether it is one.
 func (o *Options) set(name, value string) (own bool, err error) {
 	switch name {
-	case "stringids":
-		o.StringIDs, err = strconv.ParseBool(value)
+	case "layout":
+		return true, o.Layout.setPreset(value)
+	case "ids":
+		return true, o.Layout.setIDs(value)
 	case "skipschemacheck":
 		o.SkipSchemaCheck, err = strconv.ParseBool(value)
 	case "linearizablereads":
@@ -217,7 +219,7 @@ func (o *Options) set(name, value string) (own bool, err error) {
 
 // ownNames are the names of this package's options as they are written.
 var ownNames = map[string]string{
-	"stringids": "stringIDs", "skipschemacheck": "skipSchemaCheck", "linearizablereads": "linearizableReads", "nobatching": "noBatching", "requesttimeout": "requestTimeout",
+	"layout": "layout", "ids": "ids", "skipschemacheck": "skipSchemaCheck", "linearizablereads": "linearizableReads", "nobatching": "noBatching", "requesttimeout": "requestTimeout",
 }
 
 // driverOptions are the options of the driver, which silently ignores others.

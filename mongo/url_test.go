@@ -23,8 +23,8 @@ func TestURLsReachTheDriver(t *testing.T) {
 		"mongodb://u:p@%2Frun%2Fmongodb-27017.sock,b/app":                                       "mongodb://u:p@%2Frun%2Fmongodb-27017.sock,b/app",
 		"MongoDB://u:p%40%2F%3A%25+@a/app":                                                      "mongodb://u:p%40%2F%3A%25+@a/app",
 		"mongodb://u@a/app?authMechanism=MONGODB-X509&tls=true":                                 "mongodb://u@a/app?authMechanism=MONGODB-X509&tls=true",
-		"mongodb://a/app?stringIDs=true&tls=true":                                               "mongodb://a/app?tls=true",
-		"mongodb://a/app?tls=true&STRINGIDS=1&appName=a+b%20c%26d%3B":                           "mongodb://a/app?tls=true&appName=a+b%20c%26d%3B",
+		"mongodb://a/app?ids=string&tls=true":                                                   "mongodb://a/app?tls=true",
+		"mongodb://a/app?tls=true&Layout=Prisma&appName=a+b%20c%26d%3B":                         "mongodb://a/app?tls=true&appName=a+b%20c%26d%3B",
 		"mongodb://a/app?requestTimeout=3s&linearizableReads=true":                              "mongodb://a/app",
 		"mongodb://a/app?readPreferenceTags=dc:ny&readPreferenceTags=&readPreference=secondary": "mongodb://a/app?readPreferenceTags=dc:ny&readPreferenceTags=&readPreference=secondary",
 		"mongodb://a/app?&minPoolSize=50&":                                                      "mongodb://a/app?minPoolSize=50",
@@ -42,8 +42,8 @@ func TestURLsReachTheDriver(t *testing.T) {
 		}
 	}
 	var o Options
-	_, database, err := parseURL("mongodb://a/my%2Dapp?stringids=true&SkipSchemaCheck=1&requestTimeout=1500ms&linearizableReads=true&noBatching=true", &o)
-	if err != nil || database != "my-app" || !o.StringIDs || !o.SkipSchemaCheck || o.RequestTimeout != 1500*time.Millisecond || !o.LinearizableReads {
+	_, database, err := parseURL("mongodb://a/my%2Dapp?ids=string&layout=prisma&SkipSchemaCheck=1&requestTimeout=1500ms&linearizableReads=true&noBatching=true", &o)
+	if err != nil || database != "my-app" || o.Layout.IDs != StringIDs || o.Layout.Users.Collection != "User" || !o.SkipSchemaCheck || o.RequestTimeout != 1500*time.Millisecond || !o.LinearizableReads {
 		t.Errorf("got %q, %+v, %v", database, o, err)
 	}
 }
@@ -75,7 +75,7 @@ func TestURLsThatAreRefused(t *testing.T) {
 		"mongodb://u:hunter2@a/app#x":                           "%23",
 		"mongodb://u:hunter2@a/app?tls=true;replicaSet=rs0":     `"&" between its options`,
 		"mongodb://u:hunter2@a/app?replicaset=a&replicaSet=b":   "at most once",
-		"mongodb://u:hunter2@a/app?stringIDs=1&stringids=0":     "at most once",
+		"mongodb://u:hunter2@a/app?noBatching=1&nobatching=0":   "at most once",
 		"mongodb://u:hunter2@a/app?tsl=true":                    ": ssl?",
 		"mongodb://u:hunter2@a/app?replicasett=rs0":             ": replicaset?",
 		"mongodb://u:hunter2@a/app?skipShemaCheck=true":         ": skipSchemaCheck?",
@@ -85,7 +85,9 @@ func TestURLsThatAreRefused(t *testing.T) {
 		"mongodb://u:hunter2@a/app?=true":                       "name=value",
 		"mongodb://u:hunter2@a/app?tls=%zz":                     "name=value",
 		"mongodb://u:hunter2@a/app?tls=yes":                     "the option tls",
-		"mongodb://u:hunter2@a/app?stringIDs=perhaps":           "true or false for stringIDs",
+		"mongodb://u:hunter2@a/app?noBatching=perhaps":          "true or false for noBatching",
+		"mongodb://u:hunter2@a/app?ids=number":                  "must have objectid, string or uuid",
+		"mongodb://u:hunter2@a/app?layout=drizzle":              "must have one of these for layout: authjs, betterauth, prisma",
 		"mongodb://u:hunter2@a/app?requestTimeout=10":           "requestTimeout",
 		"mongodb://u:hunter2@a/app?requestTimeout=-1s":          "requestTimeout",
 		"mongodb://u:hunter2@a,b/app?directConnection=true":     "does not accept together",
@@ -123,7 +125,7 @@ func TestMinPoolSizeAboveOurMaximum(t *testing.T) {
 // refused with a reason; never something else.
 func FuzzURLs(f *testing.F) {
 	for _, seed := range []string{
-		"u:p@a,b:1/app?tls=true", "[::1]:1/app", "%2Frun%2Fm.sock/app?w=1", "u:p@w@a/app?appName=x@y", "a/app?tls=true;w=1", "a/app?w=%31&stringIDs=true",
+		"u:p@a,b:1/app?tls=true", "[::1]:1/app", "%2Frun%2Fm.sock/app?w=1", "u:p@w@a/app?appName=x@y", "a/app?tls=true;w=1", "a/app?w=%31&noBatching=true",
 	} {
 		f.Add(seed)
 	}

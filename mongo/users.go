@@ -25,7 +25,7 @@ func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, e
 	}
 	ctx, c, err := s.begin(ctx)
 	if err == nil {
-		err = s.insertUser(ctx, c, encodeUser(id, u), isNew, insertOnce)
+		err = s.insertUser(ctx, c, s.encodeUser(id, u), isNew, insertOnce)
 	}
 	return result(u, err)
 }
@@ -33,13 +33,13 @@ func (s *store) CreateUser(ctx context.Context, u adapter.User) (adapter.User, e
 func (s *store) NewID() string { return s.options.NewID() }
 
 func (s *store) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
-	err := s.createUserWith(ctx, &u, &a.UserID, (*collections).uniqueAccounts, func(id any) bson.D { return encodeAccount(id, a) })
+	err := s.createUserWith(ctx, &u, &a.UserID, (*collections).uniqueAccounts, func(id any) bson.D { return s.encodeAccount(id, a) })
 	made, err := result(pair[adapter.User, adapter.Account]{u, a}, err)
 	return made.first, made.second, err
 }
 
 func (s *store) CreateUserWithAuthenticator(ctx context.Context, u adapter.User, a adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
-	err := s.createUserWith(ctx, &u, &a.UserID, (*collections).uniqueAuthenticators, func(id any) bson.D { return encodeAuthenticator(id, a) })
+	err := s.createUserWith(ctx, &u, &a.UserID, (*collections).uniqueAuthenticators, func(id any) bson.D { return s.encodeAuthenticator(id, a) })
 	made, err := result(pair[adapter.User, adapter.Authenticator]{u, a}, err)
 	return made.first, made.second, err
 }
@@ -135,10 +135,10 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 		return adapter.User{}, err
 	}
 	stored := s.ids(id)[0]
-	changes := userUpdate(up, s.options.Now())
+	changes := s.userUpdate(up)
 	var wanted bson.D
 	if up.Email != nil && *up.Email != "" {
-		wanted = bson.D{{Key: "email", Value: *up.Email}}
+		wanted = bson.D{{Key: c.users.in("email"), Value: *up.Email}}
 	}
 	for r := newRetries(); r.allowed(); {
 		filter := append(byID(stored), bson.E{Key: stateField, Value: nil}) // nil: the field is missing
@@ -172,30 +172,30 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 		return err
 	}
 	if _, err := s.storedID(adapter.FieldUserID, id); err == nil {
-		return s.delete(ctx, c, s.ids(id), s.byUser(id))
+		return s.delete(ctx, c, s.ids(id), id)
 	}
 	user, err := s.find(ctx, c, id)
 	switch {
 	case err != nil:
 	case user == nil:
-		err = c.deleteOwned(ctx, s.byUser(id))
+		err = s.deleteOwned(ctx, c, id)
 	default:
-		err = s.delete(ctx, c, bson.A{user.Lookup("_id")}, s.byUser(id))
+		err = s.delete(ctx, c, bson.A{user.Lookup("_id")}, id)
 	}
 	return err
 }
 
 // delete deletes a user by the forms of its ID, and all its records.
-func (s *store) delete(ctx context.Context, c *collections, ids bson.A, belongings bson.D) error {
+func (s *store) delete(ctx context.Context, c *collections, ids bson.A, userID string) error {
 	nonce := bson.NewObjectID()
 	id, err := s.beginDeletion(ctx, c, ids, nonce)
 	switch {
 	case isRefused(err):
-		return s.deleteUnmarked(ctx, c, ids, belongings)
+		return s.deleteUnmarked(ctx, c, ids, userID)
 	case err != nil:
 		return err
 	}
-	if err := c.deleteOwned(ctx, belongings); err != nil {
+	if err := s.deleteOwned(ctx, c, userID); err != nil {
 		return err
 	}
 	_, err = deleteDead(ctx, c.soon, unfinished(id, nonce))
@@ -205,18 +205,18 @@ func (s *store) delete(ctx context.Context, c *collections, ids bson.A, belongin
 // deleteUnmarked deletes a user for whom the server refuses a mark, because of an index or
 // a validator. The sessions are deleted first, so that none opens for another user of the
 // ID if the deletion is cut off.
-func (s *store) deleteUnmarked(ctx context.Context, c *collections, ids bson.A, belongings bson.D) error {
+func (s *store) deleteUnmarked(ctx context.Context, c *collections, ids bson.A, userID string) error {
 	id, err := s.existingID(ctx, c, ids)
 	if err != nil {
 		return err
 	}
-	if err := deleteMany(ctx, c.sessions, belongings); err != nil {
+	if err := deleteMany(ctx, c.sessions, s.byUser(c.sessions, userID)); err != nil {
 		return err
 	}
 	if _, err := deleteOne(ctx, c.users, byID(id)); err != nil {
 		return err
 	}
-	return c.deleteOwned(ctx, belongings)
+	return s.deleteOwned(ctx, c, userID)
 }
 
 // immutableField is the server's code for a replacement with another _id.

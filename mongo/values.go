@@ -18,18 +18,81 @@ import (
 // is that of a field that the contract needs and that cannot be read.
 type reader struct {
 	*store
-	collection string
-	doc        bson.Raw
-	err        error
+	*shape
+	doc bson.Raw
+	err error
 }
 
-// each calls f for every field but the user that was joined.
-func (r *reader) each(f func(name string, v bson.RawValue)) {
+// each calls f for every field of the record, by its name in Auth.js, and adds the others to
+// the attributes, but for the user that was joined.
+func (r *reader) each(f func(field string, v bson.RawValue), attributes *adapter.Attributes) {
 	eachOf(r.doc, func(name string, v bson.RawValue) {
-		if name != userField {
+		switch field, own := r.fieldOf[name]; {
+		case own && field != "":
+			f(field, v)
+		case own, name == userField, attributes == nil:
+		case name == "_id":
 			f(name, v)
+		default:
+			r.addAttribute(attributes, name, v)
 		}
 	})
+}
+
+// whole returns the value of a field and its form: what is beside it if its form cannot hold it,
+// unless another program has changed the field since.
+func (r *reader) whole(field string, v bson.RawValue) (whole bson.RawValue, form Form) {
+	form = r.form[field]
+	if form == AsInAuthJS {
+		return v, form
+	}
+	beside := r.doc.Lookup(exact(field))
+	if beside.IsZero() {
+		return v, form
+	}
+	stored, _ := form.of(plain(beside))
+	if t, data, err := bson.MarshalValue(stored); err != nil || !(bson.RawValue{Type: t, Value: data}).Equal(v) {
+		return v, form
+	}
+	return beside, AsInAuthJS
+}
+
+// plain returns a value as form.of takes it.
+func plain(v bson.RawValue) any {
+	if date, ok := v.DateTimeOK(); ok {
+		return bson.DateTime(date)
+	}
+	if v.Type == bson.TypeArray {
+		words, _ := lenient.Words(lenientValue(v), ",")
+		return words
+	}
+	return lenientValue(v)
+}
+
+// of returns a value in a form, and whether the form holds all of it.
+func (f Form) of(v any) (stored any, whole bool) {
+	switch v := v.(type) {
+	case bson.DateTime:
+		if f == Boolean {
+			return true, false
+		}
+	case int64:
+		if f == Date && int64(firstDate)/1000 < v && v < int64(endOfTime)/1000 {
+			return bson.DateTime(v * 1000), true
+		}
+	case string:
+		switch f {
+		case Commas:
+			return strings.ReplaceAll(v, " ", ","), !strings.Contains(v, ",")
+		case Base64URL:
+			return base64URL(v), true
+		}
+	case []string:
+		if f == Commas {
+			return strings.Join(v, ","), !slices.ContainsFunc(v, func(w string) bool { return w == "" || strings.ContainsAny(w, ", ") })
+		}
+	}
+	return v, true
 }
 
 func eachOf(doc bson.Raw, f func(name string, v bson.RawValue)) {
@@ -43,12 +106,15 @@ func (r *reader) fail(field, want string, v bson.RawValue) {
 	if r.err != nil {
 		return
 	}
-	owner, _ := r.ownerText(r.doc.Lookup("userId"))
+	owner, _ := r.ownerText(r.owner(r.doc))
 	got := "nothing"
+	if stored := r.in(field); stored != field && stored != "" {
+		want += ", stored as " + stored
+	}
 	if !v.IsZero() {
 		got = v.Type.String()
 	}
-	r.err = &adapter.RecordError{Place: r.placeOf(r.collection, r.doc), UserID: owner, Field: field, Want: want, Got: got}
+	r.err = &adapter.RecordError{Place: r.placeOf(r.doc), UserID: owner, Field: field, Want: want, Got: got}
 }
 
 func isNull(v bson.RawValue) bool {
@@ -64,8 +130,8 @@ func (r *reader) userID(v bson.RawValue) string {
 	return text
 }
 
-// owner reads the ID of the user that a record belongs to, or "" if it belongs to none.
-func (r *reader) owner(v bson.RawValue) string {
+// ownerID reads the ID of the user that a record belongs to, or "" if it belongs to none.
+func (r *reader) ownerID(v bson.RawValue) string {
 	text, ok := r.ownerText(v)
 	if !ok {
 		r.fail("userId", "an ObjectID, or its text in lower case", v)
@@ -153,9 +219,38 @@ func seconds(v bson.RawValue) int64 {
 	return n
 }
 
-// wordList reads words that are separated by spaces, or a list of them.
-func wordList(v bson.RawValue) string {
-	if v.Type != bson.TypeArray {
+// base64URL returns base64 as base64url without padding. Text that is none stays as it is, but
+// for one character in front of it if it would be read as such: each text is read as itself.
+func base64URL(text string) string {
+	data, err := base64.StdEncoding.DecodeString(text)
+	switch {
+	case err == nil && base64.StdEncoding.EncodeToString(data) == text:
+		return base64.RawURLEncoding.EncodeToString(data)
+	case fromBase64URL(text) == text:
+		return text
+	}
+	return "=" + text
+}
+
+// fromBase64URL returns the text of which base64URL made another.
+func fromBase64URL(stored string) string {
+	if text, marked := strings.CutPrefix(stored, "="); marked {
+		return text
+	}
+	data, err := base64.RawURLEncoding.DecodeString(stored)
+	if err != nil || base64.RawURLEncoding.EncodeToString(data) != stored {
+		return stored
+	}
+	return base64.StdEncoding.EncodeToString(data)
+}
+
+// wordList reads words that are separated by spaces, or by commas, or a list of them.
+func wordList(v bson.RawValue, form Form) string {
+	switch {
+	case v.Type == bson.TypeArray:
+	case form == Commas:
+		return strings.ReplaceAll(text(v), ",", " ")
+	default:
 		return text(v)
 	}
 	all, _ := lenient.Words(lenientValue(v), " ")
@@ -199,8 +294,8 @@ func lenientValue(v bson.RawValue) any {
 }
 
 // addAttribute adds a field to the attributes if it can be one.
-func addAttribute(a *adapter.Attributes, stored string, v bson.RawValue) {
-	name, named := attributeName(stored)
+func (s *shape) addAttribute(a *adapter.Attributes, stored string, v bson.RawValue) {
+	name, named := s.attributeName(stored)
 	usable, ok := attributeValue(v)
 	if _, there := (*a)[name]; !named || !ok || there && name == stored {
 		return // this name is another program's if the stored form exists too

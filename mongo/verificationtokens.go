@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -12,9 +11,9 @@ import (
 func (s *store) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
 	ctx, c, err := s.begin(ctx)
 	if err == nil {
-		err = s.writes.tokens.insert(ctx, c.tokens, encodeToken(t))
+		err = s.writes.tokens.insert(ctx, c.tokens, s.encodeToken(t))
 	}
-	if taken, isDuplicate := duplicateOf(err); isDuplicate && taken.covers("token") {
+	if taken, isDuplicate := duplicateOf(err); isDuplicate && taken.covers(s.tokens.in("token")) {
 		err = adapter.Conflict(adapter.FieldVerificationToken)
 	}
 	return result(t, err)
@@ -26,9 +25,9 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 		return adapter.VerificationToken{}, err
 	}
 	t, err := writer[adapter.VerificationToken]{
-		coll: c.tokens, key: bson.D{{Key: "identifier", Value: identifier}, {Key: "token", Value: token}},
-		usual: bson.D{dateCondition("expires", "$gte", firstDate)}, needs: []string{"expires"},
-		write: func(ctx context.Context, coll *mongo.Collection, filter bson.D) (bson.Raw, error) {
+		coll: c.tokens, key: bson.D{{Key: c.tokens.in("identifier"), Value: identifier}, {Key: c.tokens.in("token"), Value: token}},
+		usual: bson.D{dateCondition(c.tokens.in("expires"), "$gte", firstDate)}, needs: c.tokens.ins("expires"),
+		write: func(ctx context.Context, coll *collection, filter bson.D) (bson.Raw, error) {
 			return coll.FindOneAndDelete(ctx, filter).Raw()
 		},
 		read:  s.decodeToken,
@@ -43,7 +42,7 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 func (s *store) DeleteVerificationTokens(ctx context.Context, identifier string) error {
 	ctx, c, err := s.begin(ctx)
 	if err == nil {
-		err = deleteMany(ctx, c.tokens, bson.D{{Key: "identifier", Value: identifier}})
+		err = deleteMany(ctx, c.tokens, bson.D{{Key: c.tokens.in("identifier"), Value: identifier}})
 	}
 	return err
 }

@@ -105,6 +105,8 @@ var skeletons = map[string]skeleton{
 			"changes.go":     "updates of a document: in one step, or of one whose fields have other forms",
 			"connections.go": "the connection that is made at the first call, and its options",
 			"ids.go":         "text, ObjectID, UUID or number: the forms of one ID",
+			"layout.go":      "how records are stored, as data",
+			"layouts.go":     "the layouts of Auth.js, Prisma, TypeORM and Better Auth",
 			"obstacles.go":   "indexes and options of the application's that are in the way",
 			"signup.go":      "a sign-up without transactions, and how it is finished by any reader",
 			"values.go":      "values of BSON as what they mean",

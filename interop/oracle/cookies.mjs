@@ -1,15 +1,19 @@
 // The session cookies of Auth.js 5, NextAuth.js 4 and Better Auth, made and read by the
-// published packages as their applications do, without a listening server.
+// published packages as their applications do, without a listening server; and applications of
+// Better Auth on MongoDB.
 
 import { createRequire } from "node:module";
 
 import { Auth } from "@auth/core";
 import { encode } from "@auth/core/jwt";
+import { passkey } from "@better-auth/passkey";
 import { redisStorage } from "@better-auth/redis-storage";
 import { betterAuth } from "better-auth";
 import { memoryAdapter } from "better-auth/adapters/memory";
-import { bearer } from "better-auth/plugins";
+import { mongodbAdapter } from "better-auth/adapters/mongodb";
+import { bearer, magicLink } from "better-auth/plugins";
 import { Redis } from "ioredis";
+import { MongoClient } from "mongodb";
 
 import { SessionStore } from "./node_modules/@auth/core/lib/utils/cookie.js";
 
@@ -57,26 +61,32 @@ function setCookies(answer) {
   return answer.headers.getSetCookie().filter((c) => !/Max-Age=0(;|$)/i.test(c)).map((c) => c.split(";")[0]).join("; ");
 }
 
+// appOf returns an application of Better Auth, and how to ask it over HTTP.
+function appOf(options) {
+  const auth = betterAuth({
+    baseURL: site, emailAndPassword: { enabled: true }, logger: { disabled: true }, telemetry: { enabled: false }, rateLimit: { enabled: false }, ...options,
+  });
+  // ask returns status, body, the cookies set, and the token for bearers.
+  return async ({ path, header, authorization, body }) => {
+    const headers = new Headers({ origin: site, "user-agent": "Firefox" });
+    if (header) headers.set("cookie", header);
+    if (authorization) headers.set("authorization", authorization);
+    if (body) headers.set("content-type", "application/json");
+    const answer = await auth.handler(new Request(`${site}/api/auth${path}`, { method: body ? "POST" : "GET", headers, body }));
+    return { status: answer.status, body: await answer.text(), header: setCookies(answer), bearer: answer.headers.get("set-auth-token") };
+  };
+}
+
 // startBetterAuth starts an application of Better Auth with its records in memory, and with
 // sessions and verification rows in Redis if there is a URL.
 function startBetterAuth({ secret, secrets, insecure, redis, prefix }) {
   const db = { user: [], session: [], account: [], verification: [] };
   const client = redis && new Redis(redis);
-  const auth = betterAuth({
-    baseURL: site, secret: secrets ? undefined : secret, secrets, database: memoryAdapter(db), emailAndPassword: { enabled: true },
-    secondaryStorage: client && redisStorage({ client, keyPrefix: prefix }),
-    advanced: { useSecureCookies: !insecure }, plugins: [bearer()], logger: { disabled: true }, telemetry: { enabled: false }, rateLimit: { enabled: false },
-  });
   return {
-    // fetch returns status, body, the cookies set, and the token for bearers.
-    async fetch({ path, header, authorization, body }) {
-      const headers = new Headers({ origin: site, "user-agent": "Firefox" });
-      if (header) headers.set("cookie", header);
-      if (authorization) headers.set("authorization", authorization);
-      if (body) headers.set("content-type", "application/json");
-      const answer = await auth.handler(new Request(`${site}/api/auth${path}`, { method: body ? "POST" : "GET", headers, body }));
-      return { status: answer.status, body: await answer.text(), header: setCookies(answer), bearer: answer.headers.get("set-auth-token") };
-    },
+    fetch: appOf({
+      secret: secrets ? undefined : secret, secrets, database: memoryAdapter(db), plugins: [bearer()],
+      secondaryStorage: client && redisStorage({ client, keyPrefix: prefix }), advanced: { useSecureCookies: !insecure },
+    }),
     // sessions returns those in the database.
     sessions: () => db.session.map(({ token, userId, expiresAt }) => ({ token, userId, expiresAt })),
     // put stores a session, as Go does in a store of both.
@@ -89,10 +99,28 @@ function startBetterAuth({ secret, secrets, insecure, redis, prefix }) {
   };
 }
 
+// startBetterAuthOnMongo starts one with its records in a database, which Go uses too.
+async function startBetterAuthOnMongo({ secret, url, name, uuids }) {
+  const client = await new MongoClient(url).connect();
+  const links = [];
+  return {
+    fetch: appOf({
+      secret, database: mongodbAdapter(client.db(name)),
+      advanced: uuids ? { database: { generateId: "uuid" } } : {},
+      user: { changeEmail: { enabled: true, updateEmailWithoutVerification: true }, deleteUser: { enabled: true } },
+      plugins: [magicLink({ sendMagicLink: async ({ url }) => void links.push(url) }), passkey({ rpID: "site.example", origin: site })],
+    }),
+    links: () => links,
+    close: () => client.close(),
+  };
+}
+
 export const operations = (keep, open) => ({
   jwt,
   session,
   betterAuth: (options) => keep(startBetterAuth(options)),
+  betterAuthOnMongo: async (options) => keep(await startBetterAuthOnMongo(options)),
+  betterAuthLinks: ({ handle }) => open.get(handle).links(),
   betterAuthFetch: ({ handle, ...request }) => open.get(handle).fetch(request),
   betterAuthSessions: ({ handle }) => open.get(handle).sessions(),
   betterAuthUsers: ({ handle }) => open.get(handle).users(),

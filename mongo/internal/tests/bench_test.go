@@ -334,6 +334,57 @@ func BenchmarkSoak(b *testing.B) {
 	measure.Soak(b, measure.NewCrowd(b, open(b, db, mongo.Options{}), measure.CrowdSize), &connections)
 }
 
+// BenchmarkLayouts measures the look-up of a session under each layout, in turns, on a replica set
+// of three members.
+func BenchmarkLayouts(b *testing.B) {
+	layouts := append([]preset{{name: "authjs"}}, presets...)
+	reads, took := make([]measure.Call, len(layouts)), make([][]time.Duration, len(layouts))
+	for i, p := range layouts {
+		store := open(b, threeMembers.bare(b), mongo.Options{Layout: p.Layout})
+		u, err := store.CreateUser(b.Context(), measure.TypicalUser("ada"))
+		check(b, err)
+		session, err := store.CreateSession(b.Context(), measure.TypicalSession(u.ID, time.Now().Add(time.Hour)))
+		check(b, err)
+		reads[i] = func(ctx context.Context) error {
+			_, _, err := store.GetSessionAndUser(ctx, session.SessionToken)
+			return err
+		}
+	}
+	for b.Loop() {
+		for i, read := range reads {
+			begun := time.Now()
+			check(b, read(b.Context()))
+			took[i] = append(took[i], time.Since(begun))
+		}
+	}
+	for i, all := range took {
+		slices.Sort(all)
+		b.ReportMetric(float64(all[len(all)/2].Nanoseconds())/1e3, layouts[i].name+"-µs")
+	}
+}
+
+// BenchmarkTokenIndex measures the look-up of a session by its token as Better Auth makes it, in a
+// collection with and without the index on it, of 100,000 sessions. Run it with -benchtime=20x.
+func BenchmarkTokenIndex(b *testing.B) {
+	for _, indexed := range []bool{false, true} {
+		b.Run(fmt.Sprintf("indexed=%t", indexed), func(b *testing.B) {
+			sessions := replicaSet.bare(b).Collection("session")
+			if indexed {
+				check(b, theirIndex{"session", []string{"token"}, true, false}.create(b.Context(), sessions.Database()))
+			}
+			var docs []any
+			for i := range 100_000 {
+				docs = append(docs, where("token", fmt.Sprintf("token-%d", i), "userId", bson.NewObjectID(), "expiresAt", noon, "createdAt", noon, "updatedAt", noon))
+			}
+			_, err := sessions.InsertMany(b.Context(), docs)
+			check(b, err)
+			for b.Loop() {
+				check(b, sessions.FindOne(b.Context(), where("token", "token-50000")).Err())
+			}
+		})
+	}
+}
+
 // BenchmarkLinearizableReads measures the look-up of a session on three members, with and
 // without LinearizableReads.
 func BenchmarkLinearizableReads(b *testing.B) {

@@ -19,8 +19,8 @@ import (
 // A user is found in whatever form another program stores the ID, in _id and in userId.
 func TestEveryFormOfAUserID(t *testing.T) {
 	hex := foreignID.Hex()
-	for _, stringIDs := range []bool{false, true} {
-		store, db, _ := replicaSet.monitored(t, mongo.Options{StringIDs: stringIDs, Options: adapter.Options{PlainSessionTokens: true}})
+	for _, ids := range []mongo.IDForm{mongo.ObjectIDs, mongo.StringIDs, mongo.UUIDs} {
+		store, db, _ := replicaSet.monitored(t, mongo.Options{Layout: mongo.Layout{IDs: ids}, Options: adapter.Options{PlainSessionTokens: true}})
 		s := &scene{Adapter: store, db: db}
 		for _, form := range []struct {
 			id     string // in Go
@@ -47,10 +47,10 @@ func TestEveryFormOfAUserID(t *testing.T) {
 		} {
 			for _, owner := range form.owners {
 				upper, isText := owner.(string)
-				if stringIDs && isText && strings.ToLower(upper) != upper {
-					continue // where IDs are strings, that is another one
+				if ids != mongo.ObjectIDs && isText && strings.ToLower(upper) != upper {
+					continue // only where IDs are ObjectIDs it is the same one
 				}
-				t.Run(fmt.Sprintf("stringIDs=%t, _id %T %v, userId %T %v", stringIDs, form.stored, form.stored, owner, owner), func(t *testing.T) {
+				t.Run(fmt.Sprintf("IDs %d, _id %T %v, userId %T %v", ids, form.stored, form.stored, owner, owner), func(t *testing.T) {
 					s.id = form.id
 					clear(t, db)
 					insert(t, db.Collection("users"), withField(theUser, "_id", form.stored))
@@ -86,13 +86,13 @@ func (s *scene) isKnown(t *testing.T) {
 	}
 	s.updates(ctx).succeed(t)
 	// Nobody takes the place of anything.
-	if _, err := s.LinkAccount(ctx, adapter.Account{UserID: oid(t, "ff").Hex(), Type: "oauth", Provider: "github", ProviderAccountID: "1"}); !errors.Is(err, adapter.ErrConflict) {
+	if _, err := s.LinkAccount(ctx, adapter.Account{UserID: s.NewID(), Type: "oauth", Provider: "github", ProviderAccountID: "1"}); !errors.Is(err, adapter.ErrConflict) {
 		t.Errorf("LinkAccount of somebody else: %v", err)
 	}
 	if _, _, err := s.CreateUserWithAccount(ctx, adapter.User{}, measure.TypicalAccount("1")); !errors.Is(err, adapter.ErrConflict) {
 		t.Errorf("CreateUserWithAccount of somebody else: %v", err)
 	}
-	if _, err := s.CreateAuthenticator(ctx, adapter.Authenticator{UserID: oid(t, "ff").Hex(), CredentialID: "c", CredentialPublicKey: "k"}); !errors.Is(err, adapter.ErrConflict) {
+	if _, err := s.CreateAuthenticator(ctx, adapter.Authenticator{UserID: s.NewID(), CredentialID: "c", CredentialPublicKey: "k"}); !errors.Is(err, adapter.ErrConflict) {
 		t.Errorf("CreateAuthenticator of somebody else: %v", err)
 	}
 	before := everything(t, s.db)
@@ -411,7 +411,7 @@ func TestUserIDInMixedCase(t *testing.T) {
 }
 
 func TestStringIDs(t *testing.T) {
-	store, db, _ := replicaSet.monitored(t, mongo.Options{StringIDs: true})
+	store, db, _ := replicaSet.monitored(t, mongo.Options{Layout: mongo.Layout{IDs: mongo.StringIDs}})
 	ctx := t.Context()
 	u, err := store.CreateUser(ctx, adapter.User{ID: "auth0|Ada Lovelace", Email: "ada@example.com"})
 	check(t, err)

@@ -125,7 +125,7 @@ func TestNamesInTheStore(t *testing.T) {
 // An attribute with the name of a field of another record is not taken for that field, by
 // reads or by Repair.
 func TestAttributesCalledLikeFields(t *testing.T) {
-	store, db, _ := replicaSet.monitored(t, mongo.Options{StringIDs: true})
+	store, db, _ := replicaSet.monitored(t, mongo.Options{Layout: mongo.Layout{IDs: mongo.StringIDs}})
 	ctx := t.Context()
 	_, err := store.CreateUser(ctx, adapter.User{ID: "ada", Attributes: adapter.Attributes{"sessionToken": "secret"}})
 	check(t, err)

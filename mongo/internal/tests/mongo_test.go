@@ -84,7 +84,7 @@ func TestOpenByURL(t *testing.T) {
 	ctx := t.Context()
 	name := fmt.Sprintf("t%d_%d", os.Getpid(), numbers.Add(1))
 	url := strings.Replace(server, "/?", "/"+name+"?", 1)
-	store, err := adapter.Open(ctx, url+"&stringIDs=true")
+	store, err := adapter.Open(ctx, url+"&ids=string")
 	check(t, err)
 	check(t, schemaOf(t, store).ApplySchema(ctx))
 	u, err := store.CreateUser(ctx, adapter.User{ID: "ada"})
@@ -112,7 +112,7 @@ func TestOpenByURLConnectsLazily(t *testing.T) {
 		}
 		check(t, store.Close())
 	}
-	for _, url := range []string{"mongodb://127.0.0.1:1", "mongodb://127.0.0.1:1/app?stringIDs=perhaps", "mongodb+srv://u:secret@host"} {
+	for _, url := range []string{"mongodb://127.0.0.1:1", "mongodb://127.0.0.1:1/app?ids=perhaps", "mongodb+srv://u:secret@host"} {
 		_, err := adapter.Open(ctx, url)
 		if !errors.Is(err, adapter.ErrInvalid) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("Open of %s: %v", url, err)
@@ -136,9 +136,9 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		{"Options.BatchesInFlight", db, mongo.Options{BatchesInFlight: -1}},
 		{"Options.BatchSize", db, mongo.Options{BatchSize: -1}},
 		{"Options.WriteConcern", db, mongo.Options{WriteConcern: writeconcern.Unacknowledged()}},
-		{"Options.Collections", db, mongo.Options{Collections: mongo.Collections{Users: "sessions"}}},
-		{"Options.Collections", db, mongo.Options{Collections: mongo.Collections{Users: "system.users"}}},
-		{"Options.Collections", db, mongo.Options{Collections: mongo.Collections{Users: "$users"}}},
+		{"Options.Layout", db, mongo.Options{Layout: mongo.Layout{Users: mongo.Record{Collection: "sessions"}}}},
+		{"Options.Layout", db, mongo.Options{Layout: mongo.Layout{Users: mongo.Record{Collection: "system.users"}}}},
+		{"Options.Layout", db, mongo.Options{Layout: mongo.Layout{Users: mongo.Record{Collection: "$users"}}}},
 	} {
 		store, err := mongo.New(test.db, test.options)
 		var invalid *adapter.InvalidError
