@@ -19,7 +19,7 @@ GOVULNCHECK = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # Packages whose tests need no server and take seconds.
 QUICK = ./adapter ./authhttp ./authhttp/limit ./authhttp/signin ./authhttp/emaillink ./authhttp/oauth ./authhttp/oidc ./authhttp/passkey ./authhttp/internal/... \
-        ./memory ./internal/attempt ./internal/attribute ./internal/batch ./internal/layers \
+        ./authjshttp ./memory ./internal/attempt ./internal/attribute ./internal/batch ./internal/layers \
         ./internal/lenient ./internal/repair ./cmd/...
 
 FORMATTED = @files=$$(gofmt -l .); if [[ -n $$files ]]; then echo "not formatted (make fmt):" $$files; exit 1; fi
