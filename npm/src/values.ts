@@ -42,7 +42,10 @@ function encodeObject(value: object): unknown {
   return isTag(Object.keys(members)) ? { $object: members } : members;
 }
 
-/** decode returns the value of what JSON.parse has read, in which it puts what differs. */
+/**
+ * decode returns the value of what JSON.parse has read, in which it puts what differs. A member called
+ * __proto__ is left out: it would be the prototype of an application's copy.
+ */
 export function decode(value: unknown): unknown {
   if (value === null || typeof value !== "object") return value;
   if (!Array.isArray(value) && isTag(Object.keys(value))) {
@@ -54,10 +57,8 @@ export function decode(value: unknown): unknown {
 
 function decodeMembers(value: Members): unknown {
   for (const name of Object.keys(value)) {
-    const member = value[name];
-    if (member === null || typeof member !== "object") continue;
-    // Not an assignment, which for __proto__ would set the prototype.
-    Object.defineProperty(value, name, { value: decode(member), enumerable: true, writable: true, configurable: true });
+    if (name === "__proto__") delete value[name];
+    else value[name] = decode(value[name]);
   }
   return value;
 }
