@@ -68,7 +68,7 @@ BENCH = go test -run '^$$' -skip Soak -timeout 40m -bench .
 .PHONY: bench
 bench: setup ## Run the benchmarks into build/bench.txt, and draw docs/callers-light.svg and -dark.svg
 	@mkdir -p build
-	{ $(BENCH) ./authhttp; \
+	{ $(BENCH) ./authhttp ./authjshttp; \
 	  $(BENCH) -benchmem ./memory/internal/tests; \
 	  $(BENCH) -benchtime 1x $(patsubst %,./%/internal/tests,mongo redis dynamodb fauna) ./interop; } | tee build/bench.txt
 	go run ./cmd/bench-plot build/bench.txt

@@ -26,15 +26,12 @@ func FuzzArguments(f *testing.F) {
 		if err != nil {
 			return
 		}
-		text, err := encode(args)
-		if err != nil {
-			t.Fatalf("%q cannot be encoded again: %v", body, err)
-		}
+		text := encode(args)
 		again, err := decodeArguments(text)
 		if err != nil {
 			t.Fatalf("%q, encoded as %q: %v", body, text, err)
 		}
-		if twice := must(encode(again)); !bytes.Equal(twice, text) || !reflect.DeepEqual(kinds(again), kinds(args)) {
+		if twice := encode(again); !bytes.Equal(twice, text) || !reflect.DeepEqual(kinds(again), kinds(args)) {
 			t.Errorf("%q: encoded as %q, and then as %q", body, text, twice)
 		}
 	})

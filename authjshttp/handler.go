@@ -133,7 +133,7 @@ func (h *Handler) serveCall(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		failed := failureOf(err)
 		status = failed.status
-		answer, _ = encode(failed.object()) // texts alone
+		answer = encode(failed.object())
 	}
 	h.log(r, name, status, err, h.options.Clock().Sub(began))
 	if signature != nil {
@@ -193,7 +193,7 @@ func (h *Handler) run(r *http.Request, name string, body []byte) ([]byte, error)
 		if err != nil {
 			return nil, err
 		}
-		return encode(v)
+		return encode(v), nil
 	}
 	if !again.asked() {
 		return perform(r.Context())
@@ -246,8 +246,7 @@ func write(w http.ResponseWriter, status int, body []byte) {
 }
 
 func writeFailure(w http.ResponseWriter, f *failure) {
-	body, _ := encode(f.object()) // texts alone
-	write(w, f.status, body)
+	write(w, f.status, encode(f.object()))
 }
 
 func writeText(w http.ResponseWriter, status int, text string) {

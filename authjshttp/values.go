@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,29 +25,58 @@ const dateForm = "2006-01-02T15:04:05.000Z"
 
 // encode returns the JSON text of a value: nil, bool, string, int64, float64, time.Time, []any
 // and map[string]any.
-func encode(v any) ([]byte, error) { return json.Marshal(tagged(v)) }
+func encode(v any) []byte { return appendValue(nil, v) }
 
-func tagged(v any) any {
+func appendValue(b []byte, v any) []byte {
 	switch v := v.(type) {
+	case string:
+		return appendText(b, v)
+	case int64:
+		return strconv.AppendInt(b, v, 10)
 	case time.Time:
-		return map[string]any{dateTag: v.UTC().Format(dateForm)}
+		return append(v.UTC().AppendFormat(append(b, `{"`+dateTag+`":"`...), dateForm), `"}`...)
 	case []any:
-		all := make([]any, len(v))
+		b = append(b, '[')
 		for i, e := range v {
-			all[i] = tagged(e)
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendValue(b, e)
 		}
-		return all
+		return append(b, ']')
 	case map[string]any:
-		all := make(map[string]any, len(v))
-		for name, e := range v {
-			all[name] = tagged(e)
+		if isTag(v) {
+			return append(appendObject(append(b, `{"`+objectTag+`":`...), v), '}')
 		}
-		if isTag(all) {
-			return map[string]any{objectTag: all}
-		}
-		return all
+		return appendObject(b, v)
 	}
-	return v
+	text, err := json.Marshal(v)
+	if err != nil { // NaN, infinities: what JSON.stringify writes
+		return append(b, "null"...)
+	}
+	return append(b, text...)
+}
+
+func appendObject(b []byte, o map[string]any) []byte {
+	b = append(b, '{')
+	for i, name := range slices.Sorted(maps.Keys(o)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendValue(append(appendText(b, name), ':'), o[name])
+	}
+	return append(b, '}')
+}
+
+// appendText appends a text that needs no escape as it is, since most are such.
+func appendText(b []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(text) // text alone
+			return append(b, quoted...)
+		}
+	}
+	return append(append(append(b, '"'), text...), '"')
 }
 
 // isTag reports whether an object has one member, which is a tag.
