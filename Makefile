@@ -19,7 +19,7 @@ GOVULNCHECK = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # Packages whose tests need no server and take seconds.
 QUICK = ./adapter ./authhttp ./authhttp/limit ./authhttp/signin ./authhttp/emaillink ./authhttp/oauth ./authhttp/oidc ./authhttp/passkey ./authhttp/internal/... \
-        ./memory ./internal/attempt ./internal/attribute ./internal/batch ./internal/layers \
+        ./authjshttp ./memory ./internal/attempt ./internal/attribute ./internal/batch ./internal/layers \
         ./internal/lenient ./internal/repair ./internal/transfer ./cmd/authstore ./cmd/bench-plot ./cmd/conformance-table
 
 FORMATTED = @files=$$(gofmt -l .); if [[ -n $$files ]]; then echo "not formatted (make fmt):" $$files; exit 1; fi
@@ -68,7 +68,7 @@ BENCH = go test -run '^$$' -skip Soak -timeout 40m -bench .
 .PHONY: bench
 bench: setup ## Run the benchmarks into build/bench.txt, and draw docs/callers-light.svg and -dark.svg
 	@mkdir -p build
-	{ $(BENCH) ./authhttp; \
+	{ $(BENCH) ./authhttp ./authjshttp; \
 	  $(BENCH) -benchmem ./memory/internal/tests; \
 	  $(BENCH) -benchtime 1x $(patsubst %,./%/internal/tests,mongo redis dynamodb fauna) ./interop; } | tee build/bench.txt
 	go run ./cmd/bench-plot build/bench.txt

@@ -7,9 +7,11 @@
 // other (records_test.go); an application of @auth/core signs somebody in over HTTP, and Go
 // accepts and ends the session (signin_test.go); cookies that Auth.js, NextAuth.js and
 // Better Auth make are read by authhttp, and those of authhttp by them (cookies_test.go);
-// an application of Better Auth and Go work on one database (betterauth_test.go); and what the
-// packages break is listed and repaired by Go (broken_test.go). The stores are
-// the rows of a table (stores_test.go). How many cases each store passed in each direction is
+// an application of Better Auth and Go work on one database (betterauth_test.go), or on Redis
+// (betterauth_redis_test.go); and what the packages break is listed and repaired by Go
+// (broken_test.go). The stores are the rows of a table (stores_test.go). The adapter in npm, on the
+// service of authjshttp, passes the same cases and more on each store (served_test.go), and signs
+// people in by passkeys in a browser (browser_test.go). How many cases each store passed in each direction is
 // printed, and written to build/reports/interop.json. A benchmark looks up sessions on both
 // sides (bench_test.go, oracle/load.mjs).
 //

@@ -22,7 +22,7 @@ func TestInterop(t *testing.T) {
 			})
 		}
 		t.Run(s.name, func(t *testing.T) {
-			signInCases(t, &s, o)
+			signInCases(t, s.openBoth(t, o, false, true))
 			brokenCases(t, &s, o)
 		})
 	}

@@ -27,11 +27,12 @@ type app struct {
 	handle any
 }
 
-// startApp starts an application. It prolongs a session when it is read at least
-// updateAge seconds after the last time.
-func startApp(s *scene, updateAge int) *app {
+// startApp starts an application, with what options of app.mjs there are. It prolongs a session each
+// time that it is read.
+func startApp(s *scene, options object) *app {
 	s.Helper()
-	v, err := s.oracle.do("app", object{"handle": s.handle, "options": object{"secret": authSecret, "updateAge": updateAge}})
+	options["secret"], options["updateAge"] = authSecret, 0
+	v, err := s.oracle.do("app", object{"handle": s.handle, "options": options})
 	s.ok(err)
 	started := v.(object)
 	s.Cleanup(func() {
@@ -73,13 +74,19 @@ func (b *browser) get(address string, form url.Values) (int, string) {
 	return res.StatusCode, string(body)
 }
 
-// ask asks for a sign-in link, and returns the one that was mailed.
-func (b *browser) ask(email string) string {
+// csrf returns what a form needs.
+func (b *browser) csrf() string {
 	b.Helper()
 	_, body := b.get(b.url+"/csrf", nil)
 	var csrf struct{ CsrfToken string }
 	b.ok(json.Unmarshal([]byte(body), &csrf))
-	status, _ := b.get(b.url+"/signin/email", url.Values{"csrfToken": {csrf.CsrfToken}, "email": {email}})
+	return csrf.CsrfToken
+}
+
+// ask asks for a sign-in link, and returns the one that was mailed.
+func (b *browser) ask(email string) string {
+	b.Helper()
+	status, _ := b.get(b.url+"/signin/email", url.Values{"csrfToken": {b.csrf()}, "email": {email}})
 	if status != http.StatusFound {
 		b.Fatalf("asking for a link: got the status %d", status)
 	}
@@ -154,8 +161,7 @@ func (a *app) accepted(token string) adapter.User {
 	return u
 }
 
-func signInCases(t *testing.T, s *store, o *oracle) {
-	p := s.openBoth(t, o, false, true)
+func signInCases(t *testing.T, p *pair) {
 	for _, c := range []struct {
 		name string
 		run  func(*app)
@@ -248,10 +254,7 @@ func signInCases(t *testing.T, s *store, o *oracle) {
 			b := a.signIn(a.email())
 			token := b.token()
 			a.accepted(token)
-			_, body := b.get(b.url+"/csrf", nil)
-			var csrf struct{ CsrfToken string }
-			a.ok(json.Unmarshal([]byte(body), &csrf))
-			b.get(b.url+"/signout", url.Values{"csrfToken": {csrf.CsrfToken}})
+			b.get(b.url+"/signout", url.Values{"csrfToken": {b.csrf()}})
 			_, _, err := a.GetSessionAndUser(ctx(a.T), token)
 			a.missing("GetSessionAndUser", err)
 		}},
@@ -273,6 +276,6 @@ func signInCases(t *testing.T, s *store, o *oracle) {
 			a.same("who the application takes the browser for", b.person(), "")
 		}},
 	} {
-		try(t, s.name, signIn, c.name, func(t *testing.T) { c.run(startApp(&scene{T: t, pair: p}, 0)) })
+		try(t, p.store.name, signIn, c.name, func(t *testing.T) { c.run(startApp(&scene{T: t, pair: p}, object{})) })
 	}
 }

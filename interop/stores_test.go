@@ -62,6 +62,8 @@ type store struct {
 	wholeSeconds bool
 	// guarded: the store refuses what breaks a rule once the schema was applied.
 	guarded bool
+	// stamps: what JavaScript has made or changed has times, by the clock of the service.
+	stamps bool
 	// movesEmail: Go finds a user by an address that JavaScript has changed.
 	movesEmail bool
 }

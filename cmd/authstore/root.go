@@ -98,7 +98,7 @@ func newRoot(a *app) *cobra.Command {
 		newPing(a), newSchema(a), newRepair(a), newPurge(a),
 		newUsers(a), newSessions(a), newAccounts(a),
 		newCopy(a), newVerify(a), newExport(a), newImport(a),
-		newMan(a),
+		newServe(a), newMan(a),
 	)
 	return root
 }

@@ -39,6 +39,7 @@ var limits = map[string]cost{
 	"authhttp/oauth":       {2, 0.7, 4, 13, 10},
 	"authhttp/oidc":        {3, 0.7, 6, 15, 10},
 	"authhttp/passkey":     {17, 10, 34, 35, 10},
+	"authjshttp":           {0, 0, 0, 5, 10},
 	"memory":               {0, 0, 0, 5, 10},
 	"mongo":                {10, 53, 44, 85, 50},
 	"dynamodb":             {7, 2.5, 14, 80, 150},

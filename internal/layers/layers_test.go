@@ -53,6 +53,12 @@ func layering(packages []pkg) []rule {
 			},
 		},
 		{
+			says:   "authjshttp imports only the standard library and adapter",
+			why:    "who serves a store over HTTP brings the store, and gets no other",
+			covers: func(place string) bool { return under(place, "authjshttp") },
+			allows: func(_, imp string) bool { return standard(imp) || inModule(imp, "adapter") },
+		},
+		{
 			says:   "a backend never imports another one",
 			why:    "an application gets the driver of the store that it uses, and no other",
 			covers: isBackend,
@@ -324,6 +330,15 @@ func TestViolations(t *testing.T) {
 			name:     "authhttp: one way to sign in from another",
 			packages: []pkg{{ImportPath: own + "authhttp/passkey", Imports: []string{own + "authhttp/oauth"}}},
 			want:     "authhttp/passkey imports " + own + "authhttp/oauth, but authhttp imports only",
+		},
+		{
+			name:     "authjshttp: what it may",
+			packages: []pkg{{ImportPath: own + "authjshttp", Imports: []string{"net/http", own + "adapter/authjs"}, XTestImports: []string{own + "memory"}}},
+		},
+		{
+			name:     "authjshttp: a store",
+			packages: []pkg{{ImportPath: own + "authjshttp", Imports: []string{own + "memory"}}},
+			want:     "authjshttp imports " + own + "memory, but authjshttp imports only the standard library and adapter: ",
 		},
 		{
 			name:     "backend: another backend",

@@ -43,7 +43,7 @@ up() {
 }
 
 down() {
-  export COMPOSE_PROFILES=redis-cluster,redis-sentinel # if they are there
+  export COMPOSE_PROFILES=redis-cluster,redis-sentinel,service # if they are there
   compose down -v
 }
 

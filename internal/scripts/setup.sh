@@ -4,8 +4,8 @@
 # Installs what the tests need beside Go, and says nothing when it is all there:
 # a C compiler with its library for the race detector, Chromium for the tests in
 # a browser, cfn-lint for the template of dynamodb, Node.js with the
-# npm packages that package interop runs, shellcheck and luacheck for make lint, and
-# for the engines Docker with an image of each.
+# npm packages that package interop runs and the one in npm, which is built, shellcheck and
+# luacheck for make lint, and for the engines Docker with an image of each.
 set -euo pipefail
 source "$(dirname "$0")/debian.sh"
 
@@ -35,9 +35,13 @@ have_node() { command -v node >/dev/null && command -v npm >/dev/null; }
 have_packages() { [[ node_modules/.package-lock.json -nt package-lock.json ]]; }
 
 install_packages() {
-  echo "setup: installing the npm packages of interop/oracle" >&2
+  echo "setup: installing the npm packages of $1" >&2
   npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >/dev/null
 }
+
+have_compiler() { [[ -x npm/node_modules/.bin/tsc ]]; }
+
+have_build() { [[ -e npm/dist/index.js && -z $(find npm/src npm/tsconfig.json -newer npm/dist/index.js) ]]; }
 
 missing=()
 have_cfn_lint || have_pip || missing+=(python3-pip)
@@ -55,7 +59,12 @@ if ! have_cfn_lint && have_pip; then
   python3 -m pip install -q --root-user-action=ignore --target build/cfn-lint "$cfn_lint" >build/pip.log 2>&1 ||
     tail -n 20 build/pip.log >&2
 fi
-if have_node; then (cd interop/oracle && { have_packages || install_packages || true; }); fi
+if have_node; then
+  for folder in npm interop/oracle; do
+    (cd "$folder" && { have_packages || install_packages "$folder" || true; })
+  done
+  if ! have_build && have_compiler; then (cd npm && npm run build --silent); fi
+fi
 
 if [[ $# -gt 0 ]] && internal/scripts/docker.sh; then
   for engine in "$@"; do

@@ -2,7 +2,8 @@
 # test.sh all|backends BACKEND...
 #
 # Runs the tests in each backend's internal/tests, with a report in
-# build/reports/BACKEND.json, and after them, with "all", those of every other package.
+# build/reports/BACKEND.json, and after them, with "all", those of every other package, and of
+# the one in npm.
 # Nothing runs twice, and a failure doesn't keep the rest from running.
 set -euo pipefail
 
@@ -30,5 +31,6 @@ for backend in "${backends[@]}"; do
 done
 if [[ $what == all ]]; then
   go_test "${others[@]}" || status=1
+  (cd npm && npm test --silent) || status=1
 fi
 exit "$status"

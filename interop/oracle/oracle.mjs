@@ -52,6 +52,9 @@ const operations = {
     return { app: keep(app), url: app.url };
   },
   mails: ({ app }) => open.get(app).mails,
+  signedOut: ({ app }) => open.get(app).signedOut,
+  uncut: ({ app }) => void (open.get(app).state.cut = false),
+  methods: ({ handle }) => Object.keys(open.get(handle).adapter),
   close: async ({ handle }) => {
     await open.get(handle).close();
     open.delete(handle);

@@ -12,9 +12,14 @@ import { MongoClient } from "mongodb";
 import { createStorage } from "unstorage";
 import redisDriver from "unstorage/drivers/redis";
 
+import { AuthStore } from "../../npm/dist/index.js";
+
 // Each takes the server's URL and the options of the adapter, and returns the adapter
 // and how to close its client.
 export const stores = {
+  // The adapter of this module, on its service.
+  authstore: async (url, options) => ({ adapter: AuthStore({ url, ...options }), close: async () => {} }),
+
   // The client of Upstash, with all that it does to values, whose commands go to a Redis
   // server instead of Upstash's REST API.
   async upstash(url, options) {
