@@ -65,6 +65,7 @@ func TestPage(t *testing.T) {
 	check(t, err)
 	check(t, s.Close())
 	t.Setenv(urlVariable, storeURL)
+	t.Setenv(secretVariable, "")
 	t.Setenv("OLD", storeURL)
 	t.Setenv("NEW", "test://new")
 	text, err := os.ReadFile(page)

@@ -40,7 +40,7 @@ func newServe(a *app) *cobra.Command {
 Secrets are in AUTHSTORE_SECRET, separated by white space, or in a file, one a line. Each
 holds, so that one can be replaced. Without any, only this machine is served.`,
 		Example: `  authstore serve --store memory:
-  AUTHSTORE_URL=mongodb://db:27017/app AUTHSTORE_SECRET="$(openssl rand -base64 32)" authstore serve --addr :8080`,
+  authstore serve --store env:PRODUCTION --addr :8080 --secret-file secrets --apply-schema`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.with(cmd, func(ctx context.Context, store adapter.Adapter) error {
