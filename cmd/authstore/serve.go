@@ -119,7 +119,7 @@ func (s serving) open(ctx context.Context, getenv func(string) string) (adapter.
 		url = getenv(storeVariable)
 	}
 	if url == "" {
-		return nil, fmt.Errorf("no store: give --store or %s a URL, such as memory:", storeVariable)
+		return nil, fmt.Errorf("no store: give --store or %s a URL, such as \"memory:\" for a try", storeVariable)
 	}
 	store, err := adapter.Open(ctx, url)
 	if err != nil || !s.applySchema {
