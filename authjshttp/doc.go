@@ -3,6 +3,7 @@
 // any store, without a database driver in its bundle.
 //
 //	import (
+//		"log"
 //		"net/http"
 //		"os"
 //
