@@ -28,7 +28,7 @@ func api(sessions adapter.Sessions, secret string) http.Handler {
 }
 
 func main() {
-	// In place of memory goes an adapter.Sessions that reads the application's tables.
+	// In place of memory goes an adapter.Sessions that has the application's sessions, such as package redis/betterauth.
 	store := memory.New(memory.Options{})
 	log.Fatal(http.ListenAndServe("127.0.0.1:8080", api(store, os.Getenv("BETTER_AUTH_SECRET"))))
 }
