@@ -13,8 +13,8 @@ func (s *store) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Acc
 	return result(a, s.insertOwned(ctx, (*collections).uniqueAccounts, insertOnce, "Account.UserID", a.UserID, func(id any) bson.D { return s.encodeAccount(id, a) }))
 }
 
-func (a *shape) byAccount(key adapter.AccountKey) bson.D {
-	return bson.D{{Key: a.in("provider"), Value: key.Provider}, {Key: a.in("providerAccountId"), Value: oneOf(accountForms(key.ProviderAccountID))}}
+func (s *shape) byAccount(key adapter.AccountKey) bson.D {
+	return bson.D{{Key: s.in("provider"), Value: key.Provider}, {Key: s.in("providerAccountId"), Value: oneOf(accountForms(key.ProviderAccountID))}}
 }
 
 // accountWithUser returns an account and its user, or ErrNotFound if either does not exist.

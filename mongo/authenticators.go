@@ -14,21 +14,21 @@ func (s *store) CreateAuthenticator(ctx context.Context, a adapter.Authenticator
 	return result(a, s.insertOwned(ctx, (*collections).uniqueAuthenticators, insertOnce, "Authenticator.UserID", a.UserID, func(id any) bson.D { return s.encodeAuthenticator(id, a) }))
 }
 
-func (a *shape) byCredential(id string) bson.D {
-	return bson.D{{Key: a.in("credentialID"), Value: a.storedCredential(id)}}
+func (s *shape) byCredential(id string) bson.D {
+	return bson.D{{Key: s.in("credentialID"), Value: s.storedCredential(id)}}
 }
 
 // storedCredential returns a credential ID in its form.
-func (a *shape) storedCredential(id string) string {
-	if a.form["credentialID"] == Base64URL {
+func (s *shape) storedCredential(id string) string {
+	if s.form["credentialID"] == Base64URL {
 		return base64URL(id)
 	}
 	return id
 }
 
 // credential returns the credential ID that is stored.
-func (a *shape) credential(stored string) string {
-	if a.form["credentialID"] == Base64URL && stored != "" {
+func (s *shape) credential(stored string) string {
+	if s.form["credentialID"] == Base64URL && stored != "" {
 		return fromBase64URL(stored)
 	}
 	return stored
@@ -83,21 +83,21 @@ func (s *store) UpdateAuthenticator(ctx context.Context, credentialID string, up
 
 // counterBelow matches the authenticators for which driver.CounterGrows is true: those with
 // a lower counter or, if the counter is 0, those whose counter has always been 0.
-func (a *shape) counterBelow(counter uint32) bson.E {
+func (s *shape) counterBelow(counter uint32) bson.E {
 	lower := bson.E{Key: "$lt", Value: int64(counter)}
 	if counter == 0 {
 		lower = bson.E{Key: "$eq", Value: 0}
 	}
-	return a.counterCondition(lower)
+	return s.counterCondition(lower)
 }
 
 // counterCondition matches the authenticators whose counter meets a condition or is
 // missing. Numbers with a fraction do not match: they are read first.
-func (a *shape) counterCondition(condition bson.E) bson.E {
+func (s *shape) counterCondition(condition bson.E) bson.E {
 	isWhole := bson.E{Key: "$type", Value: bson.A{"int", "long"}}
 	return bson.E{Key: "$or", Value: bson.A{
-		bson.D{{Key: a.in("counter"), Value: bson.D{{Key: "$gte", Value: 0}, condition, isWhole, notAList}}},
-		bson.D{{Key: a.in("counter"), Value: bson.D{{Key: "$eq", Value: nil}, notAList}}},
+		bson.D{{Key: s.in("counter"), Value: bson.D{{Key: "$gte", Value: 0}, condition, isWhole, notAList}}},
+		bson.D{{Key: s.in("counter"), Value: bson.D{{Key: "$eq", Value: nil}, notAList}}},
 	}}
 }
 

@@ -223,27 +223,27 @@ func anyOf[V any](field string, values []V) bson.D {
 }
 
 // byAccounts matches the accounts with any of the keys.
-func (a *shape) byAccounts(keys []adapter.AccountKey) bson.D {
+func (s *shape) byAccounts(keys []adapter.AccountKey) bson.D {
 	ids := map[string]bson.A{}
 	for _, key := range keys {
 		ids[key.Provider] = append(ids[key.Provider], accountForms(key.ProviderAccountID)...)
 	}
 	var of bson.A
 	for provider, forms := range ids {
-		of = append(of, append(bson.D{{Key: a.in("provider"), Value: provider}}, anyOf(a.in("providerAccountId"), forms)...))
+		of = append(of, append(bson.D{{Key: s.in("provider"), Value: provider}}, anyOf(s.in("providerAccountId"), forms)...))
 	}
 	return bson.D{{Key: "$or", Value: of}}
 }
 
-func (a *shape) accountKey(account bson.Raw) (adapter.AccountKey, bool) {
-	provider, isText := account.Lookup(a.in("provider")).StringValueOK()
-	id, ok := accountText(account.Lookup(a.in("providerAccountId")))
+func (s *shape) accountKey(account bson.Raw) (adapter.AccountKey, bool) {
+	provider, isText := account.Lookup(s.in("provider")).StringValueOK()
+	id, ok := accountText(account.Lookup(s.in("providerAccountId")))
 	return adapter.AccountKey{Provider: provider, ProviderAccountID: id}, isText && ok
 }
 
 // accountRank has an ID that is text come before numbers, as sortOrder does.
-func (a *shape) accountRank(_ adapter.AccountKey, account bson.Raw) int {
-	if account.Lookup(a.in("providerAccountId")).Type == bson.TypeString {
+func (s *shape) accountRank(_ adapter.AccountKey, account bson.Raw) int {
+	if account.Lookup(s.in("providerAccountId")).Type == bson.TypeString {
 		return 0
 	}
 	return 1

@@ -57,13 +57,13 @@ func (c *collections) isImplied(coll *collection, s specification) bool {
 
 // isConditional reports whether an index omits documents without fields of the
 // application's.
-func (of *shape) isConditional(s specification) bool {
-	if s.Sparse {
-		return !slices.ContainsFunc(s.names(), of.isOwn)
+func (s *shape) isConditional(index specification) bool {
+	if index.Sparse {
+		return !slices.ContainsFunc(index.names(), s.isOwn)
 	}
-	conditions, _ := s.Partial.Elements()
+	conditions, _ := index.Partial.Elements()
 	return slices.ContainsFunc(conditions, func(e bson.RawElement) bool {
-		return !of.isOwn(e.Key()) && requiresField(e.Value())
+		return !s.isOwn(e.Key()) && requiresField(e.Value())
 	})
 }
 
