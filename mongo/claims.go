@@ -245,9 +245,9 @@ func (c *collections) uniqueAuthenticators() unique {
 // same document exists already. A record with the same key is replaced if its user does not
 // exist, and is a conflict otherwise.
 func (s *store) claim(ctx context.Context, c *collections, u unique, doc bson.Raw, insert inserter) (bool, error) {
-	r := newRetries()
-	for r.allowed() {
-		refused := insert(ctx, u.collection, u.toInsert(doc))
+	var refused error
+	for r := newRetries(); r.allowed(); {
+		refused = insert(ctx, u.collection, u.toInsert(doc))
 		taken, isDuplicate := u.duplicateOf(refused)
 		if !isDuplicate || !taken.covers(u.keys()...) && !taken.covers("_id") {
 			return refused == nil, refused
@@ -264,6 +264,9 @@ func (s *store) claim(ctx context.Context, c *collections, u unique, doc bson.Ra
 		if err != nil {
 			return false, err
 		}
+	}
+	if taken, _ := duplicateOf(refused); !taken.covers(u.keys()...) && !taken.covers("_id") {
+		return false, refused // by what is derived from another key in another program
 	}
 	return false, raced()
 }

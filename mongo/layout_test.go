@@ -93,3 +93,21 @@ func TestBase64URL(t *testing.T) {
 		}
 	}
 }
+
+// An account has the compound ID of NextAuth.js 3, and no two accounts have the same.
+func TestCompoundIDs(t *testing.T) {
+	of := func(provider, id string) any {
+		return compound("compoundId").Value(func(field string) any { return map[string]string{"provider": provider, "providerAccountId": id}[field] })
+	}
+	if got, want := of("github", "42"), "de71e247475d7d9e09413c4d6a7cb64743ccdb2ad95469f6fa9c4e865bcd7945"; got != want { // printf github:42 | sha256sum
+		t.Errorf("got %v, want %s", got, want)
+	}
+	seen := map[any]bool{}
+	for _, key := range [][2]string{{"a", "b:c"}, {"a:b", "c"}, {"a:", "b:c"}, {"a", ":b:c"}} {
+		if id := of(key[0], key[1]); seen[id] {
+			t.Errorf("%q has the compound ID of another account", key)
+		} else {
+			seen[id] = true
+		}
+	}
+}

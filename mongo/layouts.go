@@ -81,9 +81,9 @@ func TypeORMv3() Layout {
 				"access_token":  {Name: "accessToken"},
 				"expires_at":    {Name: "accessTokenExpires", Form: Date},
 			},
-			Derived: []Member{digest("compoundId", "%v:%v", "provider", "providerAccountId")},
+			Derived: []Member{compound("compoundId")},
 		},
-		Sessions:           Record{Collection: "sessions", Derived: []Member{digest("accessToken", "accessToken:%v", "sessionToken")}},
+		Sessions:           Record{Collection: "sessions", Derived: []Member{accessToken("accessToken")}},
 		VerificationTokens: Record{Collection: "verificationRequests", Derived: []Member{same("updatedAt", "createdAt")}},
 		Authenticators:     Record{Collection: "authenticators"},
 	}
@@ -110,7 +110,7 @@ func PrismaLegacy() Layout {
 				"createdAt":         {Name: "created_at"},
 				"updatedAt":         {Name: "updated_at"},
 			},
-			Derived: []Member{digest("compound_id", "%v:%v", "provider", "providerAccountId")},
+			Derived: []Member{compound("compound_id")},
 		},
 		Sessions: Record{
 			Collection: "sessions",
@@ -120,7 +120,7 @@ func PrismaLegacy() Layout {
 				"createdAt":    {Name: "created_at"},
 				"updatedAt":    {Name: "updated_at"},
 			},
-			Derived: []Member{digest("access_token", "accessToken:%v", "sessionToken")},
+			Derived: []Member{accessToken("access_token")},
 		},
 		VerificationTokens: Record{
 			Collection: "verification_requests",
@@ -168,16 +168,31 @@ func BetterAuth() Layout {
 	}
 }
 
-// digest is a member that is the SHA-256 digest of fields, in hexadecimal digits.
-func digest(name, format string, of ...string) Member {
-	return Member{Name: name, Of: of, Value: func(field func(string) any) any {
-		var values []any
-		for _, name := range of {
-			values = append(values, field(name))
+// compound is the member by which NextAuth.js 3 knows an account: a digest of its provider and its
+// ID there, with a colon in between. Where the provider has a colon itself, which none had, that
+// would be another account's too.
+func compound(name string) Member {
+	return Member{Name: name, Of: []string{"provider", "providerAccountId"}, Value: func(field func(string) any) any {
+		provider, id := fmt.Sprint(field("provider")), fmt.Sprint(field("providerAccountId"))
+		if strings.Contains(provider, ":") {
+			return digest(fmt.Sprintf("%d\x00%s:%s", len(provider), provider, id))
 		}
-		sum := sha256.Sum256(fmt.Appendf(nil, format, values...))
-		return hex.EncodeToString(sum[:])
+		return digest(provider + ":" + id)
 	}}
+}
+
+// accessToken is a second token that a session had in NextAuth.js 3. From this one nobody learns the
+// first.
+func accessToken(name string) Member {
+	return Member{Name: name, Of: []string{"sessionToken"}, Value: func(field func(string) any) any {
+		return digest(fmt.Sprint("accessToken:", field("sessionToken")))
+	}}
+}
+
+// digest returns the SHA-256 digest of a text in hexadecimal digits.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }
 
 // same is a member with the value of a field.

@@ -57,11 +57,11 @@ func (c *collections) isImplied(coll *collection, s specification) bool {
 
 // isConditional reports whether an index omits documents without fields of the
 // application's.
-func (s *shape) isConditional(i specification) bool {
-	if i.Sparse {
-		return !slices.ContainsFunc(i.names(), s.isOwn)
+func (s *shape) isConditional(index specification) bool {
+	if index.Sparse {
+		return !slices.ContainsFunc(index.names(), s.isOwn)
 	}
-	conditions, _ := i.Partial.Elements()
+	conditions, _ := index.Partial.Elements()
 	return slices.ContainsFunc(conditions, func(e bson.RawElement) bool {
 		return !s.isOwn(e.Key()) && requiresField(e.Value())
 	})

@@ -318,3 +318,19 @@ func TestTheirIndexes(t *testing.T) {
 		})
 	}
 }
+
+// A derived member that somebody else's record has, as only another program can have stored it, is
+// in the way: a person has to look at it, and no retry helps.
+func TestADerivedMemberThatIsTaken(t *testing.T) {
+	db, ctx := replicaSet.bare(t), t.Context()
+	check(t, typeORMv3.createIndexes(ctx, db))
+	store := open(t, db, mongo.Options{Layout: mongo.TypeORMv3()})
+	u, err := store.CreateUser(ctx, adapter.User{})
+	check(t, err)
+	github := adapter.Account{UserID: u.ID, Type: "oauth", Provider: "github", ProviderAccountID: "42"}
+	_, err = store.LinkAccount(ctx, github)
+	check(t, err)
+	set(t, db.Collection("accounts"), bson.D{}, "providerAccountId", "43")
+	_, err = store.LinkAccount(ctx, github)
+	saysSetup(t, "LinkAccount", err, "compoundId")
+}
