@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -47,6 +48,8 @@ func (s *store) newLookups(o Options) lookups {
 		})
 	}
 	email := s.users.in("email")
+	// Amazon DocumentDB uses a partial index only where its condition is repeated.
+	isIndexed := bson.E{Key: "$and", Value: bson.A{bson.D{{Key: email, Value: isText}}}}
 	return lookups{
 		sessions:       owned(func(c *collections) *collection { return c.sessions }, s.sessions.in("sessionToken")),
 		authenticators: owned(func(c *collections) *collection { return c.authenticators }, s.authenticators.in("credentialID")),
@@ -62,10 +65,10 @@ func (s *store) newLookups(o Options) lookups {
 		}),
 		emails: newLookup(s, o, lookup[string]{
 			one: func(ctx context.Context, c *collections, address string) (bson.Raw, error) {
-				return c.users.FindOne(ctx, bson.D{{Key: email, Value: address}}).Raw()
+				return c.users.FindOne(ctx, append(bson.D{{Key: email, Value: address}}, isIndexed)).Raw()
 			},
 			many: func(ctx context.Context, c *collections, addresses []string) (*mongo.Cursor, error) {
-				return c.users.Find(ctx, anyOf(email, addresses), options.Find().SetBatchSize(batch))
+				return c.users.Find(ctx, append(anyOf(email, addresses), isIndexed), options.Find().SetBatchSize(batch))
 			},
 			keyOf: func(user bson.Raw) (string, bool) { return user.Lookup(email).StringValueOK() },
 		}),
@@ -132,7 +135,12 @@ func (l *lookup[K]) get(ctx context.Context, c *collections, key K) (bson.Raw, e
 		return l.one(ctx, c, key)
 	}
 	if l.group.Enter() {
-		defer l.group.Leave()
+		leave := sync.OnceFunc(l.group.Leave)
+		stop := context.AfterFunc(callerOf(ctx), leave) // the request may go on for a while
+		defer func() {
+			stop()
+			leave()
+		}()
 		return withConnection(ctx, func() (bson.Raw, error) { return l.one(ctx, c, key) })
 	}
 	switch got, err := l.group.Get(callerOf(ctx), key); {

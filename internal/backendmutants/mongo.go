@@ -4,7 +4,7 @@ var mongoMutants = []Mutant{
 	// Sign-ups and deletions that others meet.
 	{
 		Breaks: "a sign-up is committed although the account may be another user's", File: "mongo/signup.go",
-		Old: `bson.D{{Key: "_id", Value: u.credential.Lookup("_id")}, {Key: "userId", Value: u.id}})`, New: `bson.D{{Key: "_id", Value: u.credential.Lookup("_id")}})`, Run: "TestASignUpWhoseAccountIsAnothers",
+		Old: `append(u.credentials.same(u.credential), bson.E{Key: u.credentials.in("userId"), Value: u.id}))`, New: `u.credentials.same(u.credential))`, Run: "TestASignUpWhoseAccountIsAnothers",
 	},
 	{
 		Breaks: "who is removed as unfinished has become a user meanwhile", File: "mongo/signup.go",
@@ -29,11 +29,11 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "a record that gives way is another user's by now", File: "mongo/claims.go",
-		Old: `u.DeleteOne(ctx, append(byID(holder.Lookup("_id")), bson.E{Key: "userId", Value: asItIs(holder, "userId")}))`, New: `u.DeleteOne(ctx, byID(holder.Lookup("_id")))`, Run: "TestWhatGivesWayIsLookedAtAgain",
+		Old: `u.DeleteOne(ctx, append(byID(holder.Lookup("_id")), u.ownedAs(holder)))`, New: `u.DeleteOne(ctx, byID(holder.Lookup("_id")))`, Run: "TestWhatGivesWayIsLookedAtAgain",
 	},
 	{
 		Breaks: "an expired session keeps its token until the server removes it", File: "mongo/claims.go",
-		Old: "case isVisible(user) && !(u.Collection == c.sessions && s.hasExpired(holder)):", New: "case isVisible(user):", Run: `TestConformance$/LIM-007`,
+		Old: "case isVisible(user) && !(u.collection == c.sessions && s.hasExpired(holder)):", New: "case isVisible(user):", Run: `TestConformance$/LIM-007`,
 	},
 	{
 		Breaks: "a user of a sign-up that is not finished keeps the address", File: "mongo/claims.go",
@@ -51,7 +51,7 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "the write concern is that of the client", File: "mongo/connections.go",
-		Old: ".SetWriteConcern(s.writeConcern)\n	return", New: "\n	return", Run: "TestTheClientsConcernsAreNotUsed",
+		Old: ".SetReadConcern(s.readConcern).SetWriteConcern(s.writeConcern)", New: ".SetReadConcern(s.readConcern)", Run: "TestTheClientsConcernsAreNotUsed",
 	},
 	{
 		Breaks: "a write that the majority did not confirm in time is not ErrUnavailable", File: "mongo/errors.go",
@@ -97,16 +97,16 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "a session is ended by its ID for another user", File: "mongo/sessions.go",
-		Old: `deleteOne(ctx, c.sessions, append(s.byUser(userID), bson.E{Key: "sessionToken", Value: sessionID}))`, New: `deleteOne(ctx, c.sessions, bson.D{{Key: "sessionToken", Value: sessionID}})`, Run: `TestConformance$/SES-013`,
+		Old: `deleteOne(ctx, c.sessions, append(s.byUser(c.sessions, userID), bson.E{Key: c.sessions.in("sessionToken"), Value: sessionID}))`, New: `deleteOne(ctx, c.sessions, bson.D{{Key: c.sessions.in("sessionToken"), Value: sessionID}})`, Run: `TestConformance$/SES-013`,
 	},
 	{
 		Breaks: "a session that was found by its ID is ended without another look whose it is", File: "mongo/sessions.go",
-		Old: `append(s.byUser(userID), bson.E{Key: "_id", Value: id})`, New: `byID(id)`, Run: `TestConformance$/(SES|FOR-006)`,
+		Old: `append(s.byUser(c.sessions, userID), bson.E{Key: "_id", Value: id})`, New: `byID(id)`, Run: `TestConformance$/(SES|FOR-006)`,
 		Harmless: "no session gets another user: who takes its token makes another document",
 	},
 	{
 		Breaks: "a session is extended at the moment that it ends", File: "mongo/sessions.go",
-		Old: `dateCondition("expires", "$gt", bson`, New: `dateCondition("expires", "$gte", bson`, Run: `TestConformance$/(SES-008|LIM-003|SES-004)`,
+		Old: `dateCondition(c.sessions.in("expires"), "$gt", bson`, New: `dateCondition(c.sessions.in("expires"), "$gte", bson`, Run: `TestConformance$/(SES-008|LIM-003|SES-004)`,
 	},
 	{
 		Breaks: "a counter that stays is taken", File: "mongo/authenticators.go",
@@ -118,13 +118,13 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "a purge takes what another program keeps", File: "mongo/purge.go",
-		Old: "append(c.recordFilter(coll), expired)", New: "bson.D{expired}", Run: "TestAPurgeLeavesOthersDocuments",
+		Old: `append(coll.recordFilter(), bson.E{Key: coll.in("expires"), Value: past})`, New: `bson.D{{Key: coll.in("expires"), Value: past}}`, Run: "TestAPurgeLeavesOthersDocuments",
 	},
 
 	// Repair.
 	{
 		Breaks: "Repair deletes what is another user's by now", File: "mongo/repair.go",
-		Old: `of.DeleteOne(ctx, append(byID(doc.Lookup("_id")), bson.E{Key: "userId", Value: asItIs(doc, "userId")}))`, New: `of.DeleteOne(ctx, byID(doc.Lookup("_id")))`, Run: "TestRepairLooksAgain",
+		Old: `of.DeleteOne(ctx, append(byID(doc.Lookup("_id")), of.ownedAs(doc)))`, New: `of.DeleteOne(ctx, byID(doc.Lookup("_id")))`, Run: "TestRepairLooksAgain",
 	},
 	{
 		Breaks: "Repair deletes what belongs to a user who is there by now", File: "mongo/repair.go",
@@ -132,7 +132,7 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "Repair writes an address that was changed meanwhile", File: "mongo/repair.go",
-		Old: "c.users.UpdateOne(ctx, withEmail(id, email),", New: "c.users.UpdateOne(ctx, byID(id),", Run: "TestRepairLooksAgain",
+		Old: "c.users.UpdateOne(ctx, c.users.withEmail(id, email),", New: "c.users.UpdateOne(ctx, byID(id),", Run: "TestRepairLooksAgain",
 	},
 	{
 		Breaks: "Repair does not look whether the twin who stays is there", File: "mongo/repair.go",
@@ -140,7 +140,7 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "Repair does not look whether something belongs to the twin who goes", File: "mongo/repair.go",
-		Old: "stands, err = !used && !hasMore(doc), failed", New: "stands, err = used || !hasMore(doc), failed", Run: "TestRepairIsRaced",
+		Old: "stands, err = !used && !from.hasMore(doc), failed", New: "stands, err = used || !from.hasMore(doc), failed", Run: "TestRepairIsRaced",
 	},
 	{
 		Breaks: "Repair takes a sign-up for cut that is under way", File: "mongo/survey.go",
