@@ -4,7 +4,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 # The backends, whose internal/tests run the conformance suite, each with a report of its own.
-BACKENDS = memory mongo dynamodb fauna redis redis/upstash
+BACKENDS = memory mongo dynamodb fauna redis redis/upstash redis/betterauth
 REPORTS  = $(BACKENDS:%=build/reports/%.json)
 
 # The engines that the backends run on: make test sees to Docker and an image of
