@@ -15,10 +15,12 @@ import (
 	"github.com/authstore/authstore/authhttp"
 	"github.com/authstore/authstore/internal/engine"
 	"github.com/authstore/authstore/memory"
+	"github.com/authstore/authstore/mongo"
 	"github.com/authstore/authstore/redis/betterauth"
 )
 
-// betterAuthSite is an application of Better Auth with its sessions in Redis, and Go beside it.
+// betterAuthSite is an application of Better Auth with its sessions in Redis, and Go beside it. Its
+// users are in memory, and made on both sides, or in one database on MongoDB.
 type betterAuthSite struct {
 	*testing.T
 	o        *oracle
@@ -26,19 +28,26 @@ type betterAuthSite struct {
 	redis    *goredis.Client
 	prefix   string
 	users    adapter.Adapter
+	onMongo  bool
 	store    adapter.Adapter
 	sessions *authhttp.Sessions
 	user     adapter.User // of the last sign-up, on both sides
 }
 
-func newBetterAuthSite(t *testing.T, o *oracle) *betterAuthSite {
+func newBetterAuthSite(t *testing.T, o *oracle, onMongo bool) *betterAuthSite {
 	t.Helper()
 	url, prefix := engine.Redis(t).URL, newName()+":"
 	s := &betterAuthSite{T: t, o: o, redis: newRedis(t, url), prefix: prefix}
-	s.app = o.ask(t, "betterAuth", object{"secret": appSecret, "redis": url, "prefix": prefix})
-	t.Cleanup(func() { o.ask(t, "close", object{"handle": s.app}) })
-	s.users = memory.New(memory.Options{})
-	t.Cleanup(func() { _ = s.users.Close() })
+	if onMongo {
+		app := newAppScene(t, o, mongo.ObjectIDs, object{"redis": url, "prefix": prefix})
+		s.app, s.users = app.app, app.store
+	} else {
+		s.app = o.ask(t, "betterAuth", object{"secret": appSecret, "redis": url, "prefix": prefix})
+		t.Cleanup(func() { o.ask(t, "close", object{"handle": s.app}) })
+		s.users = memory.New(memory.Options{})
+		t.Cleanup(func() { _ = s.users.Close() })
+	}
+	s.onMongo = onMongo
 	var err error
 	s.store, err = betterauth.New(s.redis, s.users, betterauth.Options{KeyPrefix: prefix})
 	check(t, err)
@@ -60,8 +69,7 @@ func (s *betterAuthSite) fetch(path, header string, body any) (status int, text,
 	return int(answer["status"].(float64)), answer["body"].(string), answer["header"].(string)
 }
 
-// signUp has somebody sign up in the application, and returns their cookies. The users
-// of Go are made as if both had one database.
+// signUp has somebody sign up in the application, and returns their cookies. In Go they have a role.
 func (s *betterAuthSite) signUp(name string) string {
 	s.Helper()
 	email := strings.ToLower(name) + "@example.com"
@@ -69,12 +77,17 @@ func (s *betterAuthSite) signUp(name string) string {
 	if status != http.StatusOK {
 		s.Fatalf("a sign-up: %d, %s", status, text)
 	}
-	all := s.o.ask(s.T, "betterAuthUsers", object{"handle": s.app}).([]any)
-	made := all[len(all)-1].(object)
+	role := adapter.Attributes{"role": "admin"}
 	var err error
-	s.user, err = s.users.CreateUser(s.Context(), adapter.User{
-		ID: made["id"].(string), Name: name, Email: email, Attributes: adapter.Attributes{"role": "admin"},
-	})
+	if s.onMongo {
+		s.user, err = s.users.GetUserByEmail(s.Context(), email)
+		check(s.T, err)
+		s.user, err = s.users.UpdateUser(s.Context(), s.user.ID, adapter.UserUpdate{Attributes: role})
+	} else {
+		all := s.o.ask(s.T, "betterAuthUsers", object{"handle": s.app}).([]any)
+		made := all[len(all)-1].(object)
+		s.user, err = s.users.CreateUser(s.Context(), adapter.User{ID: made["id"].(string), Name: name, Email: email, Attributes: role})
+	}
 	check(s.T, err)
 	return header
 }
@@ -280,7 +293,8 @@ func TestInteropBetterAuthRedis(t *testing.T) {
 		},
 	} {
 		for name, test := range tests {
-			try(t, "Better Auth, Redis", direction, name, func(t *testing.T) { test(newBetterAuthSite(t, o)) })
+			try(t, "Better Auth, Redis", direction, name, func(t *testing.T) { test(newBetterAuthSite(t, o, false)) })
+			try(t, "Better Auth, MongoDB and Redis", direction, name, func(t *testing.T) { test(newBetterAuthSite(t, o, true)) })
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func TestInteropBetterAuth(t *testing.T) {
 	for name, ids := range map[string]mongo.IDForm{onMongo: mongo.ObjectIDs, onMongo + ", UUIDs": mongo.UUIDs} {
 		t.Run(name, func(t *testing.T) {
 			for _, c := range betterAuthCases {
-				try(t, name, c.direction, c.name, func(t *testing.T) { c.run(newAppScene(t, o, ids)) })
+				try(t, name, c.direction, c.name, func(t *testing.T) { c.run(newAppScene(t, o, ids, object{})) })
 			}
 		})
 	}
@@ -49,13 +50,16 @@ type appScene struct {
 	sessions *authhttp.Sessions
 }
 
-func newAppScene(t *testing.T, o *oracle, ids mongo.IDForm) *appScene {
+// newAppScene starts an application. more is what else it is told.
+func newAppScene(t *testing.T, o *oracle, ids mongo.IDForm, more object) *appScene {
 	t.Helper()
 	url, name := engine.Mongo(t).URL, newName()
 	client, err := driver.Connect(options.Client().ApplyURI(url))
 	check(t, err)
 	s := &appScene{T: t, o: o}
-	s.app = o.ask(t, "betterAuthOnMongo", object{"url": url, "name": name, "secret": appSecret, "uuids": ids == mongo.UUIDs})
+	settings := object{"url": url, "name": name, "secret": appSecret, "uuids": ids == mongo.UUIDs}
+	maps.Copy(settings, more)
+	s.app = o.ask(t, "betterAuthOnMongo", settings)
 	layout := mongo.BetterAuth()
 	layout.IDs = ids
 	s.store, err = mongo.New(client.Database(name), mongo.Options{Layout: layout})

@@ -77,15 +77,21 @@ function appOf(options) {
   };
 }
 
+// inRedis are the options that have sessions and verification rows in Redis, if there is a URL.
+function inRedis({ redis, prefix }) {
+  const client = redis && new Redis(redis);
+  return { options: { secondaryStorage: client && redisStorage({ client, keyPrefix: prefix }) }, close: () => client?.quit() };
+}
+
 // startBetterAuth starts an application of Better Auth with its records in memory, and with
 // sessions and verification rows in Redis if there is a URL.
 function startBetterAuth({ secret, secrets, insecure, redis, prefix }) {
   const db = { user: [], session: [], account: [], verification: [] };
-  const client = redis && new Redis(redis);
+  const secondary = inRedis({ redis, prefix });
   return {
     fetch: appOf({
       secret: secrets ? undefined : secret, secrets, database: memoryAdapter(db), plugins: [bearer()],
-      secondaryStorage: client && redisStorage({ client, keyPrefix: prefix }), advanced: { useSecureCookies: !insecure },
+      advanced: { useSecureCookies: !insecure }, ...secondary.options,
     }),
     // sessions returns those in the database.
     sessions: () => db.session.map(({ token, userId, expiresAt }) => ({ token, userId, expiresAt })),
@@ -95,13 +101,14 @@ function startBetterAuth({ secret, secrets, insecure, redis, prefix }) {
       db.session.push({ id: token, token, userId, expiresAt: expires, createdAt: now, updatedAt: now, ipAddress: "", userAgent: "" });
     },
     users: () => db.user.map(({ id, name, email }) => ({ id, name, email })),
-    close: () => client?.quit(),
+    close: secondary.close,
   };
 }
 
 // startBetterAuthOnMongo starts one with its records in a database, which Go uses too.
-async function startBetterAuthOnMongo({ secret, url, name, uuids }) {
+async function startBetterAuthOnMongo({ secret, url, name, uuids, redis, prefix }) {
   const client = await new MongoClient(url).connect();
+  const secondary = inRedis({ redis, prefix });
   const links = [];
   return {
     fetch: appOf({
@@ -109,9 +116,13 @@ async function startBetterAuthOnMongo({ secret, url, name, uuids }) {
       advanced: uuids ? { database: { generateId: "uuid" } } : {},
       user: { changeEmail: { enabled: true, updateEmailWithoutVerification: true }, deleteUser: { enabled: true } },
       plugins: [magicLink({ sendMagicLink: async ({ url }) => void links.push(url) }), passkey({ rpID: "site.example", origin: site })],
+      ...secondary.options,
     }),
     links: () => links,
-    close: () => client.close(),
+    close: async () => {
+      await secondary.close();
+      await client.close();
+    },
   };
 }
 
