@@ -114,7 +114,7 @@ func tables(t testing.TB) (url, host string) {
 		t.Setenv(name, value)
 	}
 	_, host, _ = strings.Cut(engine.DynamoDB(t).URL, "://")
-	return fmt.Sprintf("dynamodb://%s-%d?no_index=true&request_timeout=1s&endpoint=http://", t.Name(), os.Getpid()), host
+	return fmt.Sprintf("dynamodb://%s-%d?no_index=true&request_timeout=3s&endpoint=http://", t.Name(), os.Getpid()), host
 }
 
 // Connections that died in a freeze cost a read a moment. A write has to end first, since it is
