@@ -16,6 +16,7 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 GOLANGCI    = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+LAMBDA_RIE  = github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie@v0.0.0-20261030222936-bef5c4ba774d
 
 # Packages whose tests need no server and take seconds.
 QUICK = ./adapter ./authhttp ./authhttp/limit ./authhttp/signin ./authhttp/emaillink ./authhttp/oauth ./authhttp/oidc ./authhttp/passkey ./authhttp/internal/... \
@@ -26,6 +27,7 @@ FORMATTED = @files=$$(gofmt -l .); if [[ -n $$files ]]; then echo "not formatted
 
 FUZZTIME     = 5s
 TIME         = 10m
+STARTS       = 20
 MIN_COVERAGE = 95
 BACKEND      = redis
 USERS        = 1000000
@@ -72,6 +74,11 @@ bench: setup ## Run the benchmarks into build/bench.txt, and draw docs/callers-l
 	  $(BENCH) -benchmem ./memory/internal/tests; \
 	  $(BENCH) -benchtime 1x $(patsubst %,./%/internal/tests,mongo redis dynamodb fauna) ./interop; } | tee build/bench.txt
 	go run ./cmd/bench-plot build/bench.txt
+
+.PHONY: bench-lambda
+bench-lambda: setup ## Measure STARTS cold starts of examples/lambda in Lambda's emulator, beside the bare SDK
+	GOBIN=$(CURDIR)/build go install $(LAMBDA_RIE)
+	go test -run '^$$' -bench ColdStart -benchtime $(STARTS)x ./examples/lambda | tr '\t' '\n'
 
 .PHONY: scale
 scale: setup ## Compare each operation of BACKEND with USERS users and with a thousand

@@ -113,6 +113,13 @@ func layering(packages []pkg) []rule {
 			},
 		},
 		{
+			says:   "only examples/lambda imports aws-lambda-go",
+			why:    "handlers are those of net/http, wherever they run",
+			covers: func(place string) bool { return !under(place, "examples/lambda") },
+			tests:  true,
+			allows: func(_, imp string) bool { return !under(imp, "github.com/aws/aws-lambda-go") },
+		},
+		{
 			says:   "internal/transfer imports only the standard library, adapter and x/sync",
 			why:    "it copies between any two stores, and knows them by the contract alone",
 			covers: func(place string) bool { return place == "internal/transfer" },
@@ -429,6 +436,15 @@ func TestViolations(t *testing.T) {
 			name:     "a command line elsewhere",
 			packages: []pkg{{ImportPath: own + "cmd/other", Imports: []string{"github.com/spf13/cobra"}}},
 			want:     "cmd/other imports github.com/spf13/cobra, but only cmd/authstore imports",
+		},
+		{
+			name:     "examples/lambda: what it may",
+			packages: []pkg{{ImportPath: own + "examples/lambda", Imports: []string{"github.com/aws/aws-lambda-go/lambdaurl", own + "authjshttp"}}},
+		},
+		{
+			name:     "Lambda elsewhere, in tests",
+			packages: []pkg{{ImportPath: own + "authjshttp", XTestImports: []string{"github.com/aws/aws-lambda-go/events"}}},
+			want:     "authjshttp imports github.com/aws/aws-lambda-go/events, but only examples/lambda imports",
 		},
 		{
 			name:     "internal/transfer: a store",
