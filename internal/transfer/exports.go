@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/internal/transfer/foreign"
 )
 
@@ -68,7 +67,7 @@ func importShares(ctx context.Context, o Options, form foreign.Form, files []str
 	}
 	c := &copier{Options: o}
 	if o.IDs == KeepIDs {
-		c.importer, _ = adapter.As[adapter.SessionImporter](o.Destination)
+		c.importer = SessionImporter(o.Destination)
 	}
 	for share := range shares {
 		g := gathering{copier: c, form: form, share: share, shares: shares, people: map[string]*gathered{}}
