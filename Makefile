@@ -21,7 +21,7 @@ LAMBDA_RIE  = github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambd
 # Packages whose tests need no server and take seconds.
 QUICK = ./adapter ./authhttp ./authhttp/limit ./authhttp/signin ./authhttp/emaillink ./authhttp/oauth ./authhttp/oidc ./authhttp/passkey ./authhttp/internal/... \
         ./authjshttp ./memory ./internal/attempt ./internal/attribute ./internal/batch ./internal/layers \
-        ./internal/lenient ./internal/repair ./internal/transfer ./cmd/authstore ./cmd/bench-plot ./cmd/conformance-table
+        ./internal/lenient ./internal/repair ./internal/transfer ./internal/transfer/foreign ./cmd/authstore ./cmd/bench-plot ./cmd/conformance-table
 
 FORMATTED = @files=$$(gofmt -l .); if [[ -n $$files ]]; then echo "not formatted (make fmt):" $$files; exit 1; fi
 

@@ -24,7 +24,6 @@ type transferring struct {
 	since, mapFile string
 	yes            bool
 	mapped         *bufio.Writer
-	bar            *progressbar.ProgressBar
 }
 
 const copyHelp = `Copy makes the users of DST those of SRC, with their accounts, passkeys and
@@ -159,7 +158,7 @@ func (a *app) transfer(ctx context.Context, args []string, t transferring, do fu
 		if err != nil {
 			return counts, err
 		}
-		store, err := openStore(ctx, arg)
+		store, err := adapter.Open(ctx, storeURL)
 		if err != nil {
 			return counts, err
 		}
@@ -175,15 +174,10 @@ func (a *app) transfer(ctx context.Context, args []string, t transferring, do fu
 		return counts, errors.New("SRC and DST are one store")
 	}
 	t.Report = a.report
-	if f, ok := a.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		t.bar = progressbar.NewOptions(-1, progressbar.OptionSetWriter(a.err), progressbar.OptionSetDescription("users"),
-			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
-		defer t.bar.Finish() //nolint:errcheck // of a terminal
-	}
+	bar := a.bar(-1, "users")
+	defer bar.Finish() //nolint:errcheck // of a terminal
 	t.Progress = func(n transfer.Counts) {
-		if t.bar != nil {
-			_ = t.bar.Set(n.Users)
-		}
+		_ = bar.Set(n.Users)
 		if t.mapped != nil {
 			_ = t.mapped.Flush()
 		}
@@ -193,6 +187,14 @@ func (a *app) transfer(ctx context.Context, args []string, t transferring, do fu
 		err = fmt.Errorf("%w (the same command goes on from %s)", err, t.Checkpoint)
 	}
 	return counts, err
+}
+
+// bar returns a progress bar, which is shown on a terminal. How many there are may be -1: unknown.
+func (a *app) bar(most int, what string) *progressbar.ProgressBar {
+	f, isFile := a.err.(*os.File)
+	return progressbar.NewOptions(most, progressbar.OptionSetWriter(a.err), progressbar.OptionSetDescription(what),
+		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetVisibility(isFile && term.IsTerminal(int(f.Fd()))))
 }
 
 // report shows a difference, as soon as it is known: there may be many.

@@ -73,7 +73,9 @@ func TestPage(t *testing.T) {
 	file, err := os.OpenRoot("../../docs")
 	check(t, err)
 	defer file.Close()
-	t.Chdir(t.TempDir())
+	dir := t.TempDir()
+	t.Chdir(dir)
+	writeExported(t, dir)
 	got := session.ReplaceAllStringFunc(string(text), func(block string) string {
 		return "```console\n" + play(t, session.FindStringSubmatch(block)[1]) + "```"
 	})

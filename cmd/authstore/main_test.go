@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -295,6 +296,63 @@ func TestExportAndImport(t *testing.T) {
 	for _, args := range []string{"export x --recipient hunter2", "import " + key, "import " + key + " --identity /dev/null", "import " + key + " --conflict overwrite"} {
 		if _, errOut, code := try(t, strings.Fields(args)...); code != exitFailed || strings.Contains(errOut, identity.String()) {
 			t.Errorf("%s: %d: %s", args, code, errOut)
+		}
+	}
+}
+
+// exported has files as mongoexport writes them; the second session is of nobody.
+var exported = map[string]string{
+	"users.json":    `{"_id":{"$oid":"65a0c0de0000000000000001"},"name":"Alan Turing","email":"alan@example.com","image":null,"emailVerified":{"$date":"2026-03-01T12:00:00Z"}}` + "\n",
+	"accounts.json": `{"_id":{"$oid":"65a0c0de0000000000000002"},"userId":{"$oid":"65a0c0de0000000000000001"},"type":"oauth","provider":"github","providerAccountId":"1912","access_token":"hunter2"}` + "\n",
+	"sessions.json": `{"_id":{"$oid":"65a0c0de0000000000000003"},"sessionToken":"hunter2","userId":{"$oid":"65a0c0de0000000000000001"},"expires":{"$date":"2099-01-01T00:00:00Z"}}` + "\n" +
+		`{"_id":{"$oid":"65a0c0de0000000000000004"},"sessionToken":"hunter22","userId":{"$oid":"65a0c0de0000000000000009"},"expires":{"$date":"2099-01-01T00:00:00Z"}}` + "\n",
+}
+
+// writeExported writes them into a folder.
+func writeExported(t *testing.T, dir string) (files []string) {
+	t.Helper()
+	for _, name := range []string{"users.json", "accounts.json", "sessions.json"} {
+		files = append(files, filepath.Join(dir, name))
+		check(t, os.WriteFile(files[len(files)-1], []byte(exported[name]), 0o600))
+	}
+	return files
+}
+
+// import reads what other stores' tools write, in the form that it has or that is named.
+func TestImportOfOtherForms(t *testing.T) {
+	files := writeExported(t, t.TempDir())
+	into := func(args ...string) []string {
+		return append([]string{"import", "--store", "test://imported"}, args...)
+	}
+	item := filepath.Join(t.TempDir(), "item.json")
+	check(t, os.WriteFile(item, []byte(`{"Item":{"pk":{"S":"USER#u"},"sk":{"S":"USER#u"},"email":{"S":"u@example.com"}}}`), 0o600))
+	for name, tt := range map[string]struct {
+		args []string
+		code int
+		want []string
+	}{
+		"recognized":         {into(files...), exitProblems, []string{"1 user: 1 created", "1 account, 0 passkeys, 1 session written", "user 65a0c0de0000000000000009: sessions.json, line 2: not imported", "verification tokens"}},
+		"named":              {into(append(slices.Clone(files), "--from", "mongoexport")...), exitProblems, []string{"1 user: 1 created"}},
+		"JSON":               {into(append(slices.Clone(files), "--json")...), exitProblems, []string{`"record":"sessions.json, line 2"`, `"problems":1`}},
+		"without problems":   {into(files[:2]...), exitDone, []string{"1 user: 1 created"}},
+		"DynamoDB":           {into(item), exitDone, []string{"1 user: 1 created"}},
+		"another than named": {into(files[0], "--from", "dynamodb"), exitProblems, []string{"users.json, line 1: unreadable"}},
+		"of export":          {into(files[0], "--from", "authstore"), exitFailed, []string{"line 1 is not one of an export"}},
+		"an unknown form":    {into(files[0], "--from", "csv"), exitFailed, []string{"--from is authstore, mongoexport or dynamodb"}},
+		"several of export":  {into(files[0], files[1], "--from", "authstore"), exitFailed, []string{"one file of export at a time"}},
+		"encrypted":          {into(files[0], "--from", "mongoexport", "--identity", "key"), exitFailed, []string{"--identity is for files that export"}},
+		"overwrites":         {into(files[0], "--conflict", "overwrite"), exitFailed, []string{"--yes"}},
+		"no file":            {into("none.json"), exitFailed, []string{"no such file"}},
+	} {
+		delete(stores, "test://imported")
+		out, errOut, code := try(t, tt.args...)
+		for _, want := range tt.want {
+			if !strings.Contains(out+errOut, want) {
+				t.Errorf("%s: got %q and %q, want %q in it", name, out, errOut, want)
+			}
+		}
+		if code != tt.code {
+			t.Errorf("%s: got the exit code %d, want %d: %s", name, code, tt.code, errOut)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -98,7 +99,7 @@ func newRoot(a *app) *cobra.Command {
 		newPing(a), newSchema(a), newRepair(a), newPurge(a),
 		newUsers(a), newSessions(a), newAccounts(a),
 		newCopy(a), newVerify(a), newExport(a), newImport(a),
-		newServe(a), newMan(a),
+		newConformance(a), newServe(a), newMan(a),
 	)
 	return root
 }
@@ -164,20 +165,18 @@ func storeOf(arg string) (string, error) {
 	return "", fmt.Errorf("the environment variable %s, which is to hold the URL of a store, is empty", name)
 }
 
-// open opens the store of a command.
-func (a *app) open(ctx context.Context) (adapter.Adapter, error) {
-	arg := a.storeURL
+// url returns the URL of the store of a command.
+func (a *app) url() (string, error) {
+	arg := cmp.Or(a.storeURL, os.Getenv(urlVariable))
 	if arg == "" {
-		arg = os.Getenv(urlVariable)
+		return "", errors.New("name the store: --store URL, or AUTHSTORE_URL in the environment")
 	}
-	if arg == "" {
-		return nil, errors.New("name the store: --store URL, or AUTHSTORE_URL in the environment")
-	}
-	return openStore(ctx, arg)
+	return storeOf(arg)
 }
 
-func openStore(ctx context.Context, arg string) (adapter.Adapter, error) {
-	storeURL, err := storeOf(arg)
+// open opens the store of a command.
+func (a *app) open(ctx context.Context) (adapter.Adapter, error) {
+	storeURL, err := a.url()
 	if err != nil {
 		return nil, err
 	}

@@ -120,11 +120,11 @@ func layering(packages []pkg) []rule {
 			allows: func(_, imp string) bool { return !under(imp, "github.com/aws/aws-lambda-go") },
 		},
 		{
-			says:   "internal/transfer imports only the standard library, adapter and x/sync",
+			says:   "internal/transfer imports only the standard library, adapter, x/sync and internal/transfer/foreign",
 			why:    "it copies between any two stores, and knows them by the contract alone",
 			covers: func(place string) bool { return place == "internal/transfer" },
 			allows: func(_, imp string) bool {
-				return standard(imp) || inModule(imp, "adapter") || under(imp, "golang.org/x/sync")
+				return standard(imp) || inModule(imp, "adapter", "internal/transfer/foreign") || under(imp, "golang.org/x/sync")
 			},
 		},
 		{

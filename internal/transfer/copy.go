@@ -124,11 +124,10 @@ func NotCarried(o Options) []string {
 		return nil // Copy says what is wrong
 	}
 	all := []string{"verification tokens: no store lists them. Links that are under way have to be requested again"}
-	_, imports := adapter.As[adapter.SessionImporter](o.Destination)
 	switch {
 	case o.Redact:
 		all = append(all, "sessions, passkeys, images, attributes, tokens of providers: the copy is redacted")
-	case !imports:
+	case SessionImporter(o.Destination) == nil:
 		all = append(all, "sessions: the destination has session tokens as they are, and a digest cannot become a token. Everybody signs in again")
 	case o.IDs != KeepIDs:
 		all = append(all, "sessions: a token names its user's old ID. Everybody signs in again")
@@ -137,6 +136,16 @@ func NotCarried(o Options) []string {
 		all = append(all, "user IDs inside attributes: they stay as they are")
 	}
 	return all
+}
+
+// SessionImporter returns what takes sessions over, nil for a store that has session tokens as they
+// are. A session that is none tells: it is refused as unsupported there, and elsewhere as invalid.
+func SessionImporter(store adapter.Adapter) adapter.SessionImporter {
+	i, ok := adapter.As[adapter.SessionImporter](store)
+	if !ok || errors.Is(i.ImportSession(context.Background(), adapter.Session{}), adapter.ErrUnsupported) {
+		return nil
+	}
+	return i
 }
 
 // copier is one pass.
@@ -161,7 +170,7 @@ func Copy(ctx context.Context, o Options) (Counts, error) {
 	}
 	c := &copier{Options: o}
 	if o.IDs == KeepIDs && !o.Redact {
-		c.importer, _ = adapter.As[adapter.SessionImporter](o.Destination)
+		c.importer = SessionImporter(o.Destination)
 	}
 	if err := c.begin(); err != nil {
 		return Counts{}, err

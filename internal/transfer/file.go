@@ -238,7 +238,7 @@ func Import(ctx context.Context, o Options, r io.Reader) (Counts, error) {
 	}
 	c := &copier{Options: o}
 	if o.IDs == KeepIDs {
-		c.importer, _ = adapter.As[adapter.SessionImporter](o.Destination)
+		c.importer = SessionImporter(o.Destination)
 	}
 	if err := c.importLines(ctx, r); err != nil {
 		return c.checkpoint.Counts, err

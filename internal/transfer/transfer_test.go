@@ -382,14 +382,16 @@ func (s noSessions) EnumerateUsers(ctx context.Context, cursor string, limit int
 
 func TestNotCarried(t *testing.T) {
 	source, destination := people(t, 1), store(t)
+	plain := memory.New(memory.Options{Options: adapter.Options{Clock: now, PlainSessionTokens: true}})
 	for name, tt := range map[string]struct {
 		o    Options
 		want []string
 	}{
-		"sessions":    {Options{Destination: destination}, []string{"verification tokens"}},
-		"none":        {Options{Destination: noSessions{destination}}, []string{"verification tokens", "a digest cannot become a token"}},
-		"other IDs":   {Options{Destination: destination, IDs: UUIDs}, []string{"verification tokens", "old ID", "user IDs inside attributes"}},
-		"is redacted": {Options{Destination: destination, Redact: true}, []string{"verification tokens", "passkeys"}},
+		"plain tokens": {Options{Destination: plain}, []string{"verification tokens", "a digest cannot become a token"}},
+		"sessions":     {Options{Destination: destination}, []string{"verification tokens"}},
+		"none":         {Options{Destination: noSessions{destination}}, []string{"verification tokens", "a digest cannot become a token"}},
+		"other IDs":    {Options{Destination: destination, IDs: UUIDs}, []string{"verification tokens", "old ID", "user IDs inside attributes"}},
+		"is redacted":  {Options{Destination: destination, Redact: true}, []string{"verification tokens", "passkeys"}},
 	} {
 		got := NotCarried(tt.o)
 		if len(got) != len(tt.want) {
@@ -402,11 +404,12 @@ func TestNotCarried(t *testing.T) {
 			}
 		}
 	}
-	plain := noSessions{destination}
-	_, err := Copy(t.Context(), options(t, source, plain))
-	check(t, err)
-	if got := differences(t, source, plain, nil); len(got) > 0 {
-		t.Errorf("they differ: %q", got)
+	for _, plain := range []adapter.Adapter{noSessions{destination}, plain} {
+		_, err := Copy(t.Context(), options(t, source, plain))
+		check(t, err)
+		if got := differences(t, source, plain, nil); len(got) > 0 {
+			t.Errorf("they differ: %q", got)
+		}
 	}
 }
 

@@ -28,8 +28,7 @@ func Verify(ctx context.Context, o Options) (Counts, error) {
 	if !ok || !too {
 		return Counts{}, errors.New("one of the stores cannot list its users")
 	}
-	_, imports := adapter.As[adapter.SessionImporter](o.Destination)
-	v := &verifier{copier{Options: o}, imports && o.IDs == KeepIDs}
+	v := &verifier{copier{Options: o}, SessionImporter(o.Destination) != nil && o.IDs == KeepIDs}
 	v.checkpoint, err = begin(o.Checkpoint, strings.Join([]string{"verify", o.Names[0], o.Names[1], string(o.IDs)}, " "), v.Now())
 	if err == nil {
 		err = v.run(ctx, source, destination)

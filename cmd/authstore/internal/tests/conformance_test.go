@@ -1,0 +1,114 @@
+package tests
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	goredis "github.com/redis/go-redis/v9"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/authstore/authstore/conformance"
+	"github.com/authstore/authstore/internal/engine"
+	"github.com/authstore/authstore/internal/redistest"
+)
+
+// ours begins the names of all that conformance run makes.
+const ours = "authstore-conformance-"
+
+// server is a server, and what there is on it whose name is like ours.
+type server struct {
+	url  string
+	left func(t *testing.T) []string
+}
+
+// keys returns what a Redis has.
+func keys(client goredis.UniversalClient) func(t *testing.T) []string {
+	return func(t *testing.T) []string {
+		all, err := redistest.Dump(t.Context(), client, ours)
+		check(t, err)
+		return all
+	}
+}
+
+func single(t *testing.T) *goredis.Client {
+	o, err := goredis.ParseURL(engine.Redis(t).URL)
+	check(t, err)
+	return goredis.NewClient(o)
+}
+
+// hosts returns those of a URL of several.
+func hosts(t *testing.T, rawURL string) ([]string, url.Values) {
+	u, err := url.Parse(rawURL)
+	check(t, err)
+	return strings.Split(u.Host, ","), u.Query()
+}
+
+// servers are those of each kind of URL.
+var servers = map[string]func(t *testing.T) server{
+	"Redis": func(t *testing.T) server { return server{engine.Redis(t).URL, keys(single(t))} },
+	"Redis, Upstash layout": func(t *testing.T) server {
+		return server{strings.Replace(engine.Redis(t).URL, "redis://", "redis+upstash://", 1), keys(single(t))}
+	},
+	"Redis Cluster": func(t *testing.T) server {
+		s := engine.RedisCluster(t)
+		addresses, _ := hosts(t, s.URL)
+		return server{s.URL, keys(goredis.NewClusterClient(&goredis.ClusterOptions{Addrs: addresses}))}
+	},
+	"Redis Sentinel": func(t *testing.T) server {
+		s := engine.RedisSentinel(t)
+		addresses, query := hosts(t, s.URL)
+		return server{s.URL, keys(goredis.NewFailoverClient(&goredis.FailoverOptions{SentinelAddrs: addresses, MasterName: query.Get("master_name")}))}
+	},
+	"MongoDB": func(t *testing.T) server {
+		s := engine.Mongo(t)
+		return server{strings.Replace(s.URL, "/?", "/app?", 1), func(t *testing.T) []string {
+			client, err := driver.Connect(options.Client().ApplyURI(s.URL))
+			check(t, err)
+			defer func() { check(t, client.Disconnect(context.Background())) }()
+			all, err := client.ListDatabaseNames(t.Context(), bson.D{})
+			check(t, err)
+			return slices.DeleteFunc(all, func(name string) bool { return !strings.HasPrefix(name, ours) })
+		}}
+	},
+	"DynamoDB Local": func(t *testing.T) server {
+		endpoint := engine.DynamoDB(t).URL
+		return server{"dynamodb://people?region=local&endpoint=" + url.QueryEscape(endpoint), func(t *testing.T) []string {
+			client := awsdynamodb.New(awsdynamodb.Options{BaseEndpoint: &endpoint, Region: "local", Credentials: aws.CredentialsProviderFunc(
+				func(context.Context) (aws.Credentials, error) {
+					return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+				})})
+			out, err := client.ListTables(t.Context(), &awsdynamodb.ListTablesInput{ExclusiveStartTableName: aws.String(ours)})
+			check(t, err)
+			return slices.DeleteFunc(out.TableNames, func(name string) bool { return !strings.HasPrefix(name, ours) })
+		}}
+	},
+}
+
+// The suite runs on each engine by its URL, and leaves nothing there.
+func TestConformanceRun(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "local")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "local")
+	program := build(t)
+	for name, serve := range servers {
+		t.Run(name, func(t *testing.T) {
+			s, c := serve(t), program
+			c.env = []string{"AUTHSTORE_URL=" + s.url}
+			var report conformance.Report
+			check(t, json.Unmarshal([]byte(c.run(t, "conformance", "run", "--json", "--run", "^(USR-001|ACC-001|SES-001|VER-001|OPN-001|RAC-001)$")), &report))
+			if report.Count(conformance.Passed) != 6 {
+				t.Errorf("got %+v, want 6 that passed", report)
+			}
+			if left := s.left(t); len(left) > 0 {
+				t.Errorf("left: %q", left)
+			}
+		})
+	}
+}
