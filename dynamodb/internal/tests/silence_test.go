@@ -183,8 +183,10 @@ func TestConnectionsAreKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := proxy.Made(); got != 1 {
-		t.Errorf("got %d connections for calls after each other, want 1", got)
+	// One, unless the machine is busy: net/http gives a connection up that was not yet done writing
+	// when its answer had been read for 50 ms.
+	if got := proxy.Made(); got > 10 {
+		t.Errorf("got %d connections for 50 calls after each other, want them kept", got)
 	}
 }
 
