@@ -15,7 +15,7 @@ reports=$PWD/build/reports
 # browser nor the packages that internal/layers looks at.
 # shellcheck disable=SC2317 # begin runs it
 go_test() {
-  go test -race -count=1 -timeout 40m "$@"
+  go test -race -count=1 -timeout 60m "$@"
 }
 
 module=$(go list -m)
