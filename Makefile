@@ -96,6 +96,10 @@ soak: setup ## Load BACKEND for TIME, and fail if memory, goroutines or connecti
 interop: setup ## Run the tests with the published Auth.js adapters, and print how many cases passed
 	go test -race -count=1 -timeout 15m -v -run Interop ./interop | grep -Ev '^ *(--- PASS|=== )'
 
+.PHONY: layouts
+layouts: setup ## Run the suite on MongoDB under every layout
+	go test -race -count=1 -timeout 60m -run TestConformanceLayouts ./mongo/internal/tests -layouts.all -conformance.timeout=5m
+
 .PHONY: robust
 robust: setup ## Look for histories that break the contract, for TIME on each engine
 	go test -count=1 -timeout 0 -v -run 'TestHistories' ./internal/robust -robust.time $(TIME) | grep -v '^=== '
