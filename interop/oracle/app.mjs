@@ -42,9 +42,10 @@ export async function startApp(adapter, { secret, updateAge, cut, meet }) {
   const mails = [];
   const signedOut = [];
   const state = { cut };
+  const hasPasskeys = "getAuthenticator" in adapter; // the published adapters here have none
   const config = {
     adapter: cutting(meet ? meeting(adapter, "createUser", meet) : adapter, state),
-    experimental: { enableWebAuthn: true },
+    experimental: { enableWebAuthn: hasPasskeys },
     secret,
     basePath: "/auth",
     trustHost: true,
@@ -63,7 +64,7 @@ export async function startApp(adapter, { secret, updateAge, cut, meet }) {
         options: {},
       },
       { id: "openid", type: "oidc", name: "OpenID", issuer: provider.url, clientId: "app", clientSecret: "the secret of the client" },
-      WebAuthn({}),
+      ...(hasPasskeys ? [WebAuthn({})] : []),
     ],
   };
   const server = createServer(async (request, response) => {
