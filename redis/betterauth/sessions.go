@@ -37,7 +37,7 @@ func (s *store) CreateSession(ctx context.Context, se adapter.Session) (adapter.
 	}
 	now, keys := s.options.Now(), []string{s.layout.reply(), s.layout.session(se.SessionToken), s.layout.list(se.UserID)}
 	dead := ""
-	return se, retry(ctx, func() (again bool, err error) {
+	return se, client.Retry(ctx, func() (again bool, err error) {
 		held, err := s.run(ctx, sessionCreate, keys,
 			text, millis(se.Expires), se.SessionToken, millis(now), now.UTC().Format(jsonrecord.TimeForm), dead).Text()
 		if err != nil || held == "" {
@@ -102,7 +102,7 @@ func (s *store) live(se adapter.Session, revoked string) bool {
 func (s *store) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
 	var se adapter.Session
 	reply := s.layout.reply()
-	err := retry(ctx, func() (again bool, err error) {
+	err := client.Retry(ctx, func() (again bool, err error) {
 		before, v, read, err := s.get(ctx, token)
 		if err != nil {
 			return false, err

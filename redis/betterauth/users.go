@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/redis/internal/client"
 )
 
 func (s *store) CreateUser(ctx context.Context, u adapter.User) (made adapter.User, err error) {
@@ -57,7 +58,7 @@ func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate
 	if err != nil {
 		return u, err
 	}
-	return u, retry(ctx, func() (again bool, err error) { return s.updateCopies(ctx, id, up.RemoveAttributes) })
+	return u, client.Retry(ctx, func() (again bool, err error) { return s.updateCopies(ctx, id, up.RemoveAttributes) })
 }
 
 // updateCopies has the copies of a user be as the user is now, and reports whether some have

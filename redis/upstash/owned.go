@@ -54,7 +54,7 @@ func (s *store) resolveUser(ctx context.Context, f storedRecord) (_ storedRecord
 // changed meanwhile. change returns the new record and when it expires.
 func (s *store) updateOwned(ctx context.Context, keys []string, credential string, change func(value string) (after string, expires time.Time, err error)) error {
 	reply := s.layout.reply()
-	return retry(ctx, func() (again bool, err error) {
+	return client.Retry(ctx, func() (again bool, err error) {
 		before, err := s.getOwned(ctx, keys, credential)
 		if err != nil {
 			return false, err

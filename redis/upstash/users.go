@@ -64,7 +64,7 @@ func (s *store) createUser(ctx context.Context, u adapter.User, b ownedRecord) e
 	if b.keys != nil {
 		keys = append(append(keys, b.list), b.keys...)
 	}
-	return retry(ctx, func() (again bool, err error) {
+	return client.Retry(ctx, func() (again bool, err error) {
 		result, err := s.run(ctx, userCreate, keys, user, u.Email, s.layout.prefix[users], u.ID, b.value, b.credential, b.listMember()).Text()
 		switch result {
 		case "DELETED":
@@ -145,7 +145,7 @@ func (s *store) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (a
 func (s *store) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
 	var u adapter.User
 	reply := s.layout.reply()
-	err := retry(ctx, func() (again bool, err error) {
+	err := client.Retry(ctx, func() (again bool, err error) {
 		var before string
 		if u, before, err = s.readUser(ctx, id); err != nil {
 			return false, err
