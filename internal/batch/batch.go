@@ -96,12 +96,12 @@ func (g *Group[K, V]) GetBefore(ctx context.Context, key K, late <-chan time.Tim
 	return c.value, c.err
 }
 
-// Enter reports whether a call may be made at once. Its caller makes that request, and calls Leave when it
-// is over, or when he does not wait for it any more. It counts among those in flight; Close does not wait for it.
+// Enter reports whether a call is alone: no request is in flight. Its caller makes that request, and calls Leave when
+// it is over, or when he does not wait for it any more. It counts among those in flight; Close does not wait for it.
 func (g *Group[K, V]) Enter() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closed || g.sent >= g.inFlight {
+	if g.closed || g.sent > 0 {
 		return false
 	}
 	g.sent++

@@ -376,23 +376,27 @@ func TestManyCallers(t *testing.T) {
 	t.Logf("at most %d requests at a time", most.Load())
 }
 
-// Who makes the request himself counts among those in flight until he leaves, and others go together then.
-func TestACallThatIsMadeAtOnce(t *testing.T) {
+// Who is alone makes the request himself. It counts among those in flight until he leaves, and others go together then.
+func TestACallThatIsAlone(t *testing.T) {
 	inTime(t, 2, 10, func(t *testing.T, g *Group[int, string], s *store) {
-		for i, want := range []bool{true, true, false} {
+		for i, want := range []bool{true, false} {
 			if g.Enter() != want {
-				t.Fatalf("with %d requests in flight a call is made at once: %t", i, !want)
+				t.Fatalf("with %d requests in flight a call is alone: %t", i, !want)
 			}
 		}
-		wait := callers(t.Context(), g, 1, 2)
-		time.Sleep(turn)
-		s.requests(t)
+		wait := callers(t.Context(), g, 1, 2, 3) // one may be in flight beside it
+		time.Sleep(turn / 2)
+		s.requests(t, "[1]")
 		g.Leave()
 		for i, r := range wait() {
-			answered(t, r, 1+i, 2*turn)
+			answered(t, r, 1+i, []time.Duration{turn, turn * 3 / 2, turn * 3 / 2}[i])
 		}
-		s.requests(t, "[1 2]")
-		g.Close() // although another call is under way
+		s.requests(t, "[1]", "[2 3]")
+		synctest.Wait()
+		if !g.Enter() {
+			t.Error("a call after them is not alone")
+		}
+		g.Close() // although it is under way
 		g.Leave()
 		if g.Enter() {
 			t.Error("a call is made after Close")
