@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -66,7 +67,7 @@ func dynamoURL(t *testing.T, table string) string {
 }
 
 // mongoURL returns the URL of a database of its own.
-func mongoURL(t *testing.T) string {
+func mongoURL(t *testing.T, name string) string {
 	server := engine.Mongo(t).URL
 	t.Cleanup(func() {
 		client, err := driver.Connect(options.Client().ApplyURI(server))
@@ -80,13 +81,12 @@ func mongoURL(t *testing.T) string {
 	return u.String()
 }
 
-// redisURL returns the URL of keys of its own.
-func redisURL(t *testing.T) string {
-	server := engine.Redis(t).URL
+// clusterURL returns the URL of keys of its own on a Redis Cluster.
+func clusterURL(t *testing.T) string {
+	server := engine.RedisCluster(t).URL
+	addresses, _ := hosts(t, server)
 	t.Cleanup(func() {
-		o, err := goredis.ParseURL(server)
-		check(t, err)
-		check(t, redistest.Remove(goredis.NewClient(o), name))
+		check(t, redistest.Remove(goredis.NewClusterClient(&goredis.ClusterOptions{Addrs: addresses}), name))
 	})
 	separator := "?"
 	if strings.Contains(server, "?") {
@@ -137,7 +137,7 @@ func token(i int) string {
 }
 
 // people does something with each of a number of users, some at a time.
-func people(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+func people(ctx context.Context, n, workers int, do func(ctx context.Context, i int) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(workers)
 	for i := range n {
@@ -271,21 +271,22 @@ func (c command) killed(t *testing.T, args ...string) {
 }
 
 // Everybody moves from DynamoDB to MongoDB while people use it and the copy is killed again and
-// again, then on to Redis and back to DynamoDB. Nothing is lost or changed on the way, and
+// again, then on to a Redis Cluster and back to DynamoDB. Nothing is lost or changed on the way, and
 // nobody is signed out.
 func TestTransfer(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "local")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "local")
 	c := build(t)
-	stores := []string{dynamoURL(t, name), mongoURL(t), redisURL(t), dynamoURL(t, name+"back")}
+	stores := []string{dynamoURL(t, name), mongoURL(t, name), clusterURL(t), dynamoURL(t, name+"back")}
 	for i, storeURL := range stores {
 		c.env = append(c.env, fmt.Sprintf("STORE%d=%s", i, storeURL))
 		c.run(t, "schema", "apply", "--store", fmt.Sprintf("env:STORE%d", i))
 	}
 	source := open(t, stores[0])
 	began := time.Now()
-	check(t, people(t.Context(), *users, func(ctx context.Context, i int) error { return sign(ctx, source, i) }))
+	check(t, people(t.Context(), *users, workers, func(ctx context.Context, i int) error { return sign(ctx, source, i) }))
 	t.Logf("%d users signed up in %.1f s", *users, time.Since(began).Seconds())
+	bare(t, c, source)
 
 	copying := []string{"copy", "env:STORE0", "env:STORE1", "--conflict", "overwrite", "--yes", "--page", fmt.Sprint(max(10, *users/100))}
 	ctx, stop := context.WithCancel(t.Context())
@@ -319,6 +320,35 @@ func TestTransfer(t *testing.T) {
 		}
 	}
 	damaged(t, c, back)
+}
+
+// bare copies some users by nothing but Get and Create, as many at a time as copy does: the pace
+// to hold that of copy against. It repeats nothing, resumes nothing and takes whoever is in the way for an error.
+func bare(t *testing.T, c command, source adapter.Adapter) {
+	t.Helper()
+	storeURL := mongoURL(t, name+"bare")
+	c.env = append(slices.Clip(c.env), "BARE="+storeURL)
+	c.run(t, "schema", "apply", "--store", "env:BARE")
+	destination := open(t, storeURL)
+	const byDefault = 8 // of copy --workers
+	n, began := min(*users, 5000), time.Now()
+	check(t, people(t.Context(), n, byDefault, func(ctx context.Context, i int) error {
+		session, u, err := source.GetSessionAndUser(ctx, token(i))
+		if err != nil {
+			return err
+		}
+		account, err := source.GetAccount(ctx, adapter.AccountKey{Provider: "google", ProviderAccountID: fmt.Sprint(i)})
+		if err != nil {
+			return err
+		}
+		if _, _, err := destination.CreateUserWithAccount(ctx, u, account); err != nil {
+			return err
+		}
+		session.SessionToken = token(i)
+		_, err = destination.CreateSession(ctx, session)
+		return err
+	}))
+	t.Logf("a bare loop of Get and Create copied %.0f users/s", float64(n)/time.Since(began).Seconds())
 }
 
 // damaged damages the last copy, and has verify find it.
