@@ -32,7 +32,8 @@ type program struct {
 }
 
 // BenchmarkColdStart measures cold starts in Lambda's runtime interface emulator, which make
-// bench-lambda builds: the session check, and bare functions that make the same read, by turns.
+// bench-lambda builds: the session check, bare functions that make the same read, and one in Node
+// with the published adapter, by turns.
 func BenchmarkColdStart(b *testing.B) {
 	emulator, err := filepath.Abs("../../build/aws-lambda-rie")
 	check(b, err)
@@ -40,6 +41,7 @@ func BenchmarkColdStart(b *testing.B) {
 		b.Fatal("no emulator: run make bench-lambda")
 	}
 	table, host := tables(b)
+	table = strings.Replace(table, "no_index=true&", "", 1) // in which the published adapter looks sessions up
 	store, err := adapter.Open(b.Context(), table+host)
 	check(b, err)
 	defer store.Close()
@@ -50,9 +52,18 @@ func BenchmarkColdStart(b *testing.B) {
 	s, err := store.CreateSession(b.Context(), adapter.Session{UserID: u.ID, Expires: time.Now().Add(30 * 24 * time.Hour)})
 	check(b, err)
 	warm(b, store, s.SessionToken)
+	plain, err := adapter.Open(b.Context(), table+host, adapter.Options{PlainSessionTokens: true})
+	check(b, err)
+	defer plain.Close()
+	_, err = plain.CreateSession(b.Context(), adapter.Session{UserID: u.ID, SessionToken: "of-the-published-adapter", Expires: s.Expires})
+	check(b, err)
 
-	read := event("GET", "/", nil, "")
-	read.RawQueryString = url.Values{"user": {u.ID}, "session": {adapter.SessionID(s.SessionToken)}}.Encode()
+	read := func(session string) *events.LambdaFunctionURLRequest {
+		e := event("GET", "/", nil, "")
+		e.RawQueryString = url.Values{"user": {u.ID}, "session": {session}}.Encode()
+		return e
+	}
+	stored := adapter.SessionID(s.SessionToken)
 	_, name, _ := strings.Cut(table, "://")
 	name, _, _ = strings.Cut(name, "?")
 	bare := []string{"TABLE=" + name, "AWS_ENDPOINT_URL_DYNAMODB=http://" + host}
@@ -61,8 +72,9 @@ func BenchmarkColdStart(b *testing.B) {
 			name: "authstore", path: build(b, "."), environment: []string{"AUTHSTORE_FUNCTION=session", "AUTHSTORE_URL=" + table + host},
 			event: event("GET", "/", map[string]string{"authorization": "Bearer " + s.SessionToken}, ""),
 		},
-		{name: "bare", path: build(b, "./internal/bare"), environment: bare, event: read},
-		{name: "pinging", path: build(b, "./internal/bare"), environment: append(bare, "PING=1"), event: read},
+		{name: "bare", path: build(b, "./internal/bare"), environment: bare, event: read(stored)},
+		{name: "pinging", path: build(b, "./internal/bare"), environment: append(bare, "PING=1"), event: read(stored)},
+		{name: "node", path: published(b), environment: bare, event: read("of-the-published-adapter")},
 	}
 	for b.Loop() {
 		for _, p := range programs {
@@ -90,6 +102,14 @@ func warm(b *testing.B, store adapter.Adapter, token string) {
 		_, _, err := store.GetSessionAndUser(b.Context(), token)
 		check(b, err)
 	}
+}
+
+// published returns the function in Node, whose packages make setup installs.
+func published(b *testing.B) string {
+	b.Helper()
+	path, err := filepath.Abs("../../interop/oracle/coldstart.mjs")
+	check(b, err)
+	return path
 }
 
 // build builds a function as docs/serverless.md says.

@@ -43,7 +43,7 @@ var mongoMutants = []Mutant{
 	// What is asked of the server.
 	{
 		Breaks: "the read preference is that of the client", File: "mongo/connections.go",
-		Old: "options.Collection().SetReadPreference(readpref.Primary()).SetReadConcern", New: "options.Collection().SetReadConcern", Run: "TestTheClientsConcernsAreNotUsed",
+		Old: "	o := options.Collection().SetReadPreference(readpref.Primary()).SetReadConcern", New: "	_ = readpref.Primary\n	o := options.Collection().SetReadConcern", Run: "TestTheClientsConcernsAreNotUsed",
 	},
 	{
 		Breaks: "the read concern is that of the client", File: "mongo/connections.go",
@@ -85,7 +85,7 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "of writes that share a request the errors are lost", File: "mongo/batch.go",
-		Old: "	return cmp.Or(err, refused)\n", New: "	return err\n", Run: `TestConformance$/(SES|VER)`,
+		Old: "	return cmp.Or(err, refused)\n", New: "	_ = cmp.Or(err, refused)\n	return err\n", Run: `TestConformance$/(SES|VER)`,
 	},
 	{
 		Breaks: "a deletion of many that arrives late takes what was written since", File: "mongo/calls.go",
