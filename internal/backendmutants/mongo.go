@@ -12,7 +12,7 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "the last step of a sign-up takes any mark away", File: "mongo/signup.go",
-		Old: "users.UpdateMany(ctx, unfinished(id, nonce), bson.D{{Key", New: "users.UpdateMany(ctx, byID(id), bson.D{{Key", Run: `TestConformance$/HLD-006`,
+		Old: "users.UpdateMany(ctx, unfinished(id, nonce), bson.D{{Key", New: "users.UpdateMany(ctx, byID(id), bson.D{{Key", Run: "TestTheLastStepOfASignUpLeavesADeletionAlone",
 	},
 	{
 		Breaks: "the last step of a deletion removes the next user of the ID", File: "mongo/users.go",

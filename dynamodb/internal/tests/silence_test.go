@@ -106,16 +106,23 @@ func TestARequestEndsByItself(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			idle(t, a)
-			check(t, call())
-			proxy.Kill()
-			begun := time.Now()
-			err := call()
+			var err error
+			var took time.Duration
+			for range 5 { // on a busy machine net/http itself may have given the connection up, and none is dead then
+				check(t, call())
+				proxy.Kill()
+				begun := time.Now()
+				err = call()
+				if took = time.Since(begun); err != nil || name == "a batch" {
+					break
+				}
+			}
 			if name == "a batch" { // its first call is a read
 				check(t, err)
 				return
 			}
-			if took := time.Since(begun); !errors.Is(err, adapter.ErrUnavailable) || took > 3*time.Second {
-				t.Errorf("got %v after %s, want ErrUnavailable after the time for a request", err, took)
+			if !errors.Is(err, adapter.ErrUnavailable) || took > 3*time.Second {
+				t.Fatalf("got %v after %s, want ErrUnavailable after the time for a request", err, took)
 			}
 			if !strings.Contains(err.Error(), "no answer in time") {
 				t.Errorf("got %q, want it to say why", err)

@@ -238,6 +238,52 @@ func TestSignUpWhoseFirstStepIsRepeated(t *testing.T) {
 	}
 }
 
+// A sign-up that is held up before its last step takes away no mark of a deletion that was cut meanwhile:
+// the user would be there again, with nothing.
+func TestTheLastStepOfASignUpLeavesADeletionAlone(t *testing.T) {
+	db := replicaSet.bare(t)
+	open(t, db, mongo.Options{})
+	connected := func(monitor *event.CommandMonitor, faults *fault.Injector) adapter.Adapter {
+		client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(t).URL).SetDialer(&dialer{faults: faults, real: true}).SetMonitor(monitor))
+		check(t, err)
+		t.Cleanup(func() { check(t, client.Disconnect(context.Background())) })
+		check(t, client.Ping(t.Context(), nil))
+		return connect(t, client.Database(db.Name()), mongo.Options{SkipSchemaCheck: true})
+	}
+	u, a := measure.TypicalUser("ada"), measure.TypicalAccount("1")
+	u.ID = newID(1)
+	faults := &fault.Injector{}
+	others := connected(nil, faults)
+	met := 0
+	store := connected(&event.CommandMonitor{Started: func(_ context.Context, e *event.CommandStartedEvent) {
+		if e.CommandName != "update" || !strings.Contains(e.Command.String(), "$unset") {
+			return
+		}
+		if met++; met > 1 {
+			return
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		faults.Arm(fault.Plan{Step: 2, Mode: fault.LoseCommand}) // after the mark
+		if err := others.DeleteUser(ctx, u.ID); err == nil || !faults.Disarm() {
+			t.Errorf("DeleteUser, cut after its first step: %v", err)
+		}
+	}}, &fault.Injector{})
+	_, _, err := store.CreateUserWithAccount(t.Context(), u, a)
+	if met == 0 {
+		t.Fatal("no last step was made")
+	}
+	got, found := others.GetUser(t.Context(), u.ID)
+	switch {
+	case errors.Is(found, adapter.ErrNotFound): // the deletion came last
+	case found == nil && err == nil && got.Email == u.Email: // the sign-up did, which began anew
+		_, err := others.GetUserByAccount(t.Context(), a.Key())
+		check(t, err)
+	default:
+		t.Errorf("CreateUserWithAccount: %v; then GetUser: %+v, %v, want the user who was made, or nobody", err, got, found)
+	}
+}
+
 // A sign-up whose call died before the account or passkey was written reserves neither
 // e-mail address nor ID, account or passkey, and what exists is not written again.
 func TestWhoeverMeetsASignUpWithoutItsAccount(t *testing.T) {

@@ -89,6 +89,9 @@ func TestClocksOfTwoAdaptersMayDiffer(t *testing.T) {
 				if left := client.PTTL(t.Context(), prefix+":l:{u}").Val(); left != -1 {
 					t.Errorf("the list expires in %v, before a session may", left)
 				}
+				if left := client.PTTL(t.Context(), prefix+":s:{u}:"+s.ID).Val(); left < ahead+lasts-time.Minute {
+					t.Errorf("the session expires in %v, before %v: it is valid by the other clock", left, ahead+lasts)
+				}
 				list, err := w.ListSessions(t.Context(), "u")
 				w.must(err)
 				w.want("sessions listed", len(list), 1)
