@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/authstore/authstore/internal/drawing"
 )
 
 func main() {
@@ -44,8 +46,12 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	for kind, colors := range palettes {
-		svg, err := drawing(stores, colors)
+	d := drawing.Drawing{Title: "Sessions looked up with their users, per second", Parts: stores}
+	for _, s := range allSeries {
+		d.Series = append(d.Series, s.label)
+	}
+	for kind := range drawing.Palettes {
+		svg, err := d.SVG(kind)
 		if err != nil {
 			return err
 		}

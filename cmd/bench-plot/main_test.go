@@ -2,10 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/xml"
-	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -13,11 +9,13 @@ import (
 	"testing"
 
 	"gonum.org/v1/plot/plotter"
+
+	"github.com/authstore/authstore/internal/drawing"
 )
 
 const benchmarks = "testdata/bench.txt"
 
-func readFile(t *testing.T) []store {
+func readFile(t *testing.T) []drawing.Part {
 	t.Helper()
 	file, err := os.Open(benchmarks)
 	check(t, err)
@@ -37,9 +35,9 @@ func check(t *testing.T, err error) {
 // Each figure comes from its benchmark, in the order of callers. That of the store beside the
 // JavaScript adapter is not that beside the bare driver.
 func TestRead(t *testing.T) {
-	want := []store{
-		{"MongoDB", []plotter.XYs{{{X: 1, Y: 1769}, {X: 64, Y: 19824}, {X: 256, Y: 29264}}, {{X: 1, Y: 1984}, {X: 64, Y: 2730}, {X: 256, Y: 3381}}, {{X: 1, Y: 900.5}, {X: 64, Y: 1100}}}},
-		{"DynamoDB Local", []plotter.XYs{{{X: 1, Y: 1200}, {X: 64, Y: 7544}}, {{X: 1, Y: 1246}, {X: 64, Y: 1274}}, nil}},
+	want := []drawing.Part{
+		{Name: "MongoDB", Series: []plotter.XYs{{{X: 1, Y: 1769}, {X: 64, Y: 19824}, {X: 256, Y: 29264}}, {{X: 1, Y: 1984}, {X: 64, Y: 2730}, {X: 256, Y: 3381}}, {{X: 1, Y: 900.5}, {X: 64, Y: 1100}}}},
+		{Name: "DynamoDB Local", Series: []plotter.XYs{{{X: 1, Y: 1200}, {X: 64, Y: 7544}}, {{X: 1, Y: 1246}, {X: 64, Y: 1274}}, nil}},
 	}
 	if got := readFile(t); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
@@ -58,61 +56,6 @@ func TestReadRefuses(t *testing.T) {
 		if stores, err := read(strings.NewReader(text), "bench.txt"); err == nil {
 			t.Errorf("%s: got %v", name, stores)
 		}
-	}
-}
-
-// texts returns what is written in a drawing, which must be XML.
-func texts(t *testing.T, svg []byte) (all []string) {
-	t.Helper()
-	decoder := xml.NewDecoder(bytes.NewReader(svg))
-	inText := false
-	for {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			return all
-		}
-		check(t, err)
-		switch token := token.(type) {
-		case xml.StartElement:
-			inText = token.Name.Local == "text"
-		case xml.CharData:
-			if inText {
-				all = append(all, string(token))
-			}
-		case xml.EndElement:
-			inText = false
-		}
-	}
-}
-
-func TestDrawing(t *testing.T) {
-	stores := readFile(t)
-	for kind, colors := range palettes {
-		svg, err := drawing(stores, colors)
-		check(t, err)
-		written := strings.Join(texts(t, svg), "\n") + "\n"
-		for _, want := range []string{"MongoDB", "DynamoDB Local", "callers at once", "Sessions looked up with their users, per second", "1", "64", "256", "100", "1k", "100k", allSeries[0].label, allSeries[1].label, allSeries[2].label} {
-			if !strings.Contains(written, want+"\n") {
-				t.Errorf("%s: %q is not in it:\n%s", kind, want, written)
-			}
-		}
-		for i, want := range []int{3, 3, 2} { // with the legend; DynamoDB has no line of JavaScript's
-			r, g, b, _ := colors.series[i].RGBA()
-			stroke := fmt.Sprintf("stroke:#%02X%02X%02X;stroke-width:2", r>>8, g>>8, b>>8)
-			if got := strings.Count(string(svg), stroke); got != want {
-				t.Errorf("%s: %d lines %s, want %d", kind, got, stroke, want)
-			}
-		}
-		if bytes.Contains(svg, []byte("fill:#FFFFFF")) {
-			t.Errorf("%s: it has a background", kind)
-		}
-	}
-}
-
-func TestLimits(t *testing.T) {
-	low, high := limits(readFile(t))
-	if low != 100 || high != 100_000 {
-		t.Errorf("got %v to %v", low, high)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/perf/benchfmt"
 	"gonum.org/v1/plot/plotter"
+
+	"github.com/authstore/authstore/internal/drawing"
 )
 
 // series is a line in the plot.
@@ -24,15 +26,9 @@ var allSeries = []series{
 	{"JavaScript adapter (Auth.js)", "Published", "javascript-calls/s"},
 }
 
-// store has the calls a second by callers, for each of allSeries.
-type store struct {
-	name  string
-	calls []plotter.XYs
-}
-
-// read returns what a file of benchmarks has of allSeries, by store, in its order.
-func read(r io.Reader, name string) ([]store, error) {
-	var stores []store
+// read returns what a file of benchmarks has of allSeries, a part for each store, in its order.
+func read(r io.Reader, name string) ([]drawing.Part, error) {
+	var stores []drawing.Part
 	reader := benchfmt.NewReader(r, name)
 	for reader.Scan() {
 		switch record := reader.Result().(type) {
@@ -48,8 +44,8 @@ func read(r io.Reader, name string) ([]store, error) {
 		return nil, err
 	}
 	for _, s := range stores {
-		for i := range s.calls {
-			slices.SortFunc(s.calls[i], func(a, b plotter.XY) int { return cmp.Compare(a.X, b.X) })
+		for i := range s.Series {
+			slices.SortFunc(s.Series[i], func(a, b plotter.XY) int { return cmp.Compare(a.X, b.X) })
 		}
 	}
 	if len(stores) == 0 {
@@ -59,7 +55,7 @@ func read(r io.Reader, name string) ([]store, error) {
 }
 
 // add adds the figures of one benchmark to those of its store.
-func add(stores *[]store, r *benchfmt.Result) error {
+func add(stores *[]drawing.Part, r *benchfmt.Result) error {
 	base, parts := r.Name.Parts()
 	settings := map[string]string{}
 	for _, part := range parts {
@@ -76,16 +72,16 @@ func add(stores *[]store, r *benchfmt.Result) error {
 			return fmt.Errorf("%s: want /store=NAME/callers=N and a positive %s", r.Name, s.unit)
 		}
 		of := storeOf(stores, strings.ReplaceAll(settings["/store"], "_", " "))
-		of.calls[i] = append(of.calls[i], plotter.XY{X: float64(callers), Y: calls})
+		of.Series[i] = append(of.Series[i], plotter.XY{X: float64(callers), Y: calls})
 	}
 	return nil
 }
 
-func storeOf(stores *[]store, name string) *store {
-	at := slices.IndexFunc(*stores, func(s store) bool { return s.name == name })
+func storeOf(stores *[]drawing.Part, name string) *drawing.Part {
+	at := slices.IndexFunc(*stores, func(p drawing.Part) bool { return p.Name == name })
 	if at < 0 {
 		at = len(*stores)
-		*stores = append(*stores, store{name, make([]plotter.XYs, len(allSeries))})
+		*stores = append(*stores, drawing.Part{Name: name, Series: make([]plotter.XYs, len(allSeries))})
 	}
 	return &(*stores)[at]
 }

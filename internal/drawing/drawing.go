@@ -1,4 +1,5 @@
-package main
+// Package drawing draws figures by the number of callers, as SVG.
+package drawing
 
 import (
 	"bytes"
@@ -15,13 +16,27 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
+// Drawing has a row of parts, all with the same axes, so that they can be compared.
+type Drawing struct {
+	Title  string   // what the figures are
+	Series []string // of each part, three at most
+	Parts  []Part
+}
+
+// Part has the figures of a thing: for each series, which may be empty, points (callers, figure).
+type Part struct {
+	Name   string
+	Series []plotter.XYs
+}
+
 // palette has the colors for one kind of page, whose background shows through.
 type palette struct {
 	text, grid color.Color
-	series     []color.Color // of allSeries
+	series     []color.Color
 }
 
-var palettes = map[string]palette{
+// Palettes are the kinds of pages: light and dark.
+var Palettes = map[string]palette{
 	"light": {rgb(0x1f, 0x23, 0x28), rgb(0xd1, 0xd9, 0xe0), []color.Color{rgb(0x09, 0x69, 0xda), rgb(0x59, 0x63, 0x6e), rgb(0xbc, 0x4c, 0x00)}},
 	"dark":  {rgb(0xf0, 0xf6, 0xfc), rgb(0x3d, 0x44, 0x4d), []color.Color{rgb(0x44, 0x93, 0xf8), rgb(0x91, 0x98, 0xa1), rgb(0xf0, 0x88, 0x3e)}},
 }
@@ -31,24 +46,28 @@ func rgb(r, g, b uint8) color.Color { return color.RGBA{r, g, b, 0xff} }
 // glyphs tell the series apart without colors.
 var glyphs = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}}
 
-// The size of one store's part, and the height of the legend above all, in points.
+// The size of one part, and the height of the legend above all, in points.
 const width, height, legendHeight = 250, 200, 44
 
-// drawing returns a plot with a part for each store.
-func drawing(stores []store, colors palette) ([]byte, error) {
-	low, high := limits(stores)
-	row := make([]*plot.Plot, len(stores))
-	for i, s := range stores {
-		p, err := part(s, colors)
+// minParts is for how many parts there is room, since the legend needs it.
+const minParts = 2
+
+// SVG returns the drawing for a kind of page.
+func (d Drawing) SVG(kind string) ([]byte, error) {
+	colors := Palettes[kind]
+	low, high := limits(d.Parts)
+	row := make([]*plot.Plot, len(d.Parts))
+	for i, of := range d.Parts {
+		p, err := part(of, colors)
 		if err != nil {
 			return nil, err
 		}
-		p.Y.Min, p.Y.Max = low, high // all the same, so that stores can be compared too
+		p.Y.Min, p.Y.Max = low, high
 		row[i] = p
 	}
-	canvas := vgsvg.New(vg.Length(width*len(row)), height+legendHeight)
+	canvas := vgsvg.New(vg.Length(width*max(len(row), minParts)), height+legendHeight)
 	all := draw.New(canvas)
-	if err := legend(draw.Crop(all, 10, 0, height, 0), colors); err != nil {
+	if err := d.legend(draw.Crop(all, 10, 0, height, 0), colors); err != nil {
 		return nil, err
 	}
 	tiles := draw.Tiles{Rows: 1, Cols: len(row), PadX: 10, PadTop: 4, PadBottom: 4, PadLeft: 4, PadRight: 4}
@@ -64,11 +83,11 @@ func drawing(stores []store, colors palette) ([]byte, error) {
 }
 
 // limits returns the powers of ten around all figures.
-func limits(stores []store) (low, high float64) {
+func limits(parts []Part) (low, high float64) {
 	low, high = math.Inf(1), 0
-	for _, s := range stores {
-		for _, calls := range s.calls {
-			for _, point := range calls {
+	for _, p := range parts {
+		for _, points := range p.Series {
+			for _, point := range points {
 				low, high = min(low, point.Y), max(high, point.Y)
 			}
 		}
@@ -77,11 +96,11 @@ func limits(stores []store) (low, high float64) {
 }
 
 // legend draws what is seen, and what the series are.
-func legend(c draw.Canvas, colors palette) error {
+func (d Drawing) legend(c draw.Canvas, colors palette) error {
 	title := text.Style{Handler: plot.DefaultTextHandler, YAlign: text.YTop}
 	style(&title, colors)
-	c.FillText(title, vg.Point{X: c.Min.X, Y: c.Max.Y - 6}, "Sessions looked up with their users, per second")
-	for i, s := range allSeries {
+	c.FillText(title, vg.Point{X: c.Min.X, Y: c.Max.Y - 6}, d.Title)
+	for i, label := range d.Series {
 		line, points, err := linePoints(plotter.XYs{{}}, i, colors)
 		if err != nil {
 			return err
@@ -89,8 +108,8 @@ func legend(c draw.Canvas, colors palette) error {
 		l := plot.NewLegend()
 		style(&l.TextStyle, colors)
 		l.Top, l.Left = true, true
-		l.Add(s.label, line, points)
-		l.Draw(draw.Crop(c, c.Size().X*vg.Length(i)/vg.Length(len(allSeries)), 0, 0, -24))
+		l.Add(label, line, points)
+		l.Draw(draw.Crop(c, c.Size().X*vg.Length(i)/vg.Length(len(d.Series)), 0, 0, -24))
 	}
 	return nil
 }
@@ -111,11 +130,10 @@ func style(s *text.Style, colors palette) {
 	s.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 10}
 }
 
-// part returns the plot of one store.
-func part(s store, colors palette) (*plot.Plot, error) {
+func part(of Part, colors palette) (*plot.Plot, error) {
 	p := plot.New()
 	p.BackgroundColor = nil
-	p.Title.Text, p.X.Label.Text = s.name, "callers at once"
+	p.Title.Text, p.X.Label.Text = of.Name, "callers at once"
 	for _, s := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label} {
 		style(s, colors)
 	}
@@ -123,11 +141,11 @@ func part(s store, colors palette) (*plot.Plot, error) {
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Scale, axis.LineStyle.Color, axis.Tick.LineStyle.Color = plot.LogScale{}, colors.grid, colors.grid
 	}
-	p.X.Tick.Marker, p.Y.Tick.Marker = plot.ConstantTicks(callerTicks(s)), plot.TickerFunc(powersOfTen)
+	p.X.Tick.Marker, p.Y.Tick.Marker = plot.ConstantTicks(callerTicks(of)), plot.TickerFunc(powersOfTen)
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = colors.grid, colors.grid
 	p.Add(grid)
-	for i, calls := range s.calls {
+	for i, calls := range of.Series {
 		if len(calls) == 0 {
 			continue
 		}
@@ -141,8 +159,8 @@ func part(s store, colors palette) (*plot.Plot, error) {
 }
 
 // callerTicks has how many callers there were.
-func callerTicks(s store) (ticks []plot.Tick) {
-	for _, point := range s.calls[0] {
+func callerTicks(of Part) (ticks []plot.Tick) {
+	for _, point := range of.Series[0] {
 		ticks = append(ticks, plot.Tick{Value: point.X, Label: strconv.Itoa(int(point.X))})
 	}
 	return ticks

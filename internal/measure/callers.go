@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/internal/load"
 )
 
 // Read reads what the i-th user of a crowd has.
@@ -99,7 +100,7 @@ func compareSides(b *testing.B, callers int, sides []Side) {
 
 // percentile returns one of durations that are sorted, in microseconds.
 func percentile(sorted []time.Duration, percent int) float64 {
-	return float64(sorted[len(sorted)*percent/100].Nanoseconds()) / 1000
+	return float64(load.Percentile(sorted, percent).Nanoseconds()) / 1000
 }
 
 // turnsOf returns how often and how long each side is loaded: in short turns, since a machine
@@ -116,43 +117,20 @@ func turnsOf(t testing.TB, callers int, loads []Load) (turns int, turn time.Dura
 	return max(minTurns, int(loadTime/turn)), turn
 }
 
-// LoadOf returns the load of goroutines that make a read. It begins somewhat before what counts
-// does, and ends after it, so that there are as many callers at all times.
+// LoadOf returns the load of goroutines that make a read.
 func LoadOf(read Read) Load {
 	return func(t testing.TB, callers int, d time.Duration) []time.Duration {
-		begin := time.Now().Add(d / 4)
-		end := begin.Add(d)
-		took := make([][]time.Duration, callers)
-		busy(t, callers, read, func(caller int, sent, answered time.Time) bool {
-			if !answered.Before(begin) && answered.Before(end) {
-				took[caller] = append(took[caller], answered.Sub(sent))
-			}
-			return answered.Before(end)
-		})
-		return slices.Concat(took...)
+		took, err := load.Run(t.Context(), callers, d, ofCrowd(read))
+		if err != nil {
+			t.Error(err)
+		}
+		return took
 	}
 }
 
-// busy has goroutines read one after the other for as long as each wants more.
-func busy(t testing.TB, callers int, read Read, more func(caller int, sent, answered time.Time) bool) {
-	var running sync.WaitGroup
-	for caller := range callers {
-		running.Go(func() {
-			sent := time.Now()
-			for i := caller; ; i += callers {
-				if err := read(t.Context(), i%CrowdSize); err != nil {
-					t.Error(err)
-					return
-				}
-				answered := time.Now()
-				if !more(caller, sent, answered) {
-					return
-				}
-				sent = answered
-			}
-		})
-	}
-	running.Wait()
+// ofCrowd returns a read of a crowd that has no end.
+func ofCrowd(read Read) load.Call {
+	return func(ctx context.Context, i int) error { return read(ctx, i%CrowdSize) }
 }
 
 // busyWhile has goroutines read until f returns, and returns how often they did.
@@ -161,10 +139,13 @@ func busyWhile(b *testing.B, callers int, read Read, f func()) int64 {
 	var over atomic.Bool
 	var reads atomic.Int64
 	running.Go(func() {
-		busy(b, callers, read, func(int, time.Time, time.Time) bool {
+		err := load.Repeat(b.Context(), callers, ofCrowd(read), func(int, time.Time, time.Time) bool {
 			reads.Add(1)
 			return !over.Load()
 		})
+		if err != nil {
+			b.Error(err)
+		}
 	})
 	f()
 	over.Store(true)
