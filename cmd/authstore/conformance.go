@@ -65,7 +65,7 @@ func (a *app) conformance(ctx context.Context, o conforming) error {
 	if err != nil {
 		return err
 	}
-	n, err := a.namespaces(ctx)
+	n, err := a.namespaces(ctx, "conformance")
 	if err != nil {
 		return err
 	}

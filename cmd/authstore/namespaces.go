@@ -35,7 +35,7 @@ func byURL(storeURL string, remove func(ctx context.Context) error) place {
 
 // namespaces are those of a run, on one store.
 type namespaces struct {
-	storeURL, scheme, name string
+	storeURL, scheme, name string // names of namespaces begin with name
 	make                   placeMaker
 	newID                  func(n uint64) string
 	plain                  bool // session tokens are stored as they are
@@ -48,8 +48,9 @@ type namespaces struct {
 // removing is how long it may take to remove a namespace, also after a command was interrupted.
 const removing = time.Minute
 
-// namespaces returns those on the store of the command, on which one can be made and removed.
-func (a *app) namespaces(ctx context.Context) (*namespaces, error) {
+// namespaces returns those that something has on the store of the command, on which one can be made
+// and removed.
+func (a *app) namespaces(ctx context.Context, of string) (*namespaces, error) {
 	storeURL, err := a.url()
 	if err != nil {
 		return nil, err
@@ -61,11 +62,11 @@ func (a *app) namespaces(ctx context.Context) (*namespaces, error) {
 	defer store.Close() //nolint:errcheck // nothing was written
 	scheme, _, _ := strings.Cut(storeURL, ":")
 	n := &namespaces{
-		storeURL: storeURL, scheme: strings.ToLower(scheme), name: "authstore-conformance-" + strings.ToLower(rand.Text()[:8]),
+		storeURL: storeURL, scheme: strings.ToLower(scheme), name: "authstore-" + of + "-" + strings.ToLower(rand.Text()[:8]),
 		newID: idsLike(store.NewID()), plain: transfer.SessionImporter(store) == nil, left: map[string]place{},
 	}
 	if n.make = placeMakers[n.scheme]; n.make == nil {
-		return nil, fmt.Errorf("conformance run: %w: a %s URL cannot name a part of the store that the suite could have for itself", adapter.ErrUnsupported, n.scheme)
+		return nil, fmt.Errorf("%s: %w: a %s URL cannot name a part of the store that it could have for itself", of, adapter.ErrUnsupported, n.scheme)
 	}
 	return n, n.try(ctx)
 }
@@ -159,7 +160,7 @@ func (n *namespaces) remove(name string) error {
 	return nil
 }
 
-// removeAll removes the namespaces that tests have left.
+// removeAll removes the namespaces that are left.
 func (n *namespaces) removeAll() error {
 	n.mu.Lock()
 	names := slices.Sorted(maps.Keys(n.left))

@@ -68,7 +68,7 @@ func dynamoPlace(storeURL, name string) (place, error) {
 	_, rest, _ := strings.Cut(storeURL, ":")
 	table, query, _ := strings.Cut(rest, "?")
 	if strings.Contains(table, ":") {
-		return place{}, errors.New("conformance run: name the region in the URL, and no table by its ARN: each test has a table of its own")
+		return place{}, errors.New("name the region in the URL, and no table by its ARN: what is done here has tables of its own")
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -73,11 +74,20 @@ type app struct {
 	cancel   context.CancelFunc
 }
 
+// version returns that of the tag which the program was built of, or what Go says of another build.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(unknown)"
+	}
+	return info.Main.Version
+}
+
 // newRoot returns the command with all others.
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use: "authstore", Short: "Look after a store of users, accounts, sessions and passkeys",
-		Long: rootHelp, Example: rootExample,
+		Long: rootHelp, Example: rootExample, Version: version(),
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
 			if a.timeout > 0 {
@@ -99,7 +109,7 @@ func newRoot(a *app) *cobra.Command {
 		newPing(a), newSchema(a), newRepair(a), newPurge(a),
 		newUsers(a), newSessions(a), newAccounts(a),
 		newCopy(a), newVerify(a), newExport(a), newImport(a),
-		newConformance(a), newServe(a), newMan(a),
+		newConformance(a), newBench(a), newServe(a), newMan(a),
 	)
 	return root
 }

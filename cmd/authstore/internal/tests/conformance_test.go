@@ -20,8 +20,8 @@ import (
 	"github.com/authstore/authstore/internal/redistest"
 )
 
-// ours begins the names of all that conformance run makes.
-const ours = "authstore-conformance-"
+// ours begins the names of all that conformance run and bench make.
+const ours = "authstore-"
 
 // server is a server, and what there is on it whose name is like ours.
 type server struct {
@@ -92,7 +92,7 @@ var servers = map[string]func(t *testing.T) server{
 	},
 }
 
-// The suite runs on each engine by its URL, and leaves nothing there.
+// The suite and the benchmark run on each engine by its URL, and leave nothing there.
 func TestConformanceRun(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "local")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "local")
@@ -106,6 +106,7 @@ func TestConformanceRun(t *testing.T) {
 			if report.Count(conformance.Passed) != 6 {
 				t.Errorf("got %+v, want 6 that passed", report)
 			}
+			c.run(t, "bench", "--callers", "1,8", "--time", "100ms", "--users", "10")
 			if left := s.left(t); len(left) > 0 {
 				t.Errorf("left: %q", left)
 			}
