@@ -33,9 +33,9 @@ begin() {
   (
     log=$(mktemp)
     trap 'rm -f "$log"' EXIT
-    result=0
+    result=0 SECONDS=0
     "${@:2}" >"$log" 2>&1 </dev/null || result=$?
-    echo "--- $1" && cat "$log"
+    echo "--- $1 (${SECONDS}s)" && cat "$log"
     exit "$result"
   ) &
 }

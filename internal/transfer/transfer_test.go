@@ -455,7 +455,7 @@ func TestRedact(t *testing.T) {
 	p, _, err := find(t.Context(), destination, userID(3))
 	check(t, err)
 	text := fmt.Sprintf("%+v", p)
-	for _, secret := range []string{"example.com", "User 3", "admin", "access", "key", "ProviderAccountID:3 "} {
+	for _, secret := range []string{"example.com", "User 3 ", "admin", "access", "key", "ProviderAccountID:3 "} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%q is in %s", secret, text)
 		}
