@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,7 +33,8 @@ has all the load that it can take: leave a server alone that others depend on, a
 what requests cost in the cloud.
 
 The figures are of this program, this machine and what lies between it and the server:
-calls a second, and how long half of the calls took at the most, and 99 of 100.`,
+calls a second, and how long half of the calls took at the most, and 99 of 100. Calls
+that fail are counted by themselves, with the exit code 1.`,
 		Example: `  authstore bench --store redis://127.0.0.1:6379
   authstore bench --store env:STAGING --callers 1,16 --time 10s --svg .`,
 		Args: cobra.NoArgs,
@@ -84,6 +87,8 @@ type measured struct {
 	PerSecond float64 `json:"callsPerSecond"`
 	P50       float64 `json:"p50Seconds"`
 	P99       float64 `json:"p99Seconds"`
+	Failed    int64   `json:"failed"` // not among the others
+	FirstWhy  string  `json:"firstFailure,omitempty"`
 }
 
 func (a *app) bench(ctx context.Context, b benching) error {
@@ -103,12 +108,28 @@ func (a *app) bench(ctx context.Context, b benching) error {
 			return err
 		}
 	}
-	return a.print(all, func(w io.Writer) {
-		row(w, "OPERATION", "CALLERS", "CALLS/S", "P50", "P99")
+	return a.show(all)
+}
+
+// show prints figures. Calls that have failed are a problem.
+func (a *app) show(all []measured) error {
+	err := a.print(all, func(w io.Writer) {
+		row(w, "OPERATION", "CALLERS", "CALLS/S", "P50", "P99", "FAILED")
 		for _, m := range all {
-			row(w, m.Operation, strconv.Itoa(m.Callers), fmt.Sprintf("%.0f", m.PerSecond), milliseconds(m.P50), milliseconds(m.P99))
+			row(w, m.Operation, strconv.Itoa(m.Callers), fmt.Sprintf("%.0f", m.PerSecond), milliseconds(m.P50), milliseconds(m.P99), m.failures())
 		}
 	})
+	if err == nil && slices.ContainsFunc(all, func(m measured) bool { return m.Failed > 0 }) {
+		err = errProblems
+	}
+	return err
+}
+
+func (m measured) failures() string {
+	if m.Failed == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%d, the first: %s", m.Failed, m.FirstWhy)
 }
 
 func milliseconds(seconds float64) string { return fmt.Sprintf("%.3f ms", seconds*1000) }
@@ -199,20 +220,39 @@ func (s sessions) operations(store adapter.Adapter) []operation {
 
 // by measures an operation by some callers, for longer if no call ends in the time.
 func (o operation) by(ctx context.Context, callers int, d time.Duration) (measured, error) {
-	var took []time.Duration
-	for limit, next := 8*d, d; len(took) == 0; next *= 2 {
-		if d = next; d > limit {
-			return measured{}, fmt.Errorf("bench: no %s by %s ended in %s: give it more --time", o.name, counted(callers, "caller"), limit)
+	m := measured{Operation: o.name, Callers: callers}
+	for limit := 8 * d; d <= limit; d *= 2 {
+		took, err := load.Run(ctx, callers, d, m.counting(ctx, o.call))
+		if err != nil {
+			return m, fmt.Errorf("bench: %s by %s: %w", o.name, counted(callers, "caller"), err)
 		}
-		var err error
-		if took, err = load.Run(ctx, callers, d, o.call); err != nil {
-			return measured{}, fmt.Errorf("bench: %s by %s: %w", o.name, counted(callers, "caller"), err)
+		if len(took) > 0 {
+			m.PerSecond = float64(len(took)) / d.Seconds()
+			m.P50, m.P99 = load.Percentile(took, 50).Seconds(), load.Percentile(took, 99).Seconds()
+			return m, nil
+		}
+		if m.Failed > 0 {
+			return m, nil
 		}
 	}
-	return measured{
-		Operation: o.name, Callers: callers, PerSecond: float64(len(took)) / d.Seconds(),
-		P50: load.Percentile(took, 50).Seconds(), P99: load.Percentile(took, 99).Seconds(),
-	}, nil
+	return m, fmt.Errorf("bench: no %s by %s ended in %s: give it more --time", o.name, counted(callers, "caller"), d/2)
+}
+
+// counting counts the calls that fail while the context lasts.
+func (m *measured) counting(whole context.Context, call load.Call) load.Call {
+	var mu sync.Mutex
+	return func(ctx context.Context, i int) error {
+		err := call(ctx, i)
+		if err == nil || whole.Err() != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if m.Failed++; m.Failed == 1 {
+			m.FirstWhy = err.Error()
+		}
+		return load.ErrFailed
+	}
 }
 
 // draw writes the drawings of figures into a folder.

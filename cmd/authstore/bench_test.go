@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,7 +72,7 @@ func TestBenchLeavesNothing(t *testing.T) {
 		want error
 	}{
 		"done":        {func(context.CancelFunc) error { return nil }, nil},
-		"a failure":   {func(context.CancelFunc) error { return broken }, broken},
+		"failures":    {func(context.CancelFunc) error { return broken }, nil},
 		"interrupted": {func(cancel context.CancelFunc) error { cancel(); return nil }, context.Canceled},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,6 +96,41 @@ func TestBenchLeavesNothing(t *testing.T) {
 			check(t, n.removeAll())
 			if len(r.there) != 1 || r.there["x-0001"] {
 				t.Errorf("left: %v", r.there)
+			}
+		})
+	}
+}
+
+// Calls that fail are counted, with the first one's reason, and are not among those that are measured.
+func TestBenchCountsFailures(t *testing.T) {
+	var calls atomic.Int64
+	half := operation{"GetUser", func(context.Context, int) error {
+		if calls.Add(1)%2 == 0 {
+			return adapter.ErrUnavailable
+		}
+		return nil
+	}}
+	m, err := half.by(t.Context(), 4, 20*time.Millisecond)
+	if err != nil || m.Failed == 0 || m.FirstWhy != adapter.ErrUnavailable.Error() || m.PerSecond == 0 {
+		t.Errorf("half of the calls fail: got %+v, %v", m, err)
+	}
+	none := operation{"GetUser", func(context.Context, int) error { return adapter.ErrUnavailable }}
+	if m, err := none.by(t.Context(), 4, 20*time.Millisecond); err != nil || m.Failed == 0 || m.PerSecond != 0 {
+		t.Errorf("all calls fail: got %+v, %v", m, err)
+	}
+	for name, test := range map[string]struct {
+		m    measured
+		want error
+		row  string
+	}{
+		"none":  {measured{Operation: "GetUser"}, nil, "0.000 ms  0\n"},
+		"three": {measured{Operation: "GetUser", Failed: 3, FirstWhy: "no answer"}, errProblems, "3, the first: no answer\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			a := &app{streams: streams{out: &out, err: t.Output()}}
+			if err := a.show([]measured{test.m}); !errors.Is(err, test.want) || !strings.HasSuffix(out.String(), test.row) {
+				t.Errorf("got %v and\n%s", err, &out)
 			}
 		})
 	}

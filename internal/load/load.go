@@ -4,6 +4,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -13,15 +14,18 @@ import (
 // Call makes the i-th call. Each of n callers makes every n-th, beginning with its own number.
 type Call = func(ctx context.Context, i int) error
 
+// ErrFailed is what a call returns that has failed and does not count. Any other error ends all.
+var ErrFailed = errors.New("load: the call has failed")
+
 // Run has callers make a call for a time, and returns how long each took that ended in it, the
 // shortest first. They begin somewhat before what counts does, and end after it, so that there are
-// as many at all times. The first error ends it.
+// as many at all times. The first error but [ErrFailed] ends it.
 func Run(ctx context.Context, callers int, d time.Duration, call Call) ([]time.Duration, error) {
 	begin := time.Now().Add(d / 4)
 	end := begin.Add(d)
 	took := make([][]time.Duration, callers)
-	err := Repeat(ctx, callers, call, func(caller int, sent, answered time.Time) bool {
-		if !answered.Before(begin) && answered.Before(end) {
+	err := Repeat(ctx, callers, call, func(caller int, sent, answered time.Time, ok bool) bool {
+		if ok && !answered.Before(begin) && answered.Before(end) {
 			took[caller] = append(took[caller], answered.Sub(sent))
 		}
 		return answered.Before(end)
@@ -31,18 +35,20 @@ func Run(ctx context.Context, callers int, d time.Duration, call Call) ([]time.D
 	return all, err
 }
 
-// Repeat has each of the callers make one call after the other for as long as it wants more.
-func Repeat(ctx context.Context, callers int, call Call, more func(caller int, sent, answered time.Time) bool) error {
+// Repeat has each of the callers make one call after the other for as long as more says so, which
+// is told when one was sent and answered, and whether it did what it should: see [ErrFailed].
+func Repeat(ctx context.Context, callers int, call Call, more func(caller int, sent, answered time.Time, ok bool) bool) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for caller := range callers {
 		g.Go(func() error {
 			sent := time.Now()
 			for i := caller; ; i += callers {
-				if err := call(ctx, i); err != nil {
+				err := call(ctx, i)
+				if err != nil && !errors.Is(err, ErrFailed) {
 					return err
 				}
 				answered := time.Now()
-				if !more(caller, sent, answered) {
+				if !more(caller, sent, answered, err == nil) {
 					return nil
 				}
 				sent = answered

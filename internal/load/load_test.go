@@ -52,6 +52,22 @@ func TestRunFails(t *testing.T) {
 	})
 }
 
+// What fails by itself does not count, and ends nothing.
+func TestFailedCallsDoNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		took, err := Run(t.Context(), 2, time.Second, func(_ context.Context, i int) error {
+			time.Sleep(10 * time.Millisecond)
+			if i%2 == 1 {
+				return ErrFailed
+			}
+			return nil
+		})
+		if err != nil || len(took) != 100 {
+			t.Errorf("got %d calls and %v, want those of one caller", len(took), err)
+		}
+	})
+}
+
 func TestPercentile(t *testing.T) {
 	sorted := make([]time.Duration, 200)
 	for i := range sorted {

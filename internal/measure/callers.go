@@ -139,7 +139,7 @@ func busyWhile(b *testing.B, callers int, read Read, f func()) int64 {
 	var over atomic.Bool
 	var reads atomic.Int64
 	running.Go(func() {
-		err := load.Repeat(b.Context(), callers, ofCrowd(read), func(int, time.Time, time.Time) bool {
+		err := load.Repeat(b.Context(), callers, ofCrowd(read), func(int, time.Time, time.Time, bool) bool {
 			reads.Add(1)
 			return !over.Load()
 		})
