@@ -84,6 +84,14 @@ var mongoMutants = []Mutant{
 		Old: "		return true, nil\n", New: "		return true, err\n", Run: `TestConformance$/BAT-008`,
 	},
 	{
+		Breaks: "a shared insert is executed late of which something was refused", File: "mongo/batch.go",
+		Old: "		return true, nil\n", New: "		return false, nil\n", Run: "TestASharedWriteIsNotExecutedLate",
+	},
+	{
+		Breaks: "a shared deletion is executed late that has found nothing", File: "mongo/batch.go",
+		Old: "return err == nil && result.DeletedCount < int64(len(tokens)), err", New: "_ = result\n		return false, err", Run: "TestASharedWriteIsNotExecutedLate",
+	},
+	{
 		Breaks: "of writes that share a request the errors are lost", File: "mongo/batch.go",
 		Old: "	return cmp.Or(err, refused)\n", New: "	_ = cmp.Or(err, refused)\n	return err\n", Run: `TestConformance$/(SES|VER)`,
 	},

@@ -26,6 +26,7 @@ type turnstile struct {
 	commands
 	armed         atomic.Bool
 	entered, open chan struct{}
+	prepare       func() // each attempt to have calls share a request; nil: nothing
 }
 
 func (s *turnstile) monitor() *event.CommandMonitor {
@@ -44,6 +45,9 @@ func (s *turnstile) monitor() *event.CommandMonitor {
 func (s *turnstile) together(t *testing.T, before func(), calls []func()) []bson.Raw {
 	t.Helper()
 	for range 20 {
+		if s.prepare != nil {
+			s.prepare()
+		}
 		s.take()
 		s.entered, s.open = make(chan struct{}), make(chan struct{})
 		s.armed.Store(true)
@@ -73,8 +77,16 @@ func (s *turnstile) together(t *testing.T, before func(), calls []func()) []bson
 	return nil
 }
 
-// asksForMany reports whether a command looks for several keys.
-func asksForMany(command bson.Raw) bool { return strings.Contains(command.String(), "$in") }
+// asksForMany reports whether a command looks for several keys, or writes several documents.
+func asksForMany(command bson.Raw) bool {
+	for _, of := range []string{"documents", "deletes"} {
+		written, _ := command.Lookup(of).ArrayOK()
+		if several, _ := written.Values(); len(several) > 1 {
+			return true
+		}
+	}
+	return strings.Contains(command.String(), "$in")
+}
 
 // sharing returns two adapters on one database: the calls of one share requests, those of the
 // other do not.

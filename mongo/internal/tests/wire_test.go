@@ -1,6 +1,7 @@
 package mongo_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -136,7 +137,7 @@ func TestLostReplies(t *testing.T) {
 // connection breaks for the client, and the server gets the command when it is released.
 type delayer struct {
 	mu      sync.Mutex
-	command string // "": none is held back
+	holds   func(command []byte) bool // nil: none is held back
 	release func() error
 }
 
@@ -146,9 +147,13 @@ func (d *delayer) DialContext(ctx context.Context, network, address string) (net
 }
 
 func (d *delayer) arm(command string) {
+	d.armFor(func(b []byte) bool { return nameOf(b) == command })
+}
+
+func (d *delayer) armFor(holds func(command []byte) bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.command, d.release = command, nil
+	d.holds, d.release = holds, nil
 }
 
 // deliver sends the command that is held back, and waits for the server's answer.
@@ -172,11 +177,11 @@ type delayed struct {
 func (c *delayed) Write(b []byte) (int, error) {
 	c.by.mu.Lock()
 	defer c.by.mu.Unlock()
-	if c.by.command == "" || !counts(b) || nameOf(b) != c.by.command {
+	if c.by.holds == nil || !counts(b) || !c.by.holds(b) {
 		return c.Conn.Write(b)
 	}
 	command := slices.Clone(b)
-	c.by.command = ""
+	c.by.holds = nil
 	c.held.Store(true)
 	c.by.release = func() error {
 		if _, err := c.Conn.Write(command); err != nil {
@@ -329,6 +334,106 @@ func TestARefusedWriteIsNotExecutedLate(t *testing.T) {
 		})
 	}
 }
+
+// What several callers write together, and what of it was refused, is not written by a first attempt
+// that arrives when its repetition was answered.
+func TestASharedWriteIsNotExecutedLate(t *testing.T) {
+	late, gate := &delayer{}, &turnstile{}
+	db := replicaSet.bare(t, options.Client().SetDialer(late).SetMonitor(gate.monitor()))
+	store := open(t, db, mongo.Options{Options: adapter.Options{PlainSessionTokens: true}, BatchesInFlight: 1})
+	ctx := t.Context()
+	user, err := store.CreateUser(ctx, adapter.User{})
+	check(t, err)
+	const callers = 3
+	var attempt atomic.Int64
+	name := func(i int) string { return fmt.Sprintf("together-%d-%d", attempt.Load(), i) }
+	link := func(i int) adapter.VerificationToken {
+		return adapter.VerificationToken{Identifier: name(i), Token: "token", Expires: time.Now().Add(time.Hour)}
+	}
+	makeLink := func(i int) error {
+		_, err := store.CreateVerificationToken(ctx, link(i))
+		return err
+	}
+	session := func(i int) adapter.Session {
+		return adapter.Session{UserID: user.ID, SessionToken: name(i), Expires: time.Now().Add(time.Hour)}
+	}
+	makeSession := func(i int) error {
+		_, err := store.CreateSession(ctx, session(i))
+		return err
+	}
+	for _, test := range []struct {
+		name    string
+		command string
+		alone   func(i int) error // before the others
+		before  func(i int) error // what is in the way of the first, or is there for those after it
+		call    func(i int) error
+		refused error // to the first
+		after   func(i int) error
+		there   func(i int) error // the record
+		want    error
+	}{
+		{"CreateVerificationToken", "insert", makeLink, func(i int) error {
+			if i > 0 {
+				return nil
+			}
+			return makeLink(i)
+		}, makeLink, adapter.ErrConflict, func(i int) error { return store.DeleteVerificationTokens(ctx, name(i)) }, func(i int) error {
+			_, err := store.UseVerificationToken(ctx, name(i), "token")
+			return err
+		}, adapter.ErrNotFound},
+		{"CreateSession", "insert", makeSession, func(i int) error {
+			if i > 0 {
+				return nil
+			}
+			return makeSession(i)
+		}, makeSession, adapter.ErrConflict, func(i int) error { return store.DeleteSession(ctx, name(i)) }, func(i int) error {
+			_, _, err := store.GetSessionAndUser(ctx, name(i))
+			return err
+		}, adapter.ErrNotFound},
+		{"DeleteSession", "delete", func(i int) error { return store.DeleteSession(ctx, name(i)) }, func(i int) error {
+			if i == 0 {
+				return nil
+			}
+			return makeSession(i)
+		}, func(i int) error { return store.DeleteSession(ctx, name(i)) }, nil, makeSession, func(i int) error {
+			_, _, err := store.GetSessionAndUser(ctx, name(i))
+			return err
+		}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			errs := make([]error, callers)
+			var calls []func()
+			for i := range callers {
+				calls = append(calls, func() { errs[i] = test.call(i) })
+			}
+			gate.prepare = func() {
+				attempt.Add(1)
+				for i := range callers {
+					check(t, test.before(i))
+				}
+				late.armFor(func(b []byte) bool { return nameOf(b) == test.command && isForMany(b) })
+			}
+			gate.together(t, func() { check(t, test.alone(callers)) }, calls)
+			for i, err := range errs {
+				if want := test.refused; i == 0 && !errors.Is(err, want) || i > 0 && err != nil {
+					t.Fatalf("the call %d: got %v", i, err)
+				}
+			}
+			for i := range callers {
+				check(t, test.after(i))
+			}
+			late.deliver(t)
+			for i := range callers {
+				if err := test.there(i); !errors.Is(err, test.want) {
+					t.Errorf("the record of call %d afterwards: got %v, want %v", i, err, test.want)
+				}
+			}
+		})
+	}
+}
+
+// isForMany reports whether the message of a command has records of several callers of the test above.
+func isForMany(message []byte) bool { return bytes.Count(message, []byte("together-")) > 1 }
 
 // A deletion of many records that arrives when its repetition was answered deletes nothing that
 // was written since.
