@@ -2,6 +2,7 @@ package robust_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -214,17 +215,25 @@ func stoppedMember(t testing.TB, s engine.Server) func(context.Context) (int, er
 	})
 }
 
-// primary returns the port of the primary of a MongoDB replica set.
+// primary returns the port of the primary of a MongoDB replica set, once it has one that
+// answers: an earlier fault may have left it amid an election.
 func primary(t testing.TB, s engine.Server) (port string, err error) {
 	client, err := mongodriver.Connect(options.Client().ApplyURI(s.URL))
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = client.Disconnect(context.Background()) }()
-	var hello struct{ Primary string }
-	if err := client.Database("admin").RunCommand(t.Context(), bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
-		return "", err
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		var hello struct{ Primary string }
+		err := client.Database("admin").RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello)
+		if _, port, ok := strings.Cut(hello.Primary, ":"); err == nil && ok {
+			return port, nil
+		}
+		if ctx.Err() != nil {
+			return "", fmt.Errorf("no primary was found: %w", errors.Join(ctx.Err(), err))
+		}
+		time.Sleep(100 * time.Millisecond)
 	}
-	_, port, _ = strings.Cut(hello.Primary, ":")
-	return port, nil
 }
