@@ -92,6 +92,10 @@ transfer: setup ## Copy USERS users through three engines and back, killed by ki
 soak: setup ## Load BACKEND for TIME, and fail if memory, goroutines or connections grow
 	go test -run '^$$' -bench Soak -benchtime 1x -timeout 0 ./$(BACKEND)/internal/tests -measure.soak $(TIME)
 
+.PHONY: conformance-run
+conformance-run: setup ## Run the suite on each engine by authstore conformance run, and compare with the reports of make test
+	go test -count=1 -v -timeout 0 -run TestConformanceRun ./cmd/authstore/internal/tests -conformance.reports $(CURDIR)/build/reports
+
 .PHONY: interop
 interop: setup ## Run the tests with the published Auth.js adapters, and print how many cases passed
 	go test -race -count=1 -timeout 15m -v -run Interop ./interop | grep -Ev '^ *(--- PASS|=== )'
