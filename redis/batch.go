@@ -17,29 +17,39 @@ const (
 // look is a command that looks for a record. Those that are made at the same time share a request:
 // see client.Lookups.
 type look struct {
+	store      *store
 	script     *client.Script // nil: GET of the first key, or MGET of both
 	key, other string         // other is "" if there is one key
 	args       [3]string      // of the script, without those that every one gets
 }
 
 // look returns the reply to a command that looks for a record.
-func (s *store) look(ctx context.Context, l look) (any, error) { return s.looks.Read(ctx, l) }
+func (s *store) look(ctx context.Context, l look) (any, error) {
+	l.store = s
+	return s.looks.Read(ctx, l)
+}
 
-// sendLook sends the command, or adds it to a pipeline.
-func (s *store) sendLook(ctx context.Context, c client.Sender, l look) *redis.Cmd {
-	switch {
+// Send implements client.Lookup.
+func (l look) Send(ctx context.Context, to client.Sender) *redis.Cmd {
+	switch first, second, both := l.MGET(); {
 	case l.script != nil:
 		keys := []string{l.key, l.other}
 		if l.other == "" {
 			keys = keys[:1]
 		}
-		args := []any{s.prefix, s.single, l.args[0], l.args[1], l.args[2]}
-		return s.explainUnpacking(retryMoving(ctx, func() *redis.Cmd { return l.script.Run(ctx, c, keys, args...) }))
-	case l.other != "":
-		return retryMoving(ctx, func() *redis.Cmd { return c.Do(ctx, "mget", l.key, l.other) })
+		args := []any{l.store.prefix, l.store.single, l.args[0], l.args[1], l.args[2]}
+		return l.store.explainUnpacking(retryMoving(ctx, func() *redis.Cmd { return l.script.Run(ctx, to, keys, args...) }))
+	case both:
+		return retryMoving(ctx, func() *redis.Cmd { return to.Do(ctx, "mget", first, second) })
+	default:
+		return to.Do(ctx, "get", l.key)
 	}
-	return c.Do(ctx, "get", l.key)
 }
 
-// place returns the key that says on which server of a Cluster the command is sent.
-func (l look) place() string { return l.key }
+// Place implements client.Lookup.
+func (l look) Place() string { return l.key }
+
+// MGET implements client.Lookup.
+func (l look) MGET() (first, second string, ok bool) {
+	return l.key, l.other, l.script == nil && l.other != ""
+}

@@ -139,7 +139,7 @@ func newStore(c redis.UniversalClient, o Options) (*store, error) {
 	if o.NoBatching {
 		inFlight = 0
 	}
-	s.looks = client.NewLookups(&s.calls, inFlight, o.BatchSize, s.sendLook, look.place)
+	s.looks = client.NewLookups[look](&s.calls, inFlight, o.BatchSize)
 	return s, nil
 }
 

@@ -22,7 +22,7 @@ type gate struct {
 	mu      sync.Mutex
 	entered atomic.Int64
 	shut    chan struct{} // nil: it is open
-	shared  atomic.Int64  // requests of several commands
+	shared  atomic.Int64  // requests of several calls
 	before  func()        // each of these
 }
 
@@ -71,7 +71,7 @@ func (g *gate) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 func (g *gate) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []goredis.Cmder) error {
 		g.pass()
-		if len(cmds) > 1 {
+		if len(cmds) > 1 || len(cmds[0].Args()) > 3 && cmds[0].Name() == "mget" {
 			g.shared.Add(1)
 			if g.before != nil {
 				g.before()
@@ -262,6 +262,43 @@ type early struct {
 func (e early) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
 	s.Expires = e.expires
 	return e.Adapter.CreateSession(ctx, s)
+}
+
+// What the server refuses to one call of a shared MGET is that call's alone.
+func TestARefusedKeyIsItsOwnCallsAlone(t *testing.T) {
+	s := single.sharing(t, redis.Options{})
+	ids := []string{"u0", "u1", "u2", "u3", "refused"}
+	tokens := make([]string, len(ids))
+	for i, id := range ids {
+		_, err := s.plain.CreateUser(t.Context(), adapter.User{ID: id})
+		check(t, err)
+		se, err := s.plain.CreateSession(t.Context(), adapter.Session{UserID: id, Expires: time.Now().Add(time.Hour)})
+		check(t, err)
+		tokens[i] = se.SessionToken
+	}
+	rights := []any{"acl", "setuser", s.prefix, "on", ">secret", "+@all", "%R~" + s.prefix + ":?:{u?}*"}
+	check(t, s.client.Do(t.Context(), rights...).Err())
+	t.Cleanup(func() { check(t, s.client.Do(context.Background(), "acl", "deluser", s.prefix).Err()) })
+	client := as(t, s.client, s.prefix, "secret")
+	s.gate = &gate{}
+	client.AddHook(s.gate)
+	s.batched = open(t, client, redis.Options{Prefix: s.prefix, BatchesInFlight: 1})
+	t.Cleanup(func() {
+		check(t, s.batched.Close())
+		check(t, client.Close())
+	})
+	errs := make([]error, len(ids))
+	var calls []func()
+	for i, token := range tokens {
+		calls = append(calls, func() { _, _, errs[i] = s.batched.GetSessionAndUser(t.Context(), token) })
+	}
+	before := func() { _, _ = s.batched.GetUser(t.Context(), "u0") }
+	s.gate.together(t, []func(){before}, calls)
+	for i, id := range ids {
+		if refused := errs[i] != nil; refused != (id == "refused") {
+			t.Errorf("the session of %q: %v", id, errs[i])
+		}
+	}
 }
 
 // Those who wait get ErrClosed, and the request that is on its way its answer.
