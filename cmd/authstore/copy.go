@@ -22,7 +22,7 @@ import (
 type transferring struct {
 	transfer.Options
 	since, mapFile string
-	yes            bool
+	yes, count     bool
 	mapped         *bufio.Writer
 }
 
@@ -73,6 +73,7 @@ func transferFlags(cmd *cobra.Command, t *transferring, checkpoint string) {
 	flags.IntVar(&t.Workers, "workers", 8, "how many users are under way at a time")
 	flags.IntVar(&t.Page, "page", 200, "how many users are in memory, and from one checkpoint to the next")
 	flags.StringVar(&t.Checkpoint, "checkpoint", checkpoint, "the `file` that says how far it has come")
+	flags.BoolVar(&t.count, "count", false, "count the users of SRC first, by one more walk through it, to show the time left")
 	flags.StringVar((*string)(&t.IDs), "ids", "keep", "the IDs of users in DST: keep, uuid, objectid or number")
 }
 
@@ -174,7 +175,13 @@ func (a *app) transfer(ctx context.Context, args []string, t transferring, do fu
 		return counts, errors.New("SRC and DST are one store")
 	}
 	t.Report = a.report
-	bar := a.bar(-1, "users")
+	most := -1
+	if t.count {
+		if most, err = count(ctx, t.Source); err != nil {
+			return counts, err
+		}
+	}
+	bar := a.bar(most, "users")
 	defer bar.Finish() //nolint:errcheck // of a terminal
 	t.Progress = func(n transfer.Counts) {
 		_ = bar.Set(n.Users)
@@ -187,6 +194,25 @@ func (a *app) transfer(ctx context.Context, args []string, t transferring, do fu
 		err = fmt.Errorf("%w (the same command goes on from %s)", err, t.Checkpoint)
 	}
 	return counts, err
+}
+
+// count returns how many users a store has, 1 if it has none: a bar has an end.
+func count(ctx context.Context, store adapter.Adapter) (int, error) {
+	users, ok := adapter.As[adapter.Enumerator](store)
+	if !ok {
+		return -1, nil // which the transfer says
+	}
+	n := 0
+	for cursor := ""; ; {
+		page, err := users.EnumerateUsers(ctx, cursor, 1000)
+		if err != nil {
+			return n, err
+		}
+		if n += len(page.Users); page.Next == "" {
+			return max(n, 1), nil
+		}
+		cursor = page.Next
+	}
 }
 
 // bar returns a progress bar, which is shown on a terminal. How many there are may be -1: unknown.

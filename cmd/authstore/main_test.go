@@ -258,6 +258,23 @@ func TestCopyAndVerify(t *testing.T) {
 	}
 }
 
+// With --count the bar knows its end.
+func TestCount(t *testing.T) {
+	delete(stores, "test://empty")
+	for storeURL, want := range map[string]int{seed(t, "counted"): 2, "test://empty": 1} {
+		store, err := adapter.Open(t.Context(), storeURL)
+		check(t, err)
+		if n, err := count(t.Context(), store); n != want || err != nil {
+			t.Errorf("%s: got %d, %v, want %d", storeURL, n, err, want)
+		}
+	}
+	t.Setenv("OLD", seed(t, "old"))
+	delete(stores, "test://new")
+	if out, errOut, code := try(t, "copy", "env:OLD", "test://new", "--count"); code != exitDone || !strings.Contains(out, "2 users: 2 created") {
+		t.Errorf("%d: %s%s", code, out, errOut)
+	}
+}
+
 func TestExportAndImport(t *testing.T) {
 	storeURL := seed(t, "app")
 	t.Setenv(urlVariable, storeURL)
