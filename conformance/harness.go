@@ -30,6 +30,10 @@ type Harness struct {
 	// that the store says so. 0: they go as far as 2 MiB.
 	MaxRecord int
 
+	// ShowCauses has a failed test show what a driver said, which the adapter's errors keep
+	// back: it may quote what a store holds, or what signs requests. For servers of the tests' own.
+	ShowCauses bool
+
 	// LeftOut has the features that no namespace provides, with the reason. That of
 	// [Foreign] is also the reason for the records that a ForeignWriter has no place for.
 	LeftOut map[Feature]string

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/adapter/driver"
 	"github.com/authstore/authstore/conformance"
 )
 
@@ -137,6 +138,36 @@ func TestCheck(t *testing.T) {
 				t.Errorf("the test went on: %s", got.Detail)
 			}
 		})
+	}
+}
+
+// failing is a store whose driver has a word to say.
+type failing struct{ adapter.Adapter }
+
+func (failing) CreateUser(ctx context.Context, _ adapter.User) (adapter.User, error) {
+	return adapter.User{}, driver.Wrap(ctx, "example", "CreateUser", driver.Caused(adapter.ErrUnavailable, errors.New("reset by peer")))
+}
+
+// What a driver said is shown where the harness wants that, and nowhere else.
+func TestShowCauses(t *testing.T) {
+	h := harness(healthy)
+	within := h.Namespace
+	h.Namespace = func(ctx context.Context) (conformance.Namespace, error) {
+		n, err := within(ctx)
+		open := n.Open
+		n.Open = func(o adapter.Options) (adapter.Adapter, error) {
+			a, err := open(o)
+			return failing{a}, err
+		}
+		return n, err
+	}
+	for _, shown := range []bool{false, true} {
+		h.ShowCauses = shown
+		got := one(t, h, find(t, []string{"USR-001"})[0])
+		is(t, got, conformance.Failed, "store unavailable")
+		if strings.Contains(got.Detail, "from: reset by peer") != shown {
+			t.Errorf("with ShowCauses %t the detail is %s", shown, got.Detail)
+		}
 	}
 }
 

@@ -180,15 +180,41 @@ func (t *T) note(s string) {
 func (t *T) ok(doing string, err error) {
 	t.Helper()
 	if err != nil {
-		t.Fatalf("%s\n  got:  %v\n  want: no error", doing, err)
+		t.Fatalf("%s\n  got:  %v%s\n  want: no error", doing, err, t.causes(err))
 	}
+}
+
+// causes returns what is behind an error and not in its text, if the harness shows that.
+func (t *T) causes(err error) string {
+	if t.harness == nil || !t.harness.ShowCauses || err == nil {
+		return ""
+	}
+	return hidden(err, err.Error())
+}
+
+// hidden returns the texts of the errors in a tree that a text does not have.
+func hidden(err error, text string) (found string) {
+	if own := err.Error(); !strings.Contains(text, own) {
+		return "\n  from: " + own
+	}
+	switch err := err.(type) {
+	case interface{ Unwrap() error }:
+		if next := err.Unwrap(); next != nil {
+			return hidden(next, text)
+		}
+	case interface{ Unwrap() []error }:
+		for _, next := range err.Unwrap() {
+			found += hidden(next, text)
+		}
+	}
+	return found
 }
 
 // is fails the test unless err is of a kind.
 func (t *T) is(doing string, err, kind error) {
 	t.Helper()
 	if !errors.Is(err, kind) {
-		t.Errorf("%s\n  got:  %v\n  want: an error that is %q", doing, err, kind)
+		t.Errorf("%s\n  got:  %v%s\n  want: an error that is %q", doing, err, t.causes(err), kind)
 	}
 	t.named(doing, err)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -65,7 +66,11 @@ var budget = map[string]int{
 
 func check(t testing.TB, err error) {
 	t.Helper()
-	if err != nil {
+	var op *smithy.OperationError // the adapter's own errors keep back what the service said
+	switch {
+	case errors.As(err, &op):
+		t.Fatalf("%v, from %v", err, op)
+	case err != nil:
 		t.Fatal(err)
 	}
 }
@@ -108,11 +113,12 @@ func (l layout) harness(t testing.TB) conformance.Harness {
 		leftOut[conformance.Foreign] = "without the index nothing finds what has no guard"
 	}
 	return conformance.Harness{
-		Backend:   l.name,
-		Engine:    "DynamoDB Local " + engine.DynamoDB(t).Version,
-		Budget:    budget,
-		MaxRecord: 400 << 10,
-		LeftOut:   leftOut,
+		ShowCauses: true,
+		Backend:    l.name,
+		Engine:     "DynamoDB Local " + engine.DynamoDB(t).Version,
+		Budget:     budget,
+		MaxRecord:  400 << 10,
+		LeftOut:    leftOut,
 		Namespace: func(ctx context.Context) (conformance.Namespace, error) {
 			faults := &fault.Injector{}
 			if !conformance.Needs(ctx, conformance.Restart) {

@@ -73,7 +73,8 @@ func (d deployment) harness(t testing.TB) conformance.Harness {
 		leftOut[conformance.Digests] = "the other program looks sessions up by their tokens, which the layout therefore has as they are"
 	}
 	return conformance.Harness{
-		Backend: d.name, Engine: "MongoDB " + d.server(t).Version,
+		ShowCauses: true,
+		Backend:    d.name, Engine: "MongoDB " + d.server(t).Version,
 		Budget: budget, NewID: newID, MaxRecord: maxRecord, LeftOut: leftOut,
 		Namespace: func(ctx context.Context) (conformance.Namespace, error) {
 			if d.durable == nil || !conformance.Needs(ctx, conformance.Restart) {

@@ -115,10 +115,11 @@ func (top topology) harness(t testing.TB) conformance.Harness {
 		leftOut[conformance.Restart] = "what a server that is killed has lost here, its replica may have: see internal/robust"
 	}
 	return conformance.Harness{
-		Backend: top.name,
-		Engine:  "Redis " + server.Version,
-		Budget:  top.budget,
-		LeftOut: leftOut,
+		ShowCauses: true,
+		Backend:    top.name,
+		Engine:     "Redis " + server.Version,
+		Budget:     top.budget,
+		LeftOut:    leftOut,
 		Namespace: func(ctx context.Context) (conformance.Namespace, error) {
 			server := server
 			var restart func(context.Context) error

@@ -68,9 +68,10 @@ var budget = map[string]int{"UpdateUser": 2, "UpdateAccount": 2, "UpdateSession"
 func harness(t testing.TB) conformance.Harness {
 	server := engine.Redis(t)
 	return conformance.Harness{
-		Backend: "redis (Upstash layout)",
-		Engine:  "Redis " + server.Version,
-		Budget:  budget,
+		ShowCauses: true,
+		Backend:    "redis (Upstash layout)",
+		Engine:     "Redis " + server.Version,
+		Budget:     budget,
 		LeftOut: map[conformance.Feature]string{
 			conformance.Digests: "Auth.js looks sessions up by their tokens, which the layout therefore has as they are",
 		},
