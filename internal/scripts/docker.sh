@@ -44,10 +44,21 @@ fi
 have_compose || missing+=(docker-compose)
 if [[ ${#missing[@]} -gt 0 ]]; then install "${missing[@]}"; fi
 
+# keep_connections has the kernel pass on what it takes for a packet of no connection, as it does on a busy
+# machine with what came late or twice. Otherwise it would not translate its address, and the receiver,
+# which knows no such connection, would reset it.
+keep_connections() {
+  local liberal=/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal
+  if [[ -w $liberal ]]; then echo 1 >"$liberal" || true; fi
+}
+
 if docker_runs; then exit 0; fi
 start_docker
 for _ in {1..60}; do
-  if docker_runs; then exit 0; fi
+  if docker_runs; then
+    keep_connections
+    exit 0
+  fi
   sleep 0.5
 done
 echo "setup: Docker doesn't start, see build/dockerd.log" >&2
