@@ -29,9 +29,12 @@ const ours = "authstore-"
 // server is a server, what there is on it whose name is like ours, and what go test calls it.
 type server struct {
 	url    string
-	report string
+	report reported
 	left   func(t *testing.T) []string
 }
+
+// reported is where go test reports a backend, and by what name.
+type reported struct{ file, backend string }
 
 // keys returns what a Redis has.
 func keys(client goredis.UniversalClient) func(t *testing.T) []string {
@@ -57,23 +60,25 @@ func hosts(t *testing.T, rawURL string) ([]string, url.Values) {
 
 // servers are those of each kind of URL.
 var servers = map[string]func(t *testing.T) server{
-	"Redis": func(t *testing.T) server { return server{engine.Redis(t).URL, "redis", keys(single(t))} },
+	"Redis": func(t *testing.T) server {
+		return server{engine.Redis(t).URL, reported{"redis.json", "redis"}, keys(single(t))}
+	},
 	"Redis, Upstash layout": func(t *testing.T) server {
-		return server{strings.Replace(engine.Redis(t).URL, "redis://", "redis+upstash://", 1), "redis (Upstash layout)", keys(single(t))}
+		return server{strings.Replace(engine.Redis(t).URL, "redis://", "redis+upstash://", 1), reported{"redis/upstash.json", "redis (Upstash layout)"}, keys(single(t))}
 	},
 	"Redis Cluster": func(t *testing.T) server {
 		s := engine.RedisCluster(t)
 		addresses, _ := hosts(t, s.URL)
-		return server{s.URL, "redis (Cluster)", keys(goredis.NewClusterClient(&goredis.ClusterOptions{Addrs: addresses}))}
+		return server{s.URL, reported{"redis.json", "redis (Cluster)"}, keys(goredis.NewClusterClient(&goredis.ClusterOptions{Addrs: addresses}))}
 	},
 	"Redis Sentinel": func(t *testing.T) server {
 		s := engine.RedisSentinel(t)
 		addresses, query := hosts(t, s.URL)
-		return server{s.URL, "redis (Sentinel)", keys(goredis.NewFailoverClient(&goredis.FailoverOptions{SentinelAddrs: addresses, MasterName: query.Get("master_name")}))}
+		return server{s.URL, reported{"redis.json", "redis (Sentinel)"}, keys(goredis.NewFailoverClient(&goredis.FailoverOptions{SentinelAddrs: addresses, MasterName: query.Get("master_name")}))}
 	},
 	"MongoDB": func(t *testing.T) server {
 		s := engine.Mongo(t)
-		return server{strings.Replace(s.URL, "/?", "/app?", 1), "mongo", func(t *testing.T) []string {
+		return server{strings.Replace(s.URL, "/?", "/app?", 1), reported{"mongo.json", "mongo"}, func(t *testing.T) []string {
 			client, err := driver.Connect(options.Client().ApplyURI(s.URL))
 			check(t, err)
 			defer func() { check(t, client.Disconnect(context.Background())) }()
@@ -84,7 +89,7 @@ var servers = map[string]func(t *testing.T) server{
 	},
 	"DynamoDB Local": func(t *testing.T) server {
 		endpoint := engine.DynamoDB(t).URL
-		return server{"dynamodb://people?region=local&endpoint=" + url.QueryEscape(endpoint), "dynamodb", func(t *testing.T) []string {
+		return server{"dynamodb://people?region=local&endpoint=" + url.QueryEscape(endpoint), reported{"dynamodb.json", "dynamodb"}, func(t *testing.T) []string {
 			client := awsdynamodb.New(awsdynamodb.Options{BaseEndpoint: &endpoint, Region: "local", Credentials: aws.CredentialsProviderFunc(
 				func(context.Context) (aws.Credentials, error) {
 					return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
@@ -130,23 +135,17 @@ func conform(t *testing.T, c command, pattern string) (report conformance.Report
 }
 
 // goTest returns the report of a backend that go test has written.
-func goTest(t *testing.T, backend string) conformance.Report {
-	files, err := filepath.Glob(filepath.Join(*reports, "*.json"))
+func goTest(t *testing.T, of reported) conformance.Report {
+	text, err := os.ReadFile(filepath.Join(*reports, of.file))
 	check(t, err)
-	more, err := filepath.Glob(filepath.Join(*reports, "*", "*.json"))
-	check(t, err)
-	for _, file := range append(files, more...) {
-		text, err := os.ReadFile(file)
-		check(t, err)
-		var all struct{ Reports []conformance.Report }
-		check(t, json.Unmarshal(text, &all))
-		for _, r := range all.Reports {
-			if r.Backend == backend {
-				return r
-			}
+	var all struct{ Reports []conformance.Report }
+	check(t, json.Unmarshal(text, &all))
+	for _, r := range all.Reports {
+		if r.Backend == of.backend {
+			return r
 		}
 	}
-	t.Fatalf("%s has no report of %q: make test writes it", *reports, backend)
+	t.Fatalf("%s has no report of %q: make test writes it", of.file, of.backend)
 	return conformance.Report{}
 }
 
