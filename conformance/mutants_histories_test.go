@@ -55,9 +55,11 @@ func (m mutant) history(t *testing.T) *robust.Report {
 	e := env{store: memory.NewStore(), faults: &fault.Injector{}, shared: &shared{}}
 	ctx, end := context.WithCancel(t.Context())
 	defer end()
+	mode := fault.HoldUp
 	if strings.HasPrefix(m.ids[0], "REP-") {
-		go loseReplies(ctx, e.faults)
+		mode = fault.LoseReply
 	}
+	go disturb(ctx, e.faults, mode)
 	report, err := robust.Run{
 		Config: robust.Config{
 			Engine: "memory", Seed: rand.Uint64N(1e6), Workers: workers, Calls: perTurn, Every: every, For: calling, Timeout: time.Second,
@@ -73,10 +75,11 @@ func (m mutant) history(t *testing.T) *robust.Report {
 	return report
 }
 
-// loseReplies loses one reply after the other, each a moment after the call was applied.
-func loseReplies(ctx context.Context, faults *fault.Injector) {
+// disturb has one step after the other take a moment, in which others call: before it is carried out, or
+// with its reply lost after it. Steps in memory are otherwise over before anybody else can come between two.
+func disturb(ctx context.Context, faults *fault.Injector, mode fault.Mode) {
 	for ctx.Err() == nil {
-		faults.Arm(fault.Plan{Step: 1 + rand.IntN(8), Mode: fault.LoseReply, Once: true, Meanwhile: func() { time.Sleep(4 * time.Millisecond) }})
+		faults.Arm(fault.Plan{Step: 1 + rand.IntN(8), Mode: mode, Once: true, Meanwhile: func() { time.Sleep(4 * time.Millisecond) }})
 		time.Sleep(5 * time.Millisecond)
 	}
 }
