@@ -193,7 +193,7 @@ func TestSetUpSaysWhatIsMissing(t *testing.T) {
 		want      string
 	}{
 		{nil, "AUTHSTORE_URL is not set"},
-		{[]string{"AUTHSTORE_URL=redis://127.0.0.1"}, "import the backend's package"},
+		{[]string{"AUTHSTORE_URL=elsewhere://127.0.0.1"}, "import the backend's package"},
 		{[]string{"AUTHSTORE_URL=memory:"}, `AUTHSTORE_FUNCTION is ""`},
 		{[]string{"AUTHSTORE_URL=memory:", "AUTHSTORE_FUNCTION=adapter"}, "AUTHSTORE_SECRET is not set"},
 		{[]string{"AUTHSTORE_URL=memory:", "AUTHSTORE_FUNCTION=adapter", "AUTHSTORE_SECRET=short"}, "at least 32 characters"},
