@@ -240,13 +240,14 @@ func noResult(do func(context.Context) error) func(context.Context) (struct{}, e
 	return func(ctx context.Context) (struct{}, error) { return struct{}{}, do(ctx) }
 }
 
-// limit returns the time limit of a call: until the deadline of its context, if there is
-// one.
+// limit returns the time limit of a call: that of the store, or until the deadline of its
+// context if that is sooner.
 func (s *store) limit(ctx context.Context, times time.Duration) time.Duration {
+	limit := times * s.requestTimeout
 	if deadline, ok := ctx.Deadline(); ok {
-		return time.Until(deadline)
+		return min(limit, time.Until(deadline))
 	}
-	return times * s.requestTimeout
+	return limit
 }
 
 // errLeft says that the caller returned without an answer.

@@ -40,9 +40,10 @@ type Options struct {
 	// one-time token. It must be acknowledged.
 	WriteConcern *writeconcern.WriteConcern
 
-	// RequestTimeout is the time limit of a call whose context has no deadline, ten seconds
-	// by default. Calls that delete all records of a user or an identifier, and each request
-	// of CheckSchema, Repair and PurgeExpired, have six times as long.
+	// RequestTimeout limits a call, unless its context ends before. After it the call returns
+	// adapter.ErrUnavailable. The default is ten seconds. Calls that delete all records of a
+	// user or an identifier, and each request of CheckSchema, Repair and PurgeExpired, have six
+	// times as long.
 	RequestTimeout time.Duration
 
 	// LinearizableReads has the majority confirm each read, so that a primary that was

@@ -130,14 +130,18 @@ func TestNoAnswerAtAll(t *testing.T) {
 		"CreateUser":        func(ctx context.Context) error { _, err := store.CreateUser(ctx, adapter.User{}); return err },
 		"Ping":              func(ctx context.Context) error { p, _ := adapter.As[adapter.Pinger](store); return p.Ping(ctx) },
 	} {
-		begun := time.Now()
-		err := call(t.Context())
-		if took := time.Since(begun); took > 4*time.Second || !errors.Is(err, adapter.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "no answer") && !strings.Contains(err.Error(), "were lost") {
-			t.Errorf("%s: %v after %s", name, err, took)
+		distant, cancel := context.WithTimeout(t.Context(), time.Minute)
+		for _, ctx := range []context.Context{t.Context(), distant} {
+			begun := time.Now()
+			err := call(ctx)
+			if took := time.Since(begun); took > 4*time.Second || !errors.Is(err, adapter.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "no answer") && !strings.Contains(err.Error(), "were lost") {
+				t.Errorf("%s: %v after %s", name, err, took)
+			}
 		}
+		cancel()
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		begun = time.Now()
-		err = call(ctx)
+		begun := time.Now()
+		err := call(ctx)
 		if took := time.Since(begun); took > time.Second || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 			t.Errorf("%s with a deadline: %v after %s", name, err, took)
 		}
@@ -183,8 +187,14 @@ func TestWalksAreLimitedByRequest(t *testing.T) {
 	proxy.Restore()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if _, err := repairer.CheckSchema(ctx); err != nil {
-		t.Errorf("CheckSchema after the silence: %v", err)
+	for { // the driver takes longer than the limit to have its connections again
+		_, err := repairer.CheckSchema(ctx)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, adapter.ErrUnavailable) {
+			t.Fatalf("CheckSchema after the silence: %v", err)
+		}
 	}
 }
 
