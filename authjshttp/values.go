@@ -25,7 +25,7 @@ const dateForm = "2006-01-02T15:04:05.000Z"
 
 // encode returns the JSON text of a value: nil, bool, string, int64, float64, time.Time, []any
 // and map[string]any.
-func encode(v any) []byte { return appendValue(nil, v) }
+func encode(v any) []byte { return appendValue(make([]byte, 0, 512), v) }
 
 func appendValue(b []byte, v any) []byte {
 	switch v := v.(type) {
@@ -58,8 +58,11 @@ func appendValue(b []byte, v any) []byte {
 }
 
 func appendObject(b []byte, o map[string]any) []byte {
+	var most [16]string // members of most objects, which need no memory of the heap
+	names := slices.AppendSeq(most[:0], maps.Keys(o))
+	slices.Sort(names)
 	b = append(b, '{')
-	for i, name := range slices.Sorted(maps.Keys(o)) {
+	for i, name := range names {
 		if i > 0 {
 			b = append(b, ',')
 		}
