@@ -124,8 +124,8 @@ func (s *store) fulfil(ctx context.Context, newClaims func() []claim, write func
 		switch {
 		case err != nil:
 			return "", nil, err // the claims stay: the write may have been applied
-		case status == "OK":
-			return status, reply, nil
+		case status == "OK", status == "GONE":
+			return status, reply, nil // GONE: it was applied, and the user may have what it claimed
 		}
 		if err := s.releaseClaims(ctx, claims); err != nil {
 			return "", nil, err

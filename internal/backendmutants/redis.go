@@ -14,6 +14,10 @@ var redisMutants = []Mutant{
 		Old: "len(claims) == 1 || s.replicas > 0", New: "len(claims) == 1", Run: "TestWaitReplicas",
 	},
 	{
+		Breaks: "an address is given up whose update was applied, since its reply is lost", File: "redis/claims.go",
+		Old: `case status == "OK", status == "GONE":`, New: `case status == "OK":`, Run: wireOfRedis,
+	},
+	{
 		Breaks: "a claim is taken over without its mark", File: "redis/claims.go",
 		Old: "ttl = strconv.FormatInt(revocationTTL.Milliseconds(), 10)", New: `ttl = ""`, Run: heldUpOnRedis,
 	},

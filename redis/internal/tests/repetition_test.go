@@ -240,6 +240,16 @@ var repetitions = []repeated{
 			_, err := w.GetUserByEmail(w.Context(), "a@example.com")
 			w.gone("GetUserByEmail", err)
 		}, true},
+	{"UpdateUser (e-mail) before another field", nothing, func(w world) error { return w.move("a@example.com") }, func(w world) { w.must(w.rename("B")) },
+		func(w world) {
+			w.want("name", w.user().Name, "B")
+			w.want("address", w.user().Email, "a@example.com")
+			_, err := w.CreateUser(w.Context(), adapter.User{ID: "v", Email: "a@example.com"})
+			w.want("another's sign-up with the address is a conflict", errors.Is(err, adapter.ErrConflict), true)
+			found, err := w.GetUserByEmail(w.Context(), "a@example.com")
+			w.must(err)
+			w.want("who has the address", found.ID, "u")
+		}, true},
 	{"CreateUser after a deletion", func(w world) { w.must(w.DeleteUser(w.Context(), "u")) }, world.create,
 		func(w world) { w.must(w.DeleteUser(w.Context(), "u")) },
 		func(w world) {
