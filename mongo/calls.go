@@ -188,7 +188,7 @@ const deleteFactor = 6
 // read runs a call that changes nothing, or only what any other reader would change too.
 // Without an answer in time it is sent once more, on a fresh connection.
 func read[R any](ctx context.Context, s *store, do func(context.Context) (R, error)) (R, error) {
-	limit := s.limit(ctx, 1)
+	limit := s.limit(ctx)
 	begun, again := time.Now(), false
 	r, err := attempt.Read(ctx, limit, func(bounded context.Context) (R, error) {
 		if again && s.connections.closeSuspects(begun) {
@@ -218,7 +218,7 @@ func untilReconnected[R any](do func(context.Context) (R, error)) func(context.C
 }
 
 func write[R any](ctx context.Context, s *store, do func(context.Context) (R, error)) (R, error) {
-	return writeWithin(ctx, s, s.limit(ctx, 1), do)
+	return writeWithin(ctx, s, s.limit(ctx), do)
 }
 
 func writeWithin[R any](ctx context.Context, s *store, limit time.Duration, do func(context.Context) (R, error)) (R, error) {
@@ -232,7 +232,7 @@ func writeNoResult(ctx context.Context, s *store, do func(context.Context) error
 }
 
 func deleteAll(ctx context.Context, s *store, do func(context.Context) error) error {
-	_, err := writeWithin(ctx, s, s.limit(ctx, deleteFactor), noResult(do))
+	_, err := writeWithin(ctx, s, s.deleteLimit(ctx), noResult(do))
 	return err
 }
 
@@ -242,12 +242,20 @@ func noResult(do func(context.Context) error) func(context.Context) (struct{}, e
 
 // limit returns the time limit of a call: that of the store, or until the deadline of its
 // context if that is sooner.
-func (s *store) limit(ctx context.Context, times time.Duration) time.Duration {
-	limit := times * s.requestTimeout
+func (s *store) limit(ctx context.Context) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
-		return min(limit, time.Until(deadline))
+		return min(s.requestTimeout, time.Until(deadline))
 	}
-	return limit
+	return s.requestTimeout
+}
+
+// deleteLimit returns that of a call that may delete many records: until the deadline of its
+// context if there is one, since only its caller knows how many there may be.
+func (s *store) deleteLimit(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return time.Until(deadline)
+	}
+	return deleteFactor * s.requestTimeout
 }
 
 // errLeft says that the caller returned without an answer.
@@ -411,7 +419,7 @@ func request[R any](ctx context.Context, do func(context.Context) (R, error)) (R
 	if s == nil {
 		return do(ctx)
 	}
-	return writeWithin(ctx, s, s.limit(ctx, deleteFactor), func(ctx context.Context) (R, error) {
+	return writeWithin(ctx, s, s.deleteLimit(ctx), func(ctx context.Context) (R, error) {
 		return do(context.WithValue(ctx, walker{}, nil))
 	})
 }

@@ -42,8 +42,8 @@ type Options struct {
 
 	// RequestTimeout limits a call, unless its context ends before. After it the call returns
 	// adapter.ErrUnavailable. The default is ten seconds. Calls that delete all records of a
-	// user or an identifier, and each request of CheckSchema, Repair and PurgeExpired, have six
-	// times as long.
+	// user or an identifier, and each request of CheckSchema, Repair and PurgeExpired, have
+	// until the deadline of their context, or six times as long without one.
 	RequestTimeout time.Duration
 
 	// LinearizableReads has the majority confirm each read, so that a primary that was

@@ -187,14 +187,8 @@ func TestWalksAreLimitedByRequest(t *testing.T) {
 	proxy.Restore()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	for { // the driver takes longer than the limit to have its connections again
-		_, err := repairer.CheckSchema(ctx)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, adapter.ErrUnavailable) {
-			t.Fatalf("CheckSchema after the silence: %v", err)
-		}
+	if _, err := repairer.CheckSchema(ctx); err != nil {
+		t.Errorf("CheckSchema after the silence: %v", err)
 	}
 }
 
