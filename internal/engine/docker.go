@@ -112,6 +112,10 @@ func (d docker) pull(ctx context.Context, image string) error {
 	return progress.Wait(ctx)
 }
 
+// inMemory are the folders where servers store what they have: no test is about a disk, and MongoDB waits for it at
+// every write. They outlive a server that is killed, as a disk would.
+var inMemory = map[string]string{"/data/db": "", "/tmp": "exec"}
+
 // container is a running container of a server.
 type container struct {
 	*testcontainers.DockerContainer
@@ -154,7 +158,7 @@ func (d docker) runAt(ctx context.Context, k *kind, image string, first, last in
 		testcontainers.WithEnv(map[string]string{"SUPERVISE": superviseScript}),
 		testcontainers.WithCmd(k.command(c.ports)...),
 		testcontainers.WithExposedPorts(c.ports+"/tcp"),
-		testcontainers.WithHostConfigModifier(func(h *dockercontainer.HostConfig) { h.PortBindings = bindings }),
+		testcontainers.WithHostConfigModifier(func(h *dockercontainer.HostConfig) { h.PortBindings, h.Tmpfs = bindings, inMemory }),
 		testcontainers.WithLabels(map[string]string{ownerLabel: self()}),
 	)
 	if err != nil {
