@@ -128,12 +128,15 @@ func clocks(c *robust.Config) {
 	c.Ahead = []time.Duration{0, 5 * time.Second, 20 * time.Minute}[c.Worker%3]
 }
 
+// TestHistories makes the faults of as many engines at once as there are processors: most of the time
+// each waits for its own servers.
 func TestHistories(t *testing.T) {
 	if *runTime == 0 {
 		t.Skip("it takes minutes on each engine: make robust")
 	}
 	for _, s := range settings() {
 		t.Run(s.engine, func(t *testing.T) {
+			t.Parallel()
 			for _, f := range s.faults {
 				server := s.server
 				if f.server != nil {

@@ -204,8 +204,14 @@ func (r *Report) broke(times int) {
 	r.Faults += times
 }
 
+// checking has one run at a time be judged, since that takes every processor, and the checker's patience
+// is time.
+var checking sync.Mutex
+
 // check judges every history, one on each processor.
 func (r *Report) check() {
+	checking.Lock()
+	defer checking.Unlock()
 	var (
 		mu      sync.Mutex
 		judges  sync.WaitGroup
@@ -235,7 +241,7 @@ func (r *Report) check() {
 
 // How long the checker looks for an order of a history, and then of each view of it.
 const (
-	patience     = 5 * time.Second
+	patience     = 2 * time.Second
 	viewPatience = 20 * time.Second
 )
 
