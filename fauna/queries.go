@@ -169,6 +169,12 @@ const (
 		if (owner) Collection(${sessions}).create(${session})
 		{ owner: owner }`
 
+	// deleteExpiredSession deletes a session whose token is wanted, if it has expired.
+	deleteExpiredSession = `
+		let expired = Collection(${sessions}).bySessionToken(${token}).where(s => s.expires isa Time && s.expires <= ${now}).toArray()
+		expired.forEach(s => s.delete())
+		{ deleted: expired.length > 0 }`
+
 	getSessionAndUser = findSession + `
 		let user: Any = owner { id, data }
 		{ session: if (user == null) null else session { id, data }, user: user }`

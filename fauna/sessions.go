@@ -2,6 +2,7 @@ package fauna
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -12,9 +13,24 @@ func (s *store) CreateSession(ctx context.Context, session adapter.Session) (ada
 	return session, s.createSession(ctx, session, s.options.SessionKey(session.SessionToken))
 }
 
-// createSession stores a session by the text that is stored for its token.
+// createSession stores a session by the text that is stored for its token. An expired session, which
+// the server removes later, has to give its token up first.
 func (s *store) createSession(ctx context.Context, session adapter.Session, stored string) error {
-	return s.createOwned(ctx, createSession, session.UserID, "Session", adapter.FieldSessionToken, args{"session": encodeSession(session, stored)})
+	create := func() error {
+		return s.createOwned(ctx, createSession, session.UserID, "Session", adapter.FieldSessionToken, args{"session": encodeSession(session, stored)})
+	}
+	taken := create()
+	if !errors.Is(taken, adapter.ErrConflict) {
+		return taken
+	}
+	r, err := s.query(ctx, deleteExpiredSession, args{"token": stored, "now": s.options.Now()})
+	switch {
+	case err != nil:
+		return err
+	case r["deleted"] != true:
+		return taken
+	}
+	return create()
 }
 
 // ImportSession implements adapter.SessionImporter.

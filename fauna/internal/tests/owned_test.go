@@ -168,3 +168,34 @@ func TestDeletesShrink(t *testing.T) {
 		t.Errorf("got %v after %d requests, want ErrUnavailable after 500, 125, 31, 7 and 1", err, count.Load())
 	}
 }
+
+// The server removes a session an hour after it has expired. Until then it gives its token up, and nothing that is
+// live does.
+func TestTheTokenOfAnExpiredSessionIsFree(t *testing.T) {
+	o, now := fauna.Options{Options: new(testbed).options()}, conformance.Start
+	o.Clock = func() time.Time { return now }
+	s := newFixture(t, "expired-token", o)
+	ctx := t.Context()
+	first, err := s.CreateUser(ctx, typicalUser("ada"))
+	check(t, err)
+	second, err := s.CreateUser(ctx, typicalUser("grace"))
+	check(t, err)
+	signIn := func(userID string) error {
+		_, err := s.CreateSession(ctx, adapter.Session{UserID: userID, SessionToken: "made-elsewhere", Expires: now.Add(time.Hour)})
+		return err
+	}
+	check(t, signIn(first.ID))
+	now = now.Add(time.Hour - time.Millisecond)
+	takenField(t, "CreateSession with the token of a session that is about to expire", signIn(second.ID), adapter.FieldSessionToken)
+	now = now.Add(time.Millisecond)
+	check(t, signIn(second.ID))
+	_, u, err := s.GetSessionAndUser(ctx, "made-elsewhere")
+	if err != nil || u.ID != second.ID {
+		t.Errorf("GetSessionAndUser: got %v, %v, want the second user", u, err)
+	}
+	check(t, s.DeleteSessions(ctx, first.ID))
+	_, u, err = s.GetSessionAndUser(ctx, "made-elsewhere")
+	if err != nil || u.ID != second.ID {
+		t.Errorf("GetSessionAndUser after the first user has signed out: got %v, %v, want the second user", u, err)
+	}
+}
