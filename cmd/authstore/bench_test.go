@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/authstore/authstore/adapter"
@@ -89,7 +89,7 @@ func TestBenchLeavesNothing(t *testing.T) {
 				return p, err
 			}}
 			a := &app{streams: streams{out: t.Output(), err: t.Output()}}
-			_, err := a.measure(ctx, n, benching{callers: []int{1, 2}, time: 20 * time.Millisecond, users: 2})
+			_, err := a.measure(ctx, n, benching{callers: []int{1, 2}, time: 100 * time.Millisecond, users: 2})
 			if !errors.Is(err, test.want) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
@@ -103,21 +103,22 @@ func TestBenchLeavesNothing(t *testing.T) {
 
 // Calls that fail are counted, with the first one's reason, and are not among those that are measured.
 func TestBenchCountsFailures(t *testing.T) {
-	var calls atomic.Int64
-	half := operation{"GetUser", func(context.Context, int) error {
-		if calls.Add(1)%2 == 0 {
-			return adapter.ErrUnavailable
+	answering := func(ofFour ...error) operation { // in a millisecond, to each of four callers
+		return operation{"GetUser", func(_ context.Context, i int) error {
+			time.Sleep(time.Millisecond)
+			return ofFour[i%4]
+		}}
+	}
+	failed := adapter.ErrUnavailable
+	synctest.Test(t, func(t *testing.T) {
+		m, err := answering(nil, failed, nil, failed).by(t.Context(), 4, time.Second)
+		if err != nil || m.Failed < 2000 || m.FirstWhy != failed.Error() || m.PerSecond != 2000 {
+			t.Errorf("half of the calls fail: got %+v, %v", m, err)
 		}
-		return nil
-	}}
-	m, err := half.by(t.Context(), 4, 20*time.Millisecond)
-	if err != nil || m.Failed == 0 || m.FirstWhy != adapter.ErrUnavailable.Error() || m.PerSecond == 0 {
-		t.Errorf("half of the calls fail: got %+v, %v", m, err)
-	}
-	none := operation{"GetUser", func(context.Context, int) error { return adapter.ErrUnavailable }}
-	if m, err := none.by(t.Context(), 4, 20*time.Millisecond); err != nil || m.Failed == 0 || m.PerSecond != 0 {
-		t.Errorf("all calls fail: got %+v, %v", m, err)
-	}
+		if m, err := answering(failed, failed, failed, failed).by(t.Context(), 4, time.Second); err != nil || m.Failed < 4000 || m.PerSecond != 0 {
+			t.Errorf("all calls fail: got %+v, %v", m, err)
+		}
+	})
 	for name, test := range map[string]struct {
 		m    measured
 		want error
