@@ -250,29 +250,36 @@ func oneLine(err error) string { return strings.Join(strings.Fields(err.Error())
 // the test: connections stay open, and nothing is answered. It skips the test if
 // the server's address came from the environment. Other tests of the process hang
 // meanwhile if they use the server, so no such test may run in parallel.
-func (s Server) Pause(t testing.TB) {
+func (s Server) Pause(t testing.TB) error {
 	t.Helper()
 	if s.container == nil {
 		t.Skip("only a server in a container of ours can be paused")
 	}
 	d, id := s.docker(t)
-	if _, err := d.Client().ContainerPause(t.Context(), id, client.ContainerPauseOptions{}); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
 		if state, err := s.container.State(context.Background()); err != nil || state.Paused {
-			s.Unpause(t)
+			if err := s.Unpause(t); err != nil {
+				t.Error(err)
+			}
 		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), pauseTime)
+	defer cancel()
+	return wait(ctx, func() error {
+		_, err := d.Client().ContainerPause(ctx, id, client.ContainerPauseOptions{})
+		return err
 	})
 }
 
+// pauseTime is how long a pause is tried: a container that is busy cannot always be frozen at once.
+const pauseTime = 10 * time.Second
+
 // Unpause lets a paused server go on.
-func (s Server) Unpause(t testing.TB) {
+func (s Server) Unpause(t testing.TB) error {
 	t.Helper()
 	d, id := s.docker(t)
-	if _, err := d.Client().ContainerUnpause(context.Background(), id, client.ContainerUnpauseOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	_, err := d.Client().ContainerUnpause(context.Background(), id, client.ContainerUnpauseOptions{})
+	return err
 }
 
 // Exec runs a command beside the server, in its container, and returns what it printed. It

@@ -131,11 +131,15 @@ func TestRedisSentinel(t *testing.T) {
 func TestPause(t *testing.T) {
 	s := Redis(t)
 	client := redisClient(t, s)
-	s.Pause(t)
+	if err := s.Pause(t); err != nil {
+		t.Fatal(err)
+	}
 	if err := client.Ping(within(t, 500*time.Millisecond)).Err(); err == nil {
 		t.Error("a paused server answers")
 	}
-	s.Unpause(t)
+	if err := s.Unpause(t); err != nil {
+		t.Fatal(err)
+	}
 	if err := client.Ping(within(t, 10*time.Second)).Err(); err != nil {
 		t.Errorf("the server doesn't go on: %v", err)
 	}

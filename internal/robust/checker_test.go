@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -35,6 +36,21 @@ func inMemory(t *testing.T, bug func(adapter.Adapter) adapter.Adapter) *Report {
 		t.Fatalf("only %d operations", report.Operations)
 	}
 	return report
+}
+
+// A fault that ends its goroutine ends the run with an error: nobody waits for it.
+func TestAFaultThatEndsItsGoroutine(t *testing.T) {
+	run := Run{
+		Config:  Config{Engine: "memory", Workers: 1, Calls: 1, Every: 10 * time.Millisecond, For: 50 * time.Millisecond, Timeout: time.Second},
+		Openers: map[string]Opener{"memory": func(context.Context, Config) (adapter.Adapter, error) { return memory.New(memory.Options{}), nil }},
+		Break: func(context.Context) (int, error) {
+			runtime.Goexit()
+			return 0, nil
+		},
+	}
+	if _, err := run.Do(t.Context()); !errors.Is(err, errGone) {
+		t.Errorf("got %v, want %v", err, errGone)
+	}
 }
 
 // The store in memory keeps the contract: a history that is illegal here is a bug of the

@@ -37,10 +37,11 @@ func again(every time.Duration, breaks func(n int) error) func(context.Context) 
 // pauses stops a server for longer than its clients wait for a reply.
 func pauses(t testing.TB, s engine.Server) func(context.Context) (int, error) {
 	return again(time.Second, func(int) error {
-		s.Pause(t)
+		if err := s.Pause(t); err != nil {
+			return err
+		}
 		time.Sleep(time.Duration(200+rand.IntN(1500)) * time.Millisecond)
-		s.Unpause(t)
-		return nil
+		return s.Unpause(t)
 	})
 }
 

@@ -37,6 +37,9 @@ type Run struct {
 	Uncommitted bool
 }
 
+// errGone says that a fault has ended its goroutine, as FailNow of a test does.
+var errGone = errors.New("it ended in the middle")
+
 // Do makes the run and checks its histories.
 func (r Run) Do(ctx context.Context) (*Report, error) {
 	r.Start = time.Now().Add(time.Second)
@@ -54,13 +57,15 @@ func (r Run) Do(ctx context.Context) (*Report, error) {
 	broken := make(chan error, 1)
 	report := &Report{Run: r, histories: map[int][]Operation{}}
 	go func() {
+		err := errGone
+		defer func() { broken <- err }()
 		if r.Break == nil {
-			broken <- nil
+			err = nil
 			return
 		}
-		n, err := r.Break(breaking)
+		var n int
+		n, err = r.Break(breaking)
 		report.broke(n)
-		broken <- err
 	}()
 	err = collectAll(clients, report)
 	mend()
