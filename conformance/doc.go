@@ -51,5 +51,5 @@
 //	-conformance.report=FILE   write a JSON report, see [File]
 //	-conformance.timeout=2m    how long one test may take
 //	-conformance.sessions=1000 how many sessions the user has who has many: with 200000, and
-//	                           -run 'CAS-00[128]', a timeout of half an hour does on every store
+//	                           -run 'CAS-00[128]', half an hour does on every store but Fauna
 package conformance
