@@ -243,10 +243,7 @@ func noResult(do func(context.Context) error) func(context.Context) (struct{}, e
 // limit returns the time limit of a call: that of the store, or until the deadline of its
 // context if that is sooner.
 func (s *store) limit(ctx context.Context) time.Duration {
-	if deadline, ok := ctx.Deadline(); ok {
-		return min(s.requestTimeout, time.Until(deadline))
-	}
-	return s.requestTimeout
+	return min(s.requestTimeout, s.deleteLimit(ctx))
 }
 
 // deleteLimit returns that of a call that may delete many records: until the deadline of its
