@@ -151,9 +151,9 @@ type VerificationTokens interface {
 	// other one is stored as its SHA-256 digest, in another form, and found by what was
 	// handed in; [Links] makes tokens and hashes them. A second one with the same
 	// identifier and token is [ErrConflict], or takes the first one's place: it is never
-	// usable twice.
+	// usable twice. It always takes the place of one that has expired.
 	//
-	// One round trip.
+	// One round trip, and two more where MongoDB, DynamoDB or Fauna still has an expired one.
 	CreateVerificationToken(ctx context.Context, t VerificationToken) (VerificationToken, error)
 
 	// UseVerificationToken returns a token and removes it in one atomic step: of

@@ -511,6 +511,9 @@ var tokenMutants = []mutant{
 	{"a verification token that was made twice can be used twice", []string{"VER-010"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return usesTwice{base{inner}, e}
 	}},
+	{"a verification token that has expired is in the way of a new one", []string{"VER-018"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return blockedByExpired{base{inner}, e}
+	}},
 	{"verification tokens of two identifiers are the same token", []string{"VER-009"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return tokenAlone{base{inner}, e}
 	}},
@@ -759,6 +762,20 @@ func (m usesTwice) UseVerificationToken(ctx context.Context, identifier, token s
 		}
 	}
 	return v, err
+}
+
+type blockedByExpired struct {
+	base
+	*env
+}
+
+func (m blockedByExpired) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
+	for _, old := range m.tokens(v.Identifier, v.Token) {
+		if !m.now().Before(old.Expires) {
+			return adapter.VerificationToken{}, fail(ctx, "CreateVerificationToken", adapter.Conflict(adapter.FieldVerificationToken))
+		}
+	}
+	return m.Adapter.CreateVerificationToken(ctx, v)
 }
 
 type tokenAlone struct {

@@ -136,6 +136,26 @@ var verificationTokenTests = []Test{
 		t.equal("usable", t.usable(t.ctx, t.store, email(ada), "token"), true)
 		t.equal("usable again", t.usable(t.ctx, t.store, email(ada), "token"), false)
 	}},
+	{ID: "VER-018", Rule: "An expired token gives way to a new one, whether the store still has it or not.", Source: "docs/contract.md R15", Run: func(t *T) {
+		t.link(email(ada), "token")
+		t.link(email(ada), "live")
+		t.Clock.Advance(time.Hour - time.Millisecond)
+		again := func(token string) (adapter.VerificationToken, error) {
+			return t.Second().CreateVerificationToken(t.ctx, adapter.VerificationToken{
+				Identifier: email(ada), Token: token, Value: "new", Expires: t.Clock.Now().Add(time.Hour),
+			})
+		}
+		if _, err := again("live"); err != nil { // see VER-010
+			t.conflict("CreateVerificationToken a millisecond before there is room", err, adapter.FieldVerificationToken)
+		}
+		t.Clock.Advance(time.Millisecond)
+		want, err := again("token")
+		t.ok("CreateVerificationToken in the place of an expired one", err)
+		got, err := t.store.UseVerificationToken(t.ctx, email(ada), "token")
+		t.ok("UseVerificationToken", err)
+		t.equal("UseVerificationToken", got, want)
+		t.equal("usable again", t.usable(t.ctx, t.Second(), email(ada), "token"), false)
+	}},
 	{ID: "VER-011", Rule: "Verification tokens belong to no user: they need none, and a deleted user leaves them.", Source: "adapter.VerificationTokens", Run: func(t *T) {
 		u := t.user(ada)
 		t.link(email(ada), "token")

@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -10,9 +11,18 @@ import (
 	"github.com/authstore/authstore/adapter"
 )
 
+// CreateVerificationToken takes one request. Where there is a token already, a second one deletes
+// it if it has expired, and a third one creates the new one.
 func (s *store) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
-	taken, err := s.put(ctx, s.encodeToken(t, newStamp()))
+	it, free := s.encodeToken(t, newStamp()), false
+	taken, err := s.put(ctx, it)
 	if taken {
+		_, free, err = s.take(ctx, tokenKey(t.Identifier, t.Token), hasExpired(s.options.Now()))
+	}
+	if free && err == nil {
+		taken, err = s.put(ctx, it)
+	}
+	if taken && err == nil {
 		err = adapter.Conflict(adapter.FieldVerificationToken)
 	}
 	return t, err
@@ -49,6 +59,11 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 // hasSeconds is the condition that the expiry is a number of seconds.
 func hasSeconds(e *expression) string {
 	return e.name(fieldExpires) + " BETWEEN " + e.value(number(0)) + " AND " + e.value(number(maxSeconds))
+}
+
+// hasExpired is the condition that the expiry is a number of seconds, and over.
+func hasExpired(now time.Time) func(*expression) string {
+	return func(e *expression) string { return hasSeconds(e) + " AND NOT (" + isLive(now)(e) + ")" }
 }
 
 // take deletes an item and returns it, if a condition holds. If it does not, it returns false

@@ -230,6 +230,12 @@ const (
 		Collection(${tokens}).create(${link})
 		{ done: true }`
 
+	// deleteExpiredToken deletes a verification token whose place is wanted, if it has expired.
+	deleteExpiredToken = `
+		let expired = Collection(${tokens}).byIdentifierAndToken(${identifier}, ${token}).where(t => t.expires isa Time && t.expires <= ${now}).toArray()
+		expired.forEach(t => t.delete())
+		{ deleted: expired.length > 0 }`
+
 	// useVerificationToken copies the fields, since a projection of a document from an index may
 	// be evaluated after it is deleted.
 	useVerificationToken = `

@@ -13,17 +13,24 @@ func (s *store) CreateSession(ctx context.Context, session adapter.Session) (ada
 	return session, s.createSession(ctx, session, s.options.SessionKey(session.SessionToken))
 }
 
-// createSession stores a session by the text that is stored for its token. An expired session, which
-// the server removes later, has to give its token up first.
+// createSession stores a session by the text that is stored for its token.
 func (s *store) createSession(ctx context.Context, session adapter.Session, stored string) error {
 	create := func() error {
 		return s.createOwned(ctx, createSession, session.UserID, "Session", adapter.FieldSessionToken, args{"session": encodeSession(session, stored)})
 	}
+	return createOverExpired(create, func() (reply, error) {
+		return s.query(ctx, deleteExpiredSession, args{"token": stored, "now": s.options.Now()})
+	})
+}
+
+// createOverExpired creates a document. If another one has its key, that is deleted first, if it has
+// expired: the server removes it later.
+func createOverExpired(create func() error, deleteExpired func() (reply, error)) error {
 	taken := create()
 	if !errors.Is(taken, adapter.ErrConflict) {
 		return taken
 	}
-	r, err := s.query(ctx, deleteExpiredSession, args{"token": stored, "now": s.options.Now()})
+	r, err := deleteExpired()
 	switch {
 	case err != nil:
 		return err

@@ -7,8 +7,13 @@ import (
 )
 
 func (s *store) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
-	_, err := s.query(ctx, createVerificationToken, args{"link": encodeVerificationToken(t)})
-	return t, err
+	create := func() error {
+		_, err := s.query(ctx, createVerificationToken, args{"link": encodeVerificationToken(t)})
+		return err
+	}
+	return t, createOverExpired(create, func() (reply, error) {
+		return s.query(ctx, deleteExpiredToken, args{"identifier": t.Identifier, "token": t.Token, "now": s.options.Now()})
+	})
 }
 
 func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {

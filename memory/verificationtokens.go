@@ -10,10 +10,13 @@ func (m *memory) CreateVerificationToken(_ context.Context, t adapter.Verificati
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.expiry.reap(m.options.Now(), reapPerCreate)
-	byToken := m.tokens[t.Identifier]
-	if byToken[t.Token] != nil {
-		return adapter.VerificationToken{}, adapter.Conflict(adapter.FieldVerificationToken)
+	if old := m.tokens[t.Identifier][t.Token]; old != nil {
+		if live(old.Expires, m.options.Now()) {
+			return adapter.VerificationToken{}, adapter.Conflict(adapter.FieldVerificationToken)
+		}
+		m.removeToken(old)
 	}
+	byToken := m.tokens[t.Identifier]
 	if byToken == nil {
 		byToken = map[string]*token{}
 		m.tokens[t.Identifier] = byToken

@@ -23,7 +23,7 @@ func (s *store) purge(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	total := 0
-	past := bson.D{{Key: "$lte", Value: bson.NewDateTimeFromTime(s.options.Now())}, notAList}
+	past := s.past()
 	for _, coll := range []*collection{c.sessions, c.tokens} {
 		n, err := request(ctx, func(ctx context.Context) (int, error) {
 			return deleteDead(ctx, coll, append(coll.recordFilter(), bson.E{Key: coll.in("expires"), Value: past}))
@@ -34,4 +34,9 @@ func (s *store) purge(ctx context.Context) (int, error) {
 		total += n
 	}
 	return total, nil
+}
+
+// past matches a date that is over.
+func (s *store) past() bson.D {
+	return bson.D{{Key: "$lte", Value: bson.NewDateTimeFromTime(s.options.Now())}, notAList}
 }

@@ -2,21 +2,46 @@ package mongo
 
 import (
 	"context"
+	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/authstore/authstore/adapter"
 )
 
+// CreateVerificationToken takes one request. Where there is a token already, a second one deletes
+// it if it has expired, and a third one creates the new one.
 func (s *store) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
 	ctx, c, err := s.begin(ctx)
-	if err == nil {
-		err = s.writes.tokens.insert(ctx, c.tokens, s.encodeToken(t))
+	if err != nil {
+		return result(t, err)
 	}
-	if taken, isDuplicate := duplicateOf(err); isDuplicate && taken.covers(s.tokens.in("token")) {
-		err = adapter.Conflict(adapter.FieldVerificationToken)
+	err = s.insertToken(ctx, c, t)
+	if errors.Is(err, adapter.ErrConflict) {
+		expired := append(s.tokenFilter(t.Identifier, t.Token), bson.E{Key: s.tokens.in("expires"), Value: s.past()})
+		n, failed := deleteDead(ctx, c.tokens, expired)
+		switch {
+		case failed != nil:
+			err = failed
+		case n > 0:
+			err = s.insertToken(ctx, c, t)
+		}
 	}
 	return result(t, err)
+}
+
+// insertToken inserts a verification token, if there is none yet.
+func (s *store) insertToken(ctx context.Context, c *collections, t adapter.VerificationToken) error {
+	err := s.writes.tokens.insert(ctx, c.tokens, s.encodeToken(t))
+	if taken, isDuplicate := duplicateOf(err); isDuplicate && taken.covers(s.tokens.in("token")) {
+		return adapter.Conflict(adapter.FieldVerificationToken)
+	}
+	return err
+}
+
+// tokenFilter finds a verification token.
+func (s *store) tokenFilter(identifier, token string) bson.D {
+	return bson.D{{Key: s.tokens.in("identifier"), Value: identifier}, {Key: s.tokens.in("token"), Value: token}}
 }
 
 func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
@@ -25,7 +50,7 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 		return adapter.VerificationToken{}, err
 	}
 	t, err := writer[adapter.VerificationToken]{
-		coll: c.tokens, key: bson.D{{Key: c.tokens.in("identifier"), Value: identifier}, {Key: c.tokens.in("token"), Value: token}},
+		coll: c.tokens, key: s.tokenFilter(identifier, token),
 		usual: bson.D{dateCondition(c.tokens.in("expires"), "$gte", firstDate)}, needs: c.tokens.ins("expires"),
 		write: func(ctx context.Context, coll *collection, filter bson.D) (bson.Raw, error) {
 			return coll.FindOneAndDelete(ctx, filter).Raw()

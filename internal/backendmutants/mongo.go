@@ -36,6 +36,10 @@ var mongoMutants = []Mutant{
 		Old: "case isVisible(user) && !(u.collection == c.sessions && s.hasExpired(holder)):", New: "case isVisible(user):", Run: `TestConformance$/LIM-007`,
 	},
 	{
+		Breaks: "an expired verification token is in the way until the server removes it", File: "mongo/verificationtokens.go",
+		Old: "		case n > 0:\n			err = s.insertToken(ctx, c, t)\n", New: "", Run: `TestConformance$/VER-018`,
+	},
+	{
 		Breaks: "a user of a sign-up that is not finished keeps the address", File: "mongo/claims.go",
 		Old: "		case isSigningUp(holder):\n			return s.resolve(ctx, c, r, holder)\n		}\n		return adapter.Conflict(conflict)", New: "		}\n		return adapter.Conflict(conflict)", Run: "TestWhoeverMeetsASignUpWithoutItsAccount",
 	},
