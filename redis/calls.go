@@ -17,6 +17,15 @@ func (s *store) write(ctx context.Context, script *client.Script, tag string, ke
 	return s.run(ctx, script, append(keys, s.replyKey(tag)), args...)
 }
 
+// share is write for a script that takes the server a moment: those that wait at the same time share
+// a request.
+func (s *store) share(ctx context.Context, script *client.Script, tag string, keys []string, args ...any) *redis.Cmd {
+	w := &client.Write{Script: script, Keys: append(keys, s.replyKey(tag)), Args: s.arguments(args)}
+	return s.explainUnpacking(s.writes.Do(ctx, w, func() *redis.Cmd {
+		return retryMoving(ctx, func() *redis.Cmd { return s.send(ctx, script, w.Keys, w.Args) })
+	}))
+}
+
 // run runs a script on the slot of its keys.
 func (s *store) run(ctx context.Context, script *client.Script, keys []string, args ...any) *redis.Cmd {
 	all := s.arguments(args)

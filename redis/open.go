@@ -42,15 +42,17 @@ type Options struct {
 	// less, is sent once more over a new connection.
 	RequestTimeout time.Duration
 
-	// NoBatching gives every read a request of its own. Otherwise reads by a key that are made
-	// at the same time share one: see docs/redis.md, Shared requests.
+	// NoBatching gives every call a request of its own. Otherwise reads by a key that are made
+	// at the same time share one, and so do writes of sessions and verification tokens, unless
+	// they wait for replicas: see docs/redis.md, Shared requests.
 	NoBatching bool
 
-	// BatchesInFlight is how many requests are in flight, on a Cluster to one server, before
-	// further reads wait for one to return and share the next one. The default is 2.
+	// BatchesInFlight is how many requests of reads, and how many of writes, are in flight, on a
+	// Cluster to one server, before further ones wait for one to return and share the next. The
+	// default is 2.
 	BatchesInFlight int
 
-	// BatchSize is how many reads share a request at most. The default is 100.
+	// BatchSize is how many calls share a request at most. The default is 100.
 	BatchSize int
 }
 
@@ -85,6 +87,7 @@ type store struct {
 	ownsClient  bool         // Close closes the client
 	calls       client.Calls // requests, some of which go on after their context has ended
 	looks       *client.Lookups[look]
+	writes      *client.Writes
 }
 
 // WithDefaults returns the options with defaults in place of zero values.
@@ -140,6 +143,10 @@ func newStore(c redis.UniversalClient, o Options) (*store, error) {
 		inFlight = 0
 	}
 	s.looks = client.NewLookups[look](&s.calls, inFlight, o.BatchSize)
+	if o.WaitReplicas > 0 {
+		inFlight = 0 // WAIT counts for the connection of one call
+	}
+	s.writes = client.NewWrites(&s.calls, inFlight, o.BatchSize)
 	return s, nil
 }
 
@@ -153,6 +160,7 @@ func (s *store) Close() error {
 		err = client.Failure(s.client.Close())
 	}
 	s.looks.Close()
+	s.writes.Close()
 	s.calls.Wait()
 	return err
 }

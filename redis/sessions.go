@@ -41,7 +41,7 @@ func (s *store) createSession(ctx context.Context, se adapter.Session, stored st
 			return "", nil, err
 		}
 		keys := s.withClaimKeys(id, claims, s.key(kindUser, id), s.sessionKey(id, stored), s.key(kindSessions, id))
-		return s.statusReply(s.write(ctx, sessionCreate, id, keys, withClaims(claims, id, until, stored, record, nonce, millis(se.Expires), ttl, nowMillis)...))
+		return s.statusReply(s.share(ctx, sessionCreate, id, keys, withClaims(claims, id, until, stored, record, nonce, millis(se.Expires), ttl, nowMillis)...))
 	}
 	result, _, err := s.fulfil(ctx, claims, write)
 	if held := (*heldError)(nil); errors.As(err, &held) {
@@ -141,7 +141,7 @@ func (s *store) UpdateSession(ctx context.Context, token string, up adapter.Sess
 		return adapter.Session{}, err
 	}
 	keys := s.sessionKeys(index, id, stored, kindUser)
-	result, reply, err := s.statusReply(s.write(ctx, sessionUpdate, id, keys, id, stored, millis(now), changes, ttl))
+	result, reply, err := s.statusReply(s.share(ctx, sessionUpdate, id, keys, id, stored, millis(now), changes, ttl))
 	switch {
 	case err != nil:
 		return adapter.Session{}, err
@@ -191,7 +191,7 @@ func (s *store) DeleteSession(ctx context.Context, token string) error {
 
 // deleteByStoredToken deletes a session, and reports whether there was one.
 func (s *store) deleteByStoredToken(ctx context.Context, index, id, stored string) (bool, error) {
-	result, entries, err := s.statusReply(s.write(ctx, sessionDelete, id, s.sessionKeys(index, id, stored), id, stored))
+	result, entries, err := s.statusReply(s.share(ctx, sessionDelete, id, s.sessionKeys(index, id, stored), id, stored))
 	if err != nil {
 		return false, err
 	}

@@ -8,7 +8,7 @@ import (
 
 func (s *store) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
 	tag, now := escape(t.Identifier), s.options.Now()
-	err := s.write(ctx, linkCreate, tag, s.linkKeys(tag), encodeLink(t), t.Token, timeToLive(t.Expires, now), millis(now)).Err()
+	err := s.share(ctx, linkCreate, tag, s.linkKeys(tag), encodeLink(t), t.Token, timeToLive(t.Expires, now), millis(now)).Err()
 	return t, err
 }
 

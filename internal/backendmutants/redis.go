@@ -70,6 +70,24 @@ var redisMutants = []Mutant{
 		Old: "if err == nil && u.Email != email {", New: "if err == nil && u.Email == \"\" {", Run: `TestConformanceCluster$/(CUT-006|HLD)`,
 	},
 
+	// Writes that share a request.
+	{
+		Breaks: "a write that the server gave up is sent again, and taken for done", File: "redis/internal/client/writes.go",
+		Old: "	if !errors.As(err, &said) {\n", New: "	if true || !errors.As(err, &said) {\n", Run: "TestSharedWritesDoAsThoseOfOneCall",
+	},
+	{
+		Breaks: "a script that the server has lost is not sent again", File: "redis/internal/client/writes.go",
+		Old: `!redis.HasErrorPrefix(err, "NOSCRIPT") && `, New: "", Run: "TestSharedWritesDoAsThoseOfOneCall",
+	},
+	{
+		Breaks: "a write whose reply is lost is not sent again", File: "redis/internal/client/writes.go",
+		Old: "		return false\n	}\n	_, moved", New: "		return true\n	}\n	_, moved", Run: "TestSharedWritesDoAsThoseOfOneCall",
+	},
+	{
+		Breaks: "writes that wait for replicas share a request, and wait for none", File: "redis/open.go",
+		Old: "	if o.WaitReplicas > 0 {", New: "	if false {", Run: "TestWritesThatWaitForReplicasShareNothing",
+	},
+
 	// What is given up.
 	{
 		Breaks: "an entry goes that is another's by now, on one server", File: "redis/lua/common.lua",
@@ -300,15 +318,15 @@ var redisMutants = []Mutant{
 		Old: "found{value, err, err != nil && err != redis.Nil}", New: "found{value, err, false}", Run: `TestSharedRequests`,
 	},
 	{
-		Breaks: "a request is shared by callers for several servers of a Cluster", File: "redis/internal/client/batch.go",
+		Breaks: "a request is shared by callers for several servers of a Cluster", File: "redis/internal/client/shared.go",
 		Old: "address = server.Options().Addr", New: "_ = server", Run: "TestAServerHarmsOnlyItsOwnReads",
 	},
 	{
-		Breaks: "a call that hangs holds up others when nobody waits for it", File: "redis/internal/client/batch.go",
+		Breaks: "a call that hangs holds up others when nobody waits for it", File: "redis/internal/client/shared.go",
 		Old: "		defer group.Leave()\n", New: "", Run: "TestAHangingRequestHoldsUpNobodyForLong",
 	},
 	{
-		Breaks: "who waits for a shared request is not told of Close", File: "redis/internal/client/batch.go",
+		Breaks: "who waits for a shared request is not told of Close", File: "redis/internal/client/shared.go",
 		Old: "		closing.Go(group.Close)\n", New: "		_ = group\n", Run: "TestCloseWhileCallsWait",
 	},
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,6 +26,7 @@ type gate struct {
 	shut    chan struct{} // nil: it is open
 	shared  atomic.Int64  // requests of several calls
 	before  func()        // each of these
+	lost    bool          // their replies
 }
 
 func (g *gate) close() {
@@ -71,14 +74,33 @@ func (g *gate) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 func (g *gate) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []goredis.Cmder) error {
 		g.pass()
-		if len(cmds) > 1 || len(cmds[0].Args()) > 3 && cmds[0].Name() == "mget" {
+		if isShared(cmds) {
 			g.shared.Add(1)
 			if g.before != nil {
 				g.before()
 			}
+			if g.lost {
+				_ = next(ctx, cmds)
+				for _, cmd := range cmds {
+					cmd.SetErr(io.ErrUnexpectedEOF)
+				}
+				return io.ErrUnexpectedEOF
+			}
 		}
 		return next(ctx, cmds)
 	}
+}
+
+// isShared reports whether a pipeline is that of several calls. The client has its own, at the
+// beginning of a connection.
+func isShared(cmds []goredis.Cmder) bool {
+	switch cmds[0].Name() {
+	case "mget":
+		return len(cmds) > 1 || len(cmds[0].Args()) > 3
+	case "get", "evalsha":
+		return len(cmds) > 1
+	}
+	return false
 }
 
 // together makes calls that wait for those before them, one on each server, and then share requests.
@@ -140,6 +162,7 @@ func (top topology) sharing(t *testing.T, o redis.Options) sharing {
 	if !errors.Is(err, adapter.ErrNotFound) {
 		t.Fatal(err)
 	}
+	check(t, batched.DeleteSession(t.Context(), adapter.NewSessionToken("nobody", [32]byte{1})))
 	return s
 }
 
@@ -505,4 +528,164 @@ func TestSharedRequestsByAResolver(t *testing.T) {
 		})
 	}
 	s.gate.together(t, s.behind(t), calls)
+}
+
+// write is a call that changes something of a user, whose ID its tokens have in them.
+type write struct {
+	name    string
+	prepare func(t *testing.T, s sharing, id string)
+	call    func(ctx context.Context, a adapter.Adapter, id string) error
+}
+
+func own(id string) string { return adapter.NewSessionToken(id, [32]byte{1}) }
+
+func elsewhere(id string) string { return "elsewhere-" + id }
+
+func opens(token func(id string) string) func(ctx context.Context, a adapter.Adapter, id string) error {
+	return func(ctx context.Context, a adapter.Adapter, id string) error {
+		_, err := a.CreateSession(ctx, adapter.Session{UserID: id, SessionToken: token(id), Expires: time.Now().Add(time.Hour)})
+		return err
+	}
+}
+
+func extends(ctx context.Context, a adapter.Adapter, id string) error {
+	got, err := a.UpdateSession(ctx, own(id), adapter.SessionUpdate{Attributes: adapter.Attributes{"agent": "new"}})
+	if err == nil && got.Attributes["agent"] != "new" {
+		err = fmt.Errorf("UpdateSession returned %v", got.Attributes)
+	}
+	return err
+}
+
+func closes(token func(id string) string) func(ctx context.Context, a adapter.Adapter, id string) error {
+	return func(ctx context.Context, a adapter.Adapter, id string) error { return a.DeleteSession(ctx, token(id)) }
+}
+
+func mails(ctx context.Context, a adapter.Adapter, id string) error {
+	_, err := a.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: id, Token: "token", Expires: time.Now().Add(time.Hour)})
+	return err
+}
+
+func exists(t *testing.T, s sharing, id string) {
+	_, err := s.plain.CreateUser(t.Context(), adapter.User{ID: id})
+	check(t, err)
+}
+
+func signedIn(t *testing.T, s sharing, id string) {
+	exists(t, s, id)
+	check(t, opens(own)(t.Context(), s.plain, id))
+	check(t, opens(elsewhere)(t.Context(), s.plain, id))
+}
+
+func (s sharing) userKey(id string) string { return s.prefix + ":u:{" + id + "}" }
+
+// nobody is a user who is not there.
+func nobody(*testing.T, sharing, string) {}
+
+var sharedWrites = []write{
+	{"CreateSession", exists, opens(own)},
+	{"CreateSession, elsewhere", exists, opens(elsewhere)},
+	{"CreateSession of nobody", nobody, opens(own)},
+	{"CreateSession of a taken token", signedIn, opens(own)},
+	{"CreateSession of a taken token, elsewhere", signedIn, opens(elsewhere)},
+	{"CreateSession of much", exists, func(ctx context.Context, a adapter.Adapter, id string) error {
+		_, err := a.CreateSession(ctx, adapter.Session{
+			UserID: id, SessionToken: own(id), Expires: time.Now().Add(time.Hour), Attributes: adapter.Attributes{"much": strings.Repeat("x", 32<<10)},
+		})
+		return err
+	}},
+	{"UpdateSession", signedIn, extends},
+	{"UpdateSession of none", exists, extends},
+	{"DeleteSession", signedIn, closes(own)},
+	{"DeleteSession, elsewhere", signedIn, closes(elsewhere)},
+	{"DeleteSession of none", exists, closes(own)},
+	{"CreateVerificationToken", nobody, mails},
+}
+
+// failing are writes that the server begins and gives up.
+var failing = []write{
+	{"CreateSession of a user that cannot be read", func(t *testing.T, s sharing, id string) {
+		check(t, s.client.RPush(t.Context(), s.userKey(id), "a list").Err())
+	}, opens(own)},
+	{"UpdateSession of one that cannot be read", func(t *testing.T, s sharing, id string) {
+		signedIn(t, s, id)
+		check(t, s.client.SetRange(t.Context(), s.prefix+":s:{"+id+"}:"+adapter.SessionID(own(id)), 11, "\xc1").Err())
+	}, extends},
+}
+
+// state is what there is of a user.
+func (s sharing) state(t *testing.T, id string) string {
+	ctx := t.Context()
+	var all []any
+	for _, token := range []string{own(id), elsewhere(id)} {
+		got, _, err := s.plain.GetSessionAndUser(ctx, token)
+		all = append(all, len(got.Attributes), got.Attributes["agent"], err)
+	}
+	list, err := s.plain.ListSessions(ctx, id)
+	all = append(all, len(list), err)
+	for range 2 {
+		_, err := s.plain.UseVerificationToken(ctx, id, "token")
+		all = append(all, err)
+	}
+	return answer(all...)
+}
+
+// Writes that share a request do what they do alone, and answer so, also on a server that has lost
+// its scripts, and when the reply is lost.
+func TestSharedWritesDoAsThoseOfOneCall(t *testing.T) {
+	for _, top := range topologies {
+		for how, writes := range map[string][]write{"": slices.Concat(sharedWrites, failing), "scripts are lost": slices.Concat(sharedWrites, failing), "the reply is lost": sharedWrites} {
+			t.Run(top.name+" "+how, func(t *testing.T) {
+				s := top.sharing(t, redis.Options{})
+				s.gate.lost = how == "the reply is lost"
+				if how == "scripts are lost" {
+					s.gate.before = func() {
+						for _, server := range nodes(t, s.client) {
+							check(t, server.ScriptFlush(context.Background()).Err())
+						}
+					}
+				}
+				var behind, calls []func()
+				for _, id := range s.onEach(t) {
+					behind = append(behind, func() { _ = s.batched.DeleteSession(t.Context(), own(id)) })
+				}
+				const round = 4 // of each write, one after the other at a server
+				errs := make([]error, round*len(writes))
+				for i := range errs {
+					w, id := writes[i%len(writes)], fmt.Sprintf("b%02d", i)
+					w.prepare(t, s, id)
+					calls = append(calls, func() { errs[i] = w.call(t.Context(), s.batched, id) })
+				}
+				s.gate.together(t, behind, calls)
+				for i, err := range errs {
+					w, id, alone := writes[i%len(writes)], fmt.Sprintf("b%02d", i), fmt.Sprintf("a%02d", i)
+					w.prepare(t, s, alone)
+					want := w.call(t.Context(), s.plain, alone)
+					got, as := answer(err, s.state(t, id)), answer(want, s.state(t, alone))
+					if as = strings.ReplaceAll(as, alone, id); got != as {
+						t.Errorf("%s\n  got:  %s\n  want: %s", w.name, got, as)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A write that waits for replicas shares no request: what WAIT says is of the writes of its connection.
+func TestWritesThatWaitForReplicasShareNothing(t *testing.T) {
+	plain, client, prefix := single.newStore(t, redis.Options{})
+	_, err := plain.CreateUser(t.Context(), adapter.User{ID: "u"})
+	check(t, err)
+	waits := open(t, client, redis.Options{Prefix: prefix, WaitReplicas: 1, WaitTimeout: time.Millisecond, BatchesInFlight: 1})
+	var running sync.WaitGroup
+	for i := range 64 {
+		running.Go(func() {
+			token := adapter.NewSessionToken("u", [32]byte{byte(i)})
+			_, err := waits.CreateSession(t.Context(), adapter.Session{UserID: "u", SessionToken: token, Expires: time.Now().Add(time.Hour)})
+			if !errors.Is(err, adapter.ErrUnavailable) {
+				t.Errorf("a write that no replica has: %v", err)
+			}
+		})
+	}
+	running.Wait()
+	check(t, waits.Close())
 }
