@@ -282,11 +282,13 @@ func (o Options) doPage(ctx context.Context, page adapter.UserPage, problem func
 	return g.Wait()
 }
 
-// nextPage returns the page at the cursor. A cursor that the store does not know any more
-// begins again.
+// nextPage returns the page at the cursor. A store that does not answer in time is asked for half
+// as many users. A cursor that the store does not know any more begins again.
 func (o Options) nextPage(ctx context.Context, store adapter.Enumerator, at *checkpoint) (page adapter.UserPage, err error) {
+	users := o.Page
 	err = o.patiently(ctx, func() (err error) {
-		page, err = store.EnumerateUsers(ctx, at.Cursor, o.Page)
+		page, err = store.EnumerateUsers(ctx, at.Cursor, users)
+		users = max(1, users/2)
 		return err
 	})
 	if errors.Is(err, adapter.ErrInvalid) && at.Cursor != "" {

@@ -233,6 +233,32 @@ func TestRepetition(t *testing.T) {
 	}
 }
 
+// A store that is too slow for a page of many users is asked for fewer.
+func TestPagesThatAStoreIsInTimeFor(t *testing.T) {
+	source, destination := people(t, 3*pageSize), store(t)
+	o := options(t, slow{source, pageSize / 3}, destination)
+	o.Page, o.Pause = pageSize, func(context.Context, time.Duration) error { return nil }
+	_, err := Copy(t.Context(), o)
+	check(t, err)
+	same(t, source, destination)
+}
+
+// slow answers nobody in time who asks for more than so many users.
+type slow struct {
+	adapter.Adapter
+	users int
+}
+
+func (s slow) Unwrap() adapter.Adapter { return s.Adapter }
+
+func (s slow) EnumerateUsers(ctx context.Context, cursor string, limit int) (adapter.UserPage, error) {
+	if limit > s.users {
+		return adapter.UserPage{}, driver.Caused(adapter.ErrUnavailable, context.DeadlineExceeded)
+	}
+	e, _ := adapter.As[adapter.Enumerator](s.Adapter)
+	return e.EnumerateUsers(ctx, cursor, limit)
+}
+
 // A checkpoint saves the pages that are done.
 func TestCheckpoint(t *testing.T) {
 	source, destination := people(t, 3*pageSize), store(t)
