@@ -298,23 +298,23 @@ var redisMutants = []Mutant{
 
 	// Shared requests.
 	{
-		Breaks: "calls that share a request get each other's answers", File: "redis/internal/client/batch.go",
+		Breaks: "calls that share a request get each other's answers", File: "redis/internal/client/lookups.go",
 		Old: "cmds[i] = key.Send(ctx, NoRetry{pipe})", New: "cmds[len(others)-1-i] = key.Send(ctx, NoRetry{pipe})", Run: `TestSharedRequestsAnswer|TestConformance$/BAT-001`,
 	},
 	{
-		Breaks: "what one of those who share a request does not find is the error of all", File: "redis/internal/client/batch.go",
+		Breaks: "what one of those who share a request does not find is the error of all", File: "redis/internal/client/lookups.go",
 		Old: "	_, _ = pipe.Exec(ctx) // each command has its own error\n	if all", New: "	if _, err := pipe.Exec(ctx); err != nil {\n		return nil, err\n	}\n	if all", Run: `TestSharedRequestsAnswer|TestConformance$/BAT-004`,
 	},
 	{
-		Breaks: "calls that share an MGET get each other's answers", File: "redis/internal/client/batch.go",
+		Breaks: "calls that share an MGET get each other's answers", File: "redis/internal/client/lookups.go",
 		Old: "values[2*i : 2*i+2 : 2*i+2]", New: "values[len(values)-2*i-2 : len(values)-2*i]", Run: `TestSharedRequestsAnswer|TestConformance$/BAT-001`,
 	},
 	{
-		Breaks: "what a server refuses to one call of a shared MGET is the answer to all", File: "redis/internal/client/batch.go",
+		Breaks: "what a server refuses to one call of a shared MGET is the answer to all", File: "redis/internal/client/lookups.go",
 		Old: "answers[c] = found{apart: true}", New: "answers[c] = found{err: err}", Run: "TestARefusedKeyIsItsOwnCallsAlone",
 	},
 	{
-		Breaks: "what a server refuses in a shared request is the answer", File: "redis/internal/client/batch.go",
+		Breaks: "what a server refuses in a shared request is the answer", File: "redis/internal/client/lookups.go",
 		Old: "found{value, err, err != nil && err != redis.Nil}", New: "found{value, err, false}", Run: `TestSharedRequests`,
 	},
 	{

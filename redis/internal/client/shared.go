@@ -25,21 +25,16 @@ type shared[K comparable, V any] struct {
 	inFlight, size int // 0 in flight: each command goes alone
 	ask            func(context.Context, []K) (map[K]V, error)
 	answered       func(V) bool // by a pipeline
-	*groups[K, V]
-}
-
-// groups are those of the servers.
-type groups[K comparable, V any] struct {
 	// located says that the client knows the servers of a Cluster: to ask for them takes requests.
 	located atomic.Bool
 
-	mu        sync.Mutex
-	byAddress map[string]*batch.Group[K, V] // "" if there is one server only
-	closed    bool
+	mu     sync.Mutex
+	groups map[string]*batch.Group[K, V] // by the address of a server; "" if there is one only
+	closed bool
 }
 
-func newShared[K comparable, V any](c *Calls, inFlight, size int, ask func(context.Context, []K) (map[K]V, error), answered func(V) bool) shared[K, V] {
-	return shared[K, V]{c, inFlight, size, ask, answered, &groups[K, V]{byAddress: map[string]*batch.Group[K, V]{}}}
+func newShared[K comparable, V any](c *Calls, inFlight, size int, ask func(context.Context, []K) (map[K]V, error), answered func(V) bool) *shared[K, V] {
+	return &shared[K, V]{calls: c, inFlight: inFlight, size: size, ask: ask, answered: answered, groups: map[string]*batch.Group[K, V]{}}
 }
 
 // send sends a command alone, or together with others. place is the key that says on which server
@@ -97,10 +92,10 @@ func (s *shared[K, V]) group(ctx context.Context, place string) (*batch.Group[K,
 	if s.closed {
 		return nil, adapter.ErrClosed
 	}
-	group := s.byAddress[address]
+	group := s.groups[address]
 	if group == nil {
 		group = batch.New(s.inFlight, s.size, s.ask)
-		s.byAddress[address] = group
+		s.groups[address] = group
 	}
 	return group, nil
 }
@@ -111,7 +106,7 @@ func (s *shared[K, V]) Close() {
 	s.closed = true
 	s.mu.Unlock()
 	var closing sync.WaitGroup
-	for _, group := range s.byAddress {
+	for _, group := range s.groups {
 		closing.Go(group.Close)
 	}
 	closing.Wait()

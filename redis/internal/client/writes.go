@@ -17,7 +17,7 @@ type Write struct {
 
 // Writes are scripts that change data, and take the server a moment, of which those that wait at
 // the same time share a pipeline.
-type Writes struct{ shared[*Write, *redis.Cmd] }
+type Writes struct{ *shared[*Write, *redis.Cmd] }
 
 // NewWrites returns writes of which at most inFlight pipelines, each of at most size scripts, are
 // under way at a time on one server. With inFlight 0 each script goes alone.

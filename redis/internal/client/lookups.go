@@ -28,7 +28,7 @@ type Lookup interface {
 // Lookups are commands that read, of which those that wait at the same time share a pipeline. On
 // one server those that are MGETs are one, of all their keys, which takes it and the client much
 // less time than as many of two keys each.
-type Lookups[K Lookup] struct{ shared[K, found] }
+type Lookups[K Lookup] struct{ *shared[K, found] }
 
 // found is what was found by a command.
 type found struct {
