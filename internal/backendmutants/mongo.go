@@ -37,7 +37,7 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "an expired verification token is in the way until the server removes it", File: "mongo/verificationtokens.go",
-		Old: "		case n > 0:\n			err = s.insertToken(ctx, c, t)\n", New: "", Run: `TestConformance$/VER-018`,
+		Old: "		case n > 0:\n", New: "		case n > 1:\n", Run: `TestConformance$/VER-018`,
 	},
 	{
 		Breaks: "a user of a sign-up that is not finished keeps the address", File: "mongo/claims.go",
