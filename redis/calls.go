@@ -17,8 +17,7 @@ func (s *store) write(ctx context.Context, script *client.Script, tag string, ke
 	return s.run(ctx, script, append(keys, s.replyKey(tag)), args...)
 }
 
-// share is write for a script that takes the server a moment: those that wait at the same time share
-// a request.
+// share is write for a short script: those that wait at the same time share a request.
 func (s *store) share(ctx context.Context, script *client.Script, tag string, keys []string, args ...any) *redis.Cmd {
 	w := &client.Write{Script: script, Keys: append(keys, s.replyKey(tag)), Args: s.arguments(args)}
 	return s.explainUnpacking(s.writes.Do(ctx, w, func() *redis.Cmd {

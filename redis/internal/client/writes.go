@@ -15,8 +15,8 @@ type Write struct {
 	Args   []any
 }
 
-// Writes are scripts that change data, and take the server a moment, of which those that wait at
-// the same time share a pipeline.
+// Writes are short scripts that change data, of which those that wait at the same time share a
+// pipeline.
 type Writes struct{ *shared[*Write, *redis.Cmd] }
 
 // NewWrites returns writes of which at most inFlight pipelines, each of at most size scripts, are
