@@ -38,6 +38,12 @@ var raceMutants = []mutant{
 	{"a driver repeats deletes", []string{"REP-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return repeatsDeletes{base{inner}}
 	}},
+	{"a driver repeats the end of a session", []string{"REP-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsSignOuts{base{inner}}
+	}},
+	{"a driver repeats deletions of many", []string{"REP-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsDeletionsOfMany{base{inner}}
+	}},
 	{"a driver repeats creations of users", []string{"REP-004"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return repeatsCreates{base{inner}}
 	}},
@@ -690,6 +696,20 @@ type repeatsDeletes struct{ base }
 
 func (m repeatsDeletes) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error {
 	_, err := again(func() (bool, error) { return true, m.Adapter.UnlinkAccount(ctx, key) })
+	return err
+}
+
+type repeatsSignOuts struct{ base }
+
+func (m repeatsSignOuts) DeleteSession(ctx context.Context, token string) error {
+	_, err := again(func() (bool, error) { return true, m.Adapter.DeleteSession(ctx, token) })
+	return err
+}
+
+type repeatsDeletionsOfMany struct{ base }
+
+func (m repeatsDeletionsOfMany) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
+	_, err := again(func() (bool, error) { return true, m.Adapter.DeleteSessions(ctx, userID, keep...) })
 	return err
 }
 

@@ -32,7 +32,7 @@ func (t *T) stays(op string, prepare func(name string) repetition) {
 			r := prepare(numbered(strings.ToLower(op), n))
 			wrote := false
 			i.plan.Meanwhile = func() { wrote = t.follows(op, r) }
-			defer t.at(i, "somebody else's write of the same")()
+			defer t.at(i, "somebody else's write after "+op)()
 			got, _ := t.interrupted(i, op, r.call)
 			if wrote {
 				r.holds()
@@ -269,6 +269,71 @@ func repeatDeletes(t *T) {
 			universe: universe{users: []string{u.ID, other.ID}, credentials: []string{id}},
 		}
 	})
+	for _, op := range []struct {
+		name string
+		end  func(ctx context.Context, a adapter.Adapter, s adapter.Session) error
+	}{
+		{"DeleteSession", func(ctx context.Context, a adapter.Adapter, s adapter.Session) error {
+			return a.DeleteSession(ctx, s.SessionToken)
+		}},
+		{"DeleteSessionByID", func(ctx context.Context, a adapter.Adapter, s adapter.Session) error {
+			return a.DeleteSessionByID(ctx, s.UserID, adapter.SessionID(s.SessionToken))
+		}},
+		{"DeleteSessions", func(ctx context.Context, a adapter.Adapter, s adapter.Session) error {
+			return a.DeleteSessions(ctx, s.UserID)
+		}},
+	} {
+		t.stays(op.name, func(name string) repetition { return t.endsSession(t.session(t.user(name).ID), op.end) })
+		t.stays(op.name, func(name string) repetition { return t.endsSession(t.sessionMadeElsewhere("elsewhere-"+name), op.end) })
+	}
+	t.stays("DeleteVerificationTokens", func(name string) repetition {
+		v := t.link(name, "token")
+		made := false
+		make := func(a adapter.Adapter) error {
+			_, err := a.CreateVerificationToken(t.ctx, v)
+			return err
+		}
+		return repetition{
+			call:  func(ctx context.Context, a adapter.Adapter) error { return a.DeleteVerificationTokens(ctx, name) },
+			seen:  func(a adapter.Adapter) bool { made = made || make(a) == nil; return made },
+			other: func(adapter.Adapter) error { return nil },
+			holds: func() {
+				_, err := t.Second().UseVerificationToken(t.ctx, name, "token")
+				t.ok("UseVerificationToken", err)
+			},
+		}
+	})
+}
+
+// endsSession is the end of a session, after which somebody makes another one with its token.
+func (t *T) endsSession(s adapter.Session, end func(context.Context, adapter.Adapter, adapter.Session) error) repetition {
+	newer := adapter.Session{UserID: s.UserID, SessionToken: s.SessionToken, Expires: s.Expires.Add(time.Hour)}
+	open := func(a adapter.Adapter) (adapter.Session, error) {
+		got, _, err := a.GetSessionAndUser(t.ctx, s.SessionToken)
+		return got, err
+	}
+	return repetition{
+		call: func(ctx context.Context, a adapter.Adapter) error { return end(ctx, a, s) },
+		seen: func(a adapter.Adapter) bool { return missing(open(a)) },
+		other: func(a adapter.Adapter) error {
+			_, err := a.CreateSession(t.ctx, newer)
+			return err
+		},
+		holds: func() {
+			got, err := open(t.Second())
+			t.ok("GetSessionAndUser", err)
+			t.equal("the expiry of the newer session", got.Expires, newer.Expires)
+		},
+		universe: universe{users: []string{s.UserID}, sessions: []string{s.SessionToken}},
+	}
+}
+
+// sessionMadeElsewhere creates a session whose token is of no form.
+func (t *T) sessionMadeElsewhere(name string) adapter.Session {
+	t.Helper()
+	s, err := t.store.CreateSession(t.ctx, adapter.Session{UserID: t.user(name).ID, SessionToken: "token-" + name, Expires: t.Clock.Now().Add(time.Hour)})
+	t.ok("CreateSession", err)
+	return s
 }
 
 func repeatCreates(t *T) {

@@ -129,12 +129,9 @@ func (s *store) removeUser(id string, user item, failed func(context.Context, it
 	}
 	e := expression{names: map[string]string{"#pk": s.options.PartitionKey}, values: item{}}
 	condition := *isThere + " AND " + is(userEmail, user)(&e)
-	if len(e.values) == 0 {
-		e.values = nil
-	}
 	return step{write: types.TransactWriteItem{Delete: &types.Delete{
 		TableName: s.table, Key: s.attributes(userKey(id)), ConditionExpression: &condition, ExpressionAttributeNames: e.names,
-		ExpressionAttributeValues: e.values, ReturnValuesOnConditionCheckFailure: oldOnFailure,
+		ExpressionAttributeValues: e.used(), ReturnValuesOnConditionCheckFailure: oldOnFailure,
 	}}, failed: failed}
 }
 

@@ -92,6 +92,14 @@ func (e *expression) value(v types.AttributeValue) string {
 	return placeholder
 }
 
+// used returns the values, nil if there are none: DynamoDB refuses an empty map.
+func (e *expression) used() item {
+	if len(e.values) == 0 {
+		return nil
+	}
+	return e.values
+}
+
 // update returns the update expression of the changes. It is the same text for the same
 // changes, so that transact can send the same request again.
 func (c *changes) update(e *expression) string {

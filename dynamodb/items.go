@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -135,19 +136,33 @@ func (s *store) findWritten(ctx context.Context, k key, stamp string) (item, boo
 
 func stampOf(it item) string { return text(it[fieldStamp]) }
 
-// deleteBatch deletes items, 25 by a request.
-func (s *store) deleteBatch(ctx context.Context, keys []key) error {
+// deleteBatch deletes items that were read with their stamps, 25 by a request. A request without a reply
+// is not sent again, since it would also take what somebody has made under the same keys: of the items
+// those are deleted, one by one, that are as they were read.
+func (s *store) deleteBatch(ctx context.Context, items []item) error {
 	const most = 25
-	for len(keys) > 0 {
-		n := min(most, len(keys))
-		requests := make([]types.WriteRequest, n)
-		for i, k := range keys[:n] {
-			requests[i].DeleteRequest = &types.DeleteRequest{Key: s.attributes(k)}
+	for chunk := range slices.Chunk(items, most) {
+		requests := make([]types.WriteRequest, len(chunk))
+		for i, it := range chunk {
+			requests[i].DeleteRequest = &types.DeleteRequest{Key: s.attributes(s.keyOf(it))}
 		}
-		if err := s.batchWrite(ctx, map[string][]types.WriteRequest{s.options.Table: requests}); err != nil {
+		err := s.batchWrite(ctx, map[string][]types.WriteRequest{s.options.Table: requests})
+		if lost(err) && !errors.Is(err, errUnprocessed) {
+			err = s.deleteRead(ctx, chunk)
+		}
+		if err != nil {
 			return err
 		}
-		keys = keys[n:]
+	}
+	return nil
+}
+
+// deleteRead deletes the items that still have the stamps that they were read with.
+func (s *store) deleteRead(ctx context.Context, items []item) error {
+	for _, it := range items {
+		if _, _, err := s.take(ctx, s.keyOf(it), is(fieldStamp, it)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -156,7 +171,7 @@ func (s *store) batchWrite(ctx context.Context, requests map[string][]types.Writ
 	r := newRetrier()
 	for {
 		out, err := try(ctx, func() (*dynamodb.BatchWriteItemOutput, error) {
-			return s.client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: requests})
+			return s.client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: requests}, once)
 		})
 		if err != nil {
 			return err

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/authstore/authstore/adapter"
@@ -251,27 +250,26 @@ func (s *store) DeleteSession(ctx context.Context, token string) error {
 	return absence(s.deleteGuarded(ctx, s.sessionKey(id, token)))
 }
 
-// deleteSession deletes a session, then its guard if it has one. A guard that a cut leaves
-// behind leads nowhere, and is replaced by whoever claims the token.
+// deleteSession deletes a session, together with its guard if it has one, and reports whether it is
+// known to have been there. A deletion without a reply is not sent again, since somebody may have made
+// a session with the token in between: it is looked whether there is none.
 func (s *store) deleteSession(ctx context.Context, k key) (there bool, err error) {
-	out, err := try(ctx, func() (*dynamodb.DeleteItemOutput, error) {
-		return s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-			TableName: s.table, Key: s.attributes(k), ConditionExpression: isThere, ExpressionAttributeNames: s.pkNames, ReturnValues: allOld,
-		})
-	})
-	if errors.As(err, new(*types.ConditionalCheckFailedException)) {
-		return false, nil
-	}
-	if err != nil {
+	it, ok, err := s.take(ctx, k, isUnguarded)
+	switch {
+	case lost(err):
+		if _, missing := s.get(ctx, k); errors.Is(missing, adapter.ErrNotFound) {
+			return false, nil
+		}
 		return false, err
+	case err != nil || ok || len(it) == 0:
+		return ok, err
 	}
-	if out.Attributes[fieldGuard] != nil {
-		w := s.newRelease(partitionUser(k))
-		w.guards = []key{recordGuard(k.sort)}
-		err = s.transact(ctx, w.write)
-	}
-	return true, err
+	err = s.deleteGuarded(ctx, k)
+	return err == nil, absence(err)
 }
+
+// isUnguarded is the condition that a session has no guard.
+func isUnguarded(e *expression) string { return "attribute_not_exists(" + e.name(fieldGuard) + ")" }
 
 func (s *store) ListSessions(ctx context.Context, userID string) ([]adapter.Session, error) {
 	all, err := listOwned(ctx, s, userID, prefixSession, s.decodeSession)
@@ -327,12 +325,13 @@ func (s *store) DeleteSessions(ctx context.Context, userID string, keep ...strin
 // deleteSessionItems deletes sessions of a user, those with guards together with these: without
 // its guard, a session would be listed, but its token would neither open nor end it.
 func (s *store) deleteSessionItems(ctx context.Context, userID string, sessions []item) error {
-	var guarded, others []key
+	var guarded []key
+	var others []item
 	for _, it := range sessions {
 		if it[fieldGuard] != nil {
 			guarded = append(guarded, s.keyOf(it))
 		} else {
-			others = append(others, s.keyOf(it))
+			others = append(others, it)
 		}
 	}
 	for chunk := range slices.Chunk(guarded, maxSteps/2) {

@@ -74,7 +74,7 @@ func (s *store) take(ctx context.Context, k key, condition func(*expression) str
 	out, err := try(ctx, func() (*dynamodb.DeleteItemOutput, error) {
 		return s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 			TableName: s.table, Key: s.attributes(k), ConditionExpression: &text, ExpressionAttributeNames: e.names,
-			ExpressionAttributeValues: e.values, ReturnValues: allOld, ReturnValuesOnConditionCheckFailure: oldOnFailure,
+			ExpressionAttributeValues: e.used(), ReturnValues: allOld, ReturnValuesOnConditionCheckFailure: oldOnFailure,
 		}, once)
 	})
 	var failed *types.ConditionalCheckFailedException
@@ -90,17 +90,13 @@ func (s *store) take(ctx context.Context, k key, condition func(*expression) str
 // DeleteVerificationTokens takes two requests, and one more for each further 25 tokens, since
 // DynamoDB deletes by key.
 func (s *store) DeleteVerificationTokens(ctx context.Context, identifier string) error {
-	q := query{partition: prefixToken + identifier, prefix: prefixToken, fields: s.keyFields()}
+	q := query{partition: prefixToken + identifier, prefix: prefixToken, fields: s.keyFields(fieldStamp)}
 	for {
 		items, next, err := s.page(ctx, q)
 		if err != nil {
 			return err
 		}
-		keys := make([]key, len(items))
-		for i, it := range items {
-			keys[i] = s.keyOf(it)
-		}
-		if err := s.deleteBatch(ctx, keys); err != nil {
+		if err := s.deleteBatch(ctx, items); err != nil {
 			return err
 		}
 		if q.after = next; next == nil {

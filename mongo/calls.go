@@ -488,24 +488,25 @@ func inParallel(all []*collection, f func(*collection) error) error {
 }
 
 // deleteMany deletes all documents that a filter finds, by their _ids: the server cannot number
-// a command on many documents, so one that is repeated because its connection broke may still
-// arrive later, and must not find what was written since. It deletes even if it found none,
-// which only a primary that the majority follows confirms.
+// a command on many documents, so one that is repeated because its connection broke, here or by the
+// first attempt that arrives later, must not find what was written since. It deletes even if it found
+// none, which only a primary that the majority follows confirms.
 func deleteMany(ctx context.Context, coll *collection, filter bson.D) error {
-	return repeatable(ctx, func() error {
-		ids, err := idsOf(ctx, coll, filter)
-		if err != nil {
-			return err
-		}
-		for first := true; first || len(ids) > 0; first = false {
-			n := min(len(ids), deleteSize)
-			if _, err := coll.DeleteMany(ctx, append(slices.Clone(filter), bson.E{Key: "_id", Value: bson.D{{Key: "$in", Value: ids[:n]}}})); err != nil {
-				return err
-			}
-			ids = ids[n:]
-		}
-		return nil
+	var ids bson.A
+	err := repeatable(ctx, func() (err error) {
+		ids, err = idsOf(ctx, coll, filter)
+		return err
 	})
+	for first := true; err == nil && (first || len(ids) > 0); first = false {
+		n := min(len(ids), deleteSize)
+		found := append(slices.Clone(filter), bson.E{Key: "_id", Value: bson.D{{Key: "$in", Value: ids[:n]}}})
+		err = repeatable(ctx, func() error {
+			_, err := coll.DeleteMany(ctx, found)
+			return err
+		})
+		ids = ids[n:]
+	}
+	return err
 }
 
 // deleteSize is how many documents deleteMany deletes with one command.

@@ -54,7 +54,19 @@ var dynamoDBMutants = []Mutant{
 	},
 	{
 		Breaks: "the guard of a session is left behind", File: "dynamodb/sessions.go",
-		Old: "	if out.Attributes[fieldGuard] != nil {\n", New: "	if out.Attributes[fieldGuard] == nil {\n", Run: `TestConformance$/LIM-008`,
+		Old: "	it, ok, err := s.take(ctx, k, isUnguarded)\n", New: "	it, ok, err := s.take(ctx, k, is(fieldType, item{fieldType: str(typeSession)}))\n", Run: `TestConformance$/LIM-008`,
+	},
+	{
+		Breaks: "the end of a session is sent again if its reply was lost", File: "dynamodb/sessions.go",
+		Old: "		return false, err\n	case err != nil || ok", New: "		_, _, err = s.take(ctx, k, isUnguarded)\n		return false, err\n	case err != nil || ok", Run: "TestCutsOnTheWire",
+	},
+	{
+		Breaks: "a deletion of many is sent again by the SDK if its reply was lost", File: "dynamodb/items.go",
+		Old: "BatchWriteItemInput{RequestItems: requests}, once)", New: "BatchWriteItemInput{RequestItems: requests})", Run: "TestCutsOnTheWire",
+	},
+	{
+		Breaks: "a deletion of many takes what somebody has made since if its reply was lost", File: "dynamodb/items.go",
+		Old: "s.take(ctx, s.keyOf(it), is(fieldStamp, it))", New: "s.take(ctx, s.keyOf(it), func(e *expression) string { return is(fieldStamp, it)(e) + \" OR attribute_exists(#pk)\" })", Run: "TestCutsOnTheWire",
 	},
 	{
 		Breaks: "the guards of a user's sessions are left behind", File: "dynamodb/sessions.go",
