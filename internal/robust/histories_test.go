@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -203,7 +205,7 @@ func (s setting) judge(t *testing.T, report *robust.Report, f fault) {
 		return
 	}
 	t.Errorf("%d of %d histories are illegal; the same calls again: go test ./internal/robust -run '%s' -robust.seed %d -robust.time %s",
-		len(report.Illegal), report.Histories(), "^"+t.Name()+"$", report.Seed, *runTime)
+		len(report.Illegal), report.Histories(), "^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$", report.Seed, *runTime)
 	explain(t, report)
 }
 
@@ -222,9 +224,12 @@ func explain(t *testing.T, report *robust.Report) {
 	}
 }
 
+// spaces counts the runs of this process: those of one engine may have one seed.
+var spaces atomic.Int64
+
 // space makes the empty part of a store that a run works in.
 func space(t *testing.T, run robust.Run) string {
-	name := fmt.Sprintf("robust%d_%d", os.Getpid(), run.Seed)
+	name := fmt.Sprintf("robust%d_%d", os.Getpid(), spaces.Add(1))
 	switch run.Engine {
 	case "mongo":
 		client, err := mongodriver.Connect(options.Client().ApplyURI(run.URL))
