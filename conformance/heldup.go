@@ -64,6 +64,13 @@ var heldUpTests = []Test{
 		t.eachStep("CreateUserWithAccount", t.linkWhileSigningUp)
 		t.eachStep("CreateUserWithAuthenticator", t.registerWhileSigningUp)
 	}},
+	{ID: "HLD-010", Rule: "What has expired is no conflict to a call that is held up at any step while somebody deletes it.", Source: "docs/contract.md R3, R7", Needs: []Feature{Faults, Live}, Run: func(t *T) {
+		t.eachStep("CreateVerificationToken", t.useExpiredWhileCreating)
+		t.eachStep("CreateSession", func(step int, name string) bool { return t.endExpiredWhileCreating(step, t.session(t.user(name).ID)) })
+		t.eachStep("CreateSession", func(step int, name string) bool {
+			return t.endExpiredWhileCreating(step, t.sessionMadeElsewhere(name))
+		})
+	}},
 }
 
 // call is one of an adapter.
@@ -441,6 +448,34 @@ func (t *T) seeAndDelete(by taking, name string, step int) (hit bool) {
 		t.owns(by.of, name, id)
 	}
 	t.consistent(around(name, id))
+	return hit
+}
+
+// useExpiredWhileCreating has an expired token used up, which deletes it, while it is in the way of a new one.
+func (t *T) useExpiredWhileCreating(step int, name string) (hit bool) {
+	t.Helper()
+	t.link(name, "token")
+	t.Clock.Advance(time.Hour)
+	hit, err := t.heldUp(step, func(ctx context.Context, a adapter.Adapter) error {
+		_, err := a.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: name, Token: "token", Expires: t.Clock.Now().Add(time.Hour)})
+		return err
+	}, func() {
+		_, err := t.Second().UseVerificationToken(t.ctx, name, "token")
+		t.among("UseVerificationToken", err, adapter.ErrExpired, adapter.ErrNotFound)
+	})
+	t.ok("CreateVerificationToken", err)
+	return hit
+}
+
+// endExpiredWhileCreating has an expired session deleted while it is in the way of one with its token.
+func (t *T) endExpiredWhileCreating(step int, s adapter.Session) (hit bool) {
+	t.Helper()
+	t.Clock.Advance(time.Hour)
+	hit, err := t.heldUp(step, func(ctx context.Context, a adapter.Adapter) error {
+		_, err := a.CreateSession(ctx, adapter.Session{UserID: s.UserID, SessionToken: s.SessionToken, Expires: t.Clock.Now().Add(time.Hour)})
+		return err
+	}, func() { t.ok("DeleteSession", t.Second().DeleteSession(t.ctx, s.SessionToken)) })
+	t.ok("CreateSession", err)
 	return hit
 }
 

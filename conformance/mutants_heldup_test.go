@@ -31,6 +31,26 @@ var heldUpMutants = []mutant{
 	{"LinkAccount takes the user's own account out of the way", []string{"HLD-009"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return relinksOwn{looksAgain{base{inner}, e}}
 	}},
+	{"an expired token that somebody else has deleted is a conflict", []string{"HLD-010"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return conflictsWithTheDeleted{base{inner}, e}
+	}},
+}
+
+type conflictsWithTheDeleted struct {
+	base
+	*env
+}
+
+func (m conflictsWithTheDeleted) CreateVerificationToken(ctx context.Context, v adapter.VerificationToken) (adapter.VerificationToken, error) {
+	for _, old := range m.tokens(v.Identifier, v.Token) {
+		if m.now().Before(old.Expires) {
+			continue
+		}
+		if _, err := m.Adapter.UseVerificationToken(ctx, v.Identifier, v.Token); errors.Is(err, adapter.ErrNotFound) {
+			return adapter.VerificationToken{}, fail(ctx, "CreateVerificationToken", adapter.Conflict(adapter.FieldVerificationToken))
+		}
+	}
+	return m.Adapter.CreateVerificationToken(ctx, v)
 }
 
 // looksAgain signs a user up in two steps.

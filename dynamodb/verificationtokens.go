@@ -12,15 +12,14 @@ import (
 )
 
 // CreateVerificationToken takes one request. Where there is a token already, a second one deletes
-// it if it has expired, and a third one creates the new one.
+// it if it has expired, and a third one creates the new one unless there is one still.
 func (s *store) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
-	it, free := s.encodeToken(t, newStamp()), false
+	it := s.encodeToken(t, newStamp())
 	taken, err := s.put(ctx, it)
 	if taken {
-		_, free, err = s.take(ctx, tokenKey(t.Identifier, t.Token), hasExpired(s.options.Now()))
-	}
-	if free && err == nil {
-		taken, err = s.put(ctx, it)
+		if _, _, err = s.take(ctx, tokenKey(t.Identifier, t.Token), hasExpired(s.options.Now())); err == nil {
+			taken, err = s.put(ctx, it)
+		}
 	}
 	if taken && err == nil {
 		err = adapter.Conflict(adapter.FieldVerificationToken)

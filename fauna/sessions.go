@@ -18,26 +18,22 @@ func (s *store) createSession(ctx context.Context, session adapter.Session, stor
 	create := func() error {
 		return s.createOwned(ctx, createSession, session.UserID, "Session", adapter.FieldSessionToken, args{"session": encodeSession(session, stored)})
 	}
-	return createOverExpired(create, func() (reply, error) {
-		return s.query(ctx, deleteExpiredSession, args{"token": stored, "now": s.options.Now()})
+	return createOverExpired(create, func() error {
+		_, err := s.query(ctx, deleteExpiredSession, args{"token": stored, "now": s.options.Now()})
+		return err
 	})
 }
 
 // createOverExpired creates a document. If another one has its key, that is deleted first, if it has
-// expired: the server removes it later.
-func createOverExpired(create func() error, deleteExpired func() (reply, error)) error {
-	taken := create()
-	if !errors.Is(taken, adapter.ErrConflict) {
-		return taken
+// expired: the server removes it later. Somebody may have deleted it before: so it is tried again in any case.
+func createOverExpired(create, deleteExpired func() error) error {
+	err := create()
+	if errors.Is(err, adapter.ErrConflict) {
+		if err = deleteExpired(); err == nil {
+			err = create()
+		}
 	}
-	r, err := deleteExpired()
-	switch {
-	case err != nil:
-		return err
-	case r["deleted"] != true:
-		return taken
-	}
-	return create()
+	return err
 }
 
 // ImportSession implements adapter.SessionImporter.

@@ -11,8 +11,9 @@ func (s *store) CreateVerificationToken(ctx context.Context, t adapter.Verificat
 		_, err := s.query(ctx, createVerificationToken, args{"link": encodeVerificationToken(t)})
 		return err
 	}
-	return t, createOverExpired(create, func() (reply, error) {
-		return s.query(ctx, deleteExpiredToken, args{"identifier": t.Identifier, "token": t.Token, "now": s.options.Now()})
+	return t, createOverExpired(create, func() error {
+		_, err := s.query(ctx, deleteExpiredToken, args{"identifier": t.Identifier, "token": t.Token, "now": s.options.Now()})
+		return err
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // CreateVerificationToken takes one request. Where there is a token already, a second one deletes
-// it if it has expired, and a third one creates the new one.
+// it if it has expired, and a third one creates the new one unless there is one still.
 func (s *store) CreateVerificationToken(ctx context.Context, t adapter.VerificationToken) (adapter.VerificationToken, error) {
 	ctx, c, err := s.begin(ctx)
 	if err != nil {
@@ -19,11 +19,7 @@ func (s *store) CreateVerificationToken(ctx context.Context, t adapter.Verificat
 	err = s.insertToken(ctx, c, t)
 	if errors.Is(err, adapter.ErrConflict) {
 		expired := append(s.tokenFilter(t.Identifier, t.Token), bson.E{Key: s.tokens.in("expires"), Value: s.past()})
-		n, failed := deleteDead(ctx, c.tokens, expired)
-		switch {
-		case failed != nil:
-			err = failed
-		case n > 0:
+		if _, err = deleteDead(ctx, c.tokens, expired); err == nil {
 			err = s.insertToken(ctx, c, t)
 		}
 	}

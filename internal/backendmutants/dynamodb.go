@@ -18,7 +18,12 @@ var dynamoDBMutants = []Mutant{
 	},
 	{
 		Breaks: "an expired verification token is in the way until the service removes it", File: "dynamodb/verificationtokens.go",
-		Old: "	if free && err == nil {", New: "	if !free && err == nil {", Run: `TestConformance$/VER-018`,
+		Old: "hasExpired(s.options.Now())); err == nil {", New: "hasExpired(s.options.Now())); err != nil {", Run: `TestConformance$/VER-018`,
+	},
+	{
+		Breaks: "an expired verification token that somebody has deleted is a conflict", File: "dynamodb/verificationtokens.go",
+		Old: "		if _, _, err = s.take(ctx, tokenKey(t.Identifier, t.Token), hasExpired(s.options.Now())); err == nil {",
+		New: "		var gone bool\n		if _, gone, err = s.take(ctx, tokenKey(t.Identifier, t.Token), hasExpired(s.options.Now())); gone {", Run: `TestConformance$/HLD-010`,
 	},
 	{
 		Breaks: "an expired session is taken without another look whether it was extended", File: "dynamodb/claims.go",
