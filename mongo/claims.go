@@ -14,13 +14,9 @@ import (
 )
 
 // maxRetryTime is how long a call keeps trying while others win the races for the same key:
-// each of them makes progress.
+// each of them makes progress. It also ends a call whose key is taken by a document that no query
+// finds, because an index compares differently.
 const maxRetryTime = 6 * time.Second
-
-// maxVanished is how many times in a row a key may be taken by a document that cannot be
-// found afterwards. With an index that compares differently from queries this would go on
-// forever.
-const maxVanished = 10
 
 // inserter inserts a document.
 type inserter func(ctx context.Context, coll *collection, doc any) error
@@ -144,7 +140,7 @@ func (s *store) resolveDuplicate(ctx context.Context, c *collections, r *retries
 		holder, err := c.users.FindOne(ctx, bson.D{{Key: field, Value: v}}).Raw()
 		switch {
 		case errors.Is(err, mongo.ErrNoDocuments):
-			return r.noteVanished()
+			return pause(ctx) // it is gone since
 		case err != nil:
 			return err
 		case isSameSignUp(holder, user):
@@ -157,23 +153,12 @@ func (s *store) resolveDuplicate(ctx context.Context, c *collections, r *retries
 	return refused
 }
 
-// retries counts the attempts of one call while others are in its way.
-type retries struct {
-	began    time.Time
-	vanished int // how often in a row the holder of the key was gone
-}
+// retries are the attempts of one call while others are in its way.
+type retries struct{ began time.Time }
 
-func newRetries() *retries { return &retries{began: time.Now()} }
+func newRetries() *retries { return &retries{time.Now()} }
 
-func (r *retries) allowed() bool {
-	return time.Since(r.began) < maxRetryTime && r.vanished < maxVanished
-}
-
-// noteVanished counts that the holder of the key is gone.
-func (r *retries) noteVanished() error {
-	r.vanished++
-	return nil
-}
+func (r *retries) allowed() bool { return time.Since(r.began) < maxRetryTime }
 
 // insertRepeatably inserts a document that is recognized by its nonce, without the driver's
 // retryable writes, which InsertOne would use.
@@ -255,7 +240,7 @@ func (s *store) claim(ctx context.Context, c *collections, u unique, doc bson.Ra
 		holder, err := c.holder(ctx, u, doc)
 		switch {
 		case errors.Is(err, adapter.ErrNotFound):
-			err = r.noteVanished()
+			err = pause(ctx) // it is gone since
 		case err == nil && u.isSame(holder, doc):
 			return false, nil // by an earlier attempt
 		case err == nil:
