@@ -56,8 +56,12 @@ var upstashMutants = []Mutant{
 		Old: "s.runOnce(ctx, linkUse", New: "s.run(ctx, linkUse", Run: "TestCutsOnTheWire",
 	},
 	{
+		Breaks: "a deletion of many that the client repeats takes what somebody has made since", File: "redis/upstash/lua/scan.lua",
+		Old: "if kept then\n", New: "if false then\n", Run: "TestCutsOnTheWire",
+	},
+	{
 		Breaks: "a deletion goes on when another one has finished it", File: "redis/upstash/lua/scan.lua",
-		Old: "if KEYS[1] and redis.call('EXISTS', KEYS[1]) == 0 then return {'0', {}, {}} end\n", New: "", Run: "TestADeletionEndsWithItsMark",
+		Old: "if KEYS[1] and not once and redis.call('EXISTS', KEYS[1]) == 0 then return {'0', {}, {}} end\n", New: "", Run: "TestADeletionEndsWithItsMark",
 	},
 	{
 		Breaks: "Repair finishes a deletion whose user was brought back", File: "redis/upstash/lua/scan.lua",

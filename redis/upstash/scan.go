@@ -18,7 +18,7 @@ type walk struct {
 	within string   // what the keys begin with, if that is longer than the prefix of their kind
 	while  string   // ends when this key is gone; with remove it is deleted at the end
 	unless string   // with while: ends when this key exists
-	remove bool     // deletes the records found
+	remove bool     // deletes the records found; without while, a reply that was lost deletes nothing more
 	keep   []string // except at these keys
 }
 
@@ -32,7 +32,9 @@ func (s *store) scan(ctx context.Context, w walk, each func(key, value string) e
 		run = s.run
 	}
 	for cursor := "0"; ; {
-		args[0] = cursor
+		if args[0] = cursor; w.once() {
+			keys = []string{s.layout.reply()}
+		}
 		reply, err := run(ctx, scanScript, keys, args...).Slice()
 		if err != nil {
 			return client.Failure(err)
@@ -73,6 +75,10 @@ func (s *store) clearMark(ctx context.Context, w walk, left bool) error {
 	return client.Failure(cmd.Err())
 }
 
+// once reports whether the repetition of a step would delete what was made since: nothing ends the walk
+// but the end of the store.
+func (w walk) once() bool { return w.remove && w.while == "" }
+
 // arguments returns the keys and arguments of the script, without the cursor.
 func (w walk) arguments(l layout) (keys []string, args []any) {
 	pattern := l.base
@@ -83,7 +89,10 @@ func (w walk) arguments(l layout) (keys []string, args []any) {
 		pattern = w.within
 	}
 	remove := "0"
-	if w.remove {
+	switch {
+	case w.once():
+		remove = "2"
+	case w.remove:
 		remove = "1"
 	}
 	ours, others := l.prefixes(w.kinds...)

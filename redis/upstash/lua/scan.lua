@@ -3,12 +3,20 @@
 -- value, or for all strings of these kinds if no member is named. The kind of a key is
 -- that of its longest prefix. The scan ends when KEYS[1] is gone: the user, or the mark
 -- of a deletion, which is deleted at the end of the scan unless a record stays; and when
--- KEYS[2] exists. ARGV: 1 cursor, 2 pattern, 3 member or "", 4 value, 5 "1" to delete, 6
--- number of prefixes, 7 number of prefixes of other kinds, 8 both prefixes, then keys to
+-- KEYS[2] exists. ARGV: 1 cursor, 2 pattern, 3 member or "", 4 value, 5 "1" to delete, "2"
+-- to delete what nothing else ends: KEYS[1] is where the reply is kept then, for the client's
+-- own repetition, which must not delete what was made since; 6 number of prefixes, 7 number of prefixes of other kinds, 8 both prefixes, then keys to
 -- leave alone. Returns the next cursor; keys and values, unless it deletes them; and keys
 -- and values of which Lua cannot tell whether they match, which stay.
 local STEPS, COUNT = 10, 1000
-if KEYS[1] and redis.call('EXISTS', KEYS[1]) == 0 then return {'0', {}, {}} end
+local once = ARGV[5] == '2'
+local kept = once and redis.call('GET', KEYS[1])
+if kept then
+	local r = cjson.decode(kept)
+	return {r[1], {}, r[2]}
+end
+if once then start_deletion() end
+if KEYS[1] and not once and redis.call('EXISTS', KEYS[1]) == 0 then return {'0', {}, {}} end
 if KEYS[2] and redis.call('EXISTS', KEYS[2]) == 1 then return {'0', {}, {}} end
 local cursor, leave, found, unread = ARGV[1], {}, {}, {}
 local theirs = 8 + ARGV[6]
@@ -46,7 +54,7 @@ for _ = 1, STEPS do
 		local is = v and wanted(v)
 		if v and is == nil then
 			keep(unread, key, v)
-		elseif is and ARGV[5] == '1' then
+		elseif is and ARGV[5] ~= '0' then
 			redis.call('DEL', key)
 		elseif is then
 			keep(found, key, v)
@@ -55,4 +63,5 @@ for _ = 1, STEPS do
 	if cursor == '0' then break end
 end
 if KEYS[1] and ARGV[5] == '1' and cursor == '0' and #unread == 0 then redis.call('DEL', KEYS[1]) end
+if once then redis.call('SET', KEYS[1], cjson.encode({cursor, unread}), 'PX', 60000) end
 return {cursor, found, unread}
