@@ -100,7 +100,8 @@ func settings() []setting {
 		)},
 		{"mongo", engine.MongoThree, all(
 			fault{name: "step down", breaks: stepDown},
-			fault{name: "stopped member", breaks: stoppedMember},
+			fault{name: "stopped member", breaks: stoppedMember, uncommitted: true}, // docs/mongo.md, Consistency
+			fault{name: "stopped member, LinearizableReads", breaks: stoppedMember, options: map[string]int{"LinearizableReads": 1}},
 			fault{name: "kill", breaks: killedMember},
 			fault{name: "clocks", vary: clocks},
 		)},

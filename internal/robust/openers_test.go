@@ -56,7 +56,7 @@ func openMongo(_ context.Context, c robust.Config) (adapter.Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return mongo.New(client.Database(c.Space), mongo.Options{Options: clock(c)})
+	return mongo.New(client.Database(c.Space), mongo.Options{Options: clock(c), LinearizableReads: c.Options["LinearizableReads"] > 0})
 }
 
 type dialer struct{ n *robust.Network }
