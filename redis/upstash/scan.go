@@ -32,7 +32,8 @@ func (s *store) scan(ctx context.Context, w walk, each func(key, value string) e
 		run = s.run
 	}
 	for cursor := "0"; ; {
-		if args[0] = cursor; w.once() {
+		args[0] = cursor
+		if w.once() {
 			keys = []string{s.layout.reply()}
 		}
 		reply, err := run(ctx, scanScript, keys, args...).Slice()

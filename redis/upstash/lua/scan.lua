@@ -4,10 +4,11 @@
 -- that of its longest prefix. The scan ends when KEYS[1] is gone: the user, or the mark
 -- of a deletion, which is deleted at the end of the scan unless a record stays; and when
 -- KEYS[2] exists. ARGV: 1 cursor, 2 pattern, 3 member or "", 4 value, 5 "1" to delete, "2"
--- to delete what nothing else ends: KEYS[1] is where the reply is kept then, for the client's
--- own repetition, which must not delete what was made since; 6 number of prefixes, 7 number of prefixes of other kinds, 8 both prefixes, then keys to
--- leave alone. Returns the next cursor; keys and values, unless it deletes them; and keys
--- and values of which Lua cannot tell whether they match, which stay.
+-- to delete where no key ends the scan: KEYS[1] keeps the reply for a minute then, for the
+-- client's own repetition, which must not delete what was made since; 6 number of prefixes,
+-- 7 number of prefixes of other kinds, 8 both prefixes, then keys to leave alone. Returns the
+-- next cursor; keys and values, unless it deletes them; and keys and values of which Lua
+-- cannot tell whether they match, which stay.
 local STEPS, COUNT = 10, 1000
 local once = ARGV[5] == '2'
 local kept = once and redis.call('GET', KEYS[1])
