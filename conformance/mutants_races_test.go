@@ -41,8 +41,11 @@ var raceMutants = []mutant{
 	{"a driver repeats the end of a session", []string{"REP-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return repeatsSignOuts{base{inner}}
 	}},
-	{"a driver repeats deletions of many", []string{"REP-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
-		return repeatsDeletionsOfMany{base{inner}}
+	{"a driver repeats deletions of sessions", []string{"REP-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsEnds{base{inner}}
+	}},
+	{"a driver repeats deletions of verification tokens", []string{"REP-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsVoids{base{inner}}
 	}},
 	{"a driver repeats creations of users", []string{"REP-004"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return repeatsCreates{base{inner}}
@@ -706,10 +709,17 @@ func (m repeatsSignOuts) DeleteSession(ctx context.Context, token string) error 
 	return err
 }
 
-type repeatsDeletionsOfMany struct{ base }
+type repeatsEnds struct{ base }
 
-func (m repeatsDeletionsOfMany) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
+func (m repeatsEnds) DeleteSessions(ctx context.Context, userID string, keep ...string) error {
 	_, err := again(func() (bool, error) { return true, m.Adapter.DeleteSessions(ctx, userID, keep...) })
+	return err
+}
+
+type repeatsVoids struct{ base }
+
+func (m repeatsVoids) DeleteVerificationTokens(ctx context.Context, identifier string) error {
+	_, err := again(func() (bool, error) { return true, m.Adapter.DeleteVerificationTokens(ctx, identifier) })
 	return err
 }
 

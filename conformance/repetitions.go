@@ -289,13 +289,13 @@ func repeatDeletes(t *T) {
 	t.stays("DeleteVerificationTokens", func(name string) repetition {
 		v := t.link(name, "token")
 		made := false
-		make := func(a adapter.Adapter) error {
+		again := func(a adapter.Adapter) error {
 			_, err := a.CreateVerificationToken(t.ctx, v)
 			return err
 		}
 		return repetition{
 			call:  func(ctx context.Context, a adapter.Adapter) error { return a.DeleteVerificationTokens(ctx, name) },
-			seen:  func(a adapter.Adapter) bool { made = made || make(a) == nil; return made },
+			seen:  func(a adapter.Adapter) bool { made = made || again(a) == nil; return made },
 			other: func(adapter.Adapter) error { return nil },
 			holds: func() {
 				_, err := t.Second().UseVerificationToken(t.ctx, name, "token")

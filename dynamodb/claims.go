@@ -194,7 +194,6 @@ type release struct {
 	userID string
 	others map[key]bool // guards of other users
 
-	guards  []key // that write deletes
 	records []key // that write deletes with their guards
 }
 
@@ -204,9 +203,6 @@ func (s *store) newRelease(userID string) *release {
 
 // write returns the steps of a transaction that is this release and nothing else.
 func (r *release) write() (steps []step, _ error) {
-	for _, k := range r.guards {
-		steps = append(steps, r.guard(k)...)
-	}
 	for _, k := range r.records {
 		steps = append(steps, r.record(k)...)
 	}

@@ -488,8 +488,8 @@ func inParallel(all []*collection, f func(*collection) error) error {
 }
 
 // deleteMany deletes all documents that a filter finds, by their _ids: the server cannot number
-// a command on many documents, so one that is repeated because its connection broke, here or by the
-// first attempt that arrives later, must not find what was written since. It deletes even if it found
+// a command on many documents. So neither one that is repeated because its connection broke, nor its
+// first attempt that arrives later, must find what was written since. It deletes even if it found
 // none, which only a primary that the majority follows confirms.
 func deleteMany(ctx context.Context, coll *collection, filter bson.D) error {
 	var ids bson.A

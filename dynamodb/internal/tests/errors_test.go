@@ -189,7 +189,7 @@ func TestTheNetworkSaysTheCause(t *testing.T) {
 	}
 	// As Go's server does, but after it has read the request: it closes a connection with bytes that it
 	// has not read, which can take its answer away.
-	refusing := listen(t, func(c net.Conn) {
+	plainRefused := listen(t, func(c net.Conn) {
 		_, _ = io.WriteString(c, "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
 	})
 	alerting := listen(t, func(c net.Conn) {
@@ -205,7 +205,7 @@ func TestTheNetworkSaysTheCause(t *testing.T) {
 		"refused":                   {clientOf("http://127.0.0.1:1"), adapter.ErrUnavailable, "connection refused by 127.0.0.1:1"},
 		"cut":                       {clientOf("http://" + resetting), adapter.ErrUnavailable, "the connection was closed"},
 		"TLS against plain":         {clientOf(strings.Replace(plain, "http:", "https:", 1)), adapter.ErrSetup, "does not speak TLS"},
-		"plain against TLS":         {clientOf("http://" + refusing), adapter.ErrSetup, "speaks TLS"},
+		"plain against TLS":         {clientOf("http://" + plainRefused), adapter.ErrSetup, "speaks TLS"},
 		"plain against TLS alone":   {clientOf("http://" + alerting), adapter.ErrSetup, "speaks TLS"},
 		"an unknown authority":      {clientOf(secure.URL), adapter.ErrSetup, "AWS_CA_BUNDLE"},
 		"another host":              {clientOf(secure.URL, toTLS(&tls.Config{RootCAs: secure.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, ServerName: "other.test"})), adapter.ErrSetup, "another host"},
