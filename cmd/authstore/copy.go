@@ -71,7 +71,7 @@ func newCopy(a *app) *cobra.Command {
 func transferFlags(cmd *cobra.Command, t *transferring, checkpoint string) {
 	flags := cmd.Flags()
 	flags.IntVar(&t.Workers, "workers", 8, "how many users are under way at a time")
-	flags.IntVar(&t.Page, "page", 200, "how many users are in memory, and from one checkpoint to the next")
+	flags.IntVar(&t.Page, "page", 1000, "how many users are in memory, and from one checkpoint to the next")
 	flags.StringVar(&t.Checkpoint, "checkpoint", checkpoint, "the `file` that says how far it has come")
 	flags.BoolVar(&t.count, "count", false, "count the users of SRC first, by one more walk through it, to show the time left")
 	flags.StringVar((*string)(&t.IDs), "ids", "keep", "the IDs of users in DST: keep, uuid, objectid or number")

@@ -34,7 +34,7 @@ type Options struct {
 	Names [2]string
 
 	Workers    int    // users that are under way at a time; 0: 8
-	Page       int    // users from one checkpoint to the next, which are in memory; 0: 200
+	Page       int    // users from one checkpoint to the next, which are in memory; 0: 1000, the most
 	Checkpoint string // a file; "": none
 	IDs        IDs    // "": KeepIDs
 
@@ -72,7 +72,6 @@ type Counts struct {
 }
 
 const (
-	pageSize    = 200 // by default
 	maxPage     = 1000
 	maxUnsaved  = 100 // pages without a checkpoint
 	maxDeferred = 10_000
@@ -89,7 +88,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Workers = 8
 	}
 	if o.Page == 0 {
-		o.Page = pageSize
+		o.Page = maxPage
 	}
 	if o.IDs == "" {
 		o.IDs = KeepIDs

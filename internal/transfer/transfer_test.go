@@ -235,9 +235,9 @@ func TestRepetition(t *testing.T) {
 
 // A store that is too slow for a page of many users is asked for fewer.
 func TestPagesThatAStoreIsInTimeFor(t *testing.T) {
-	source, destination := people(t, 3*pageSize), store(t)
-	o := options(t, slow{source, pageSize / 3}, destination)
-	o.Page, o.Pause = pageSize, func(context.Context, time.Duration) error { return nil }
+	source, destination := people(t, 3*maxPage), store(t)
+	o := options(t, slow{source, maxPage / 3}, destination)
+	o.Page, o.Pause = maxPage, func(context.Context, time.Duration) error { return nil }
 	_, err := Copy(t.Context(), o)
 	check(t, err)
 	same(t, source, destination)
@@ -261,11 +261,11 @@ func (s slow) EnumerateUsers(ctx context.Context, cursor string, limit int) (ada
 
 // A checkpoint saves the pages that are done.
 func TestCheckpoint(t *testing.T) {
-	source, destination := people(t, 3*pageSize), store(t)
+	source, destination := people(t, 3*maxPage), store(t)
 	o := options(t, source, destination)
 	ctx, cancel := context.WithCancel(t.Context())
 	o.Progress = func(n Counts) {
-		if n.Users == pageSize {
+		if n.Users == maxPage {
 			cancel()
 		}
 	}
@@ -276,8 +276,8 @@ func TestCheckpoint(t *testing.T) {
 	o.Source, o.Progress = read, nil
 	_, err := Copy(t.Context(), o)
 	check(t, err)
-	if got := read.users.Load(); got != 2*pageSize {
-		t.Errorf("the second run read %d users, want the %d that were left", got, 2*pageSize)
+	if got := read.users.Load(); got != 2*maxPage {
+		t.Errorf("the second run read %d users, want the %d that were left", got, 2*maxPage)
 	}
 	same(t, source, destination)
 
