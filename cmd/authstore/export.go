@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"filippo.io/age"
 	"github.com/spf13/cobra"
@@ -81,11 +82,11 @@ func encrypted(w io.Writer, recipients []string) (io.WriteCloser, error) {
 	}
 	var keys []age.Recipient
 	for _, r := range recipients {
-		key, err := age.ParseX25519Recipient(r)
+		parsed, err := age.ParseRecipients(strings.NewReader(r)) // the post-quantum ones too
 		if err != nil {
 			return nil, errors.New("--recipient is a public key of age, which begins with age1: age-keygen prints it")
 		}
-		keys = append(keys, key)
+		keys = append(keys, parsed...)
 	}
 	return age.Encrypt(w, keys...)
 }

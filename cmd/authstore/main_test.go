@@ -281,11 +281,15 @@ func TestExportAndImport(t *testing.T) {
 	dir := t.TempDir()
 	identity, err := age.GenerateX25519Identity()
 	check(t, err)
-	key := filepath.Join(dir, "key.txt")
+	hybrid, err := age.GenerateHybridIdentity()
+	check(t, err)
+	key, postQuantum := filepath.Join(dir, "key.txt"), filepath.Join(dir, "pq.txt")
 	check(t, os.WriteFile(key, []byte(identity.String()+"\n"), 0o600))
+	check(t, os.WriteFile(postQuantum, []byte(hybrid.String()+"\n"), 0o600))
 	for name, with := range map[string]struct{ export, read []string }{
-		"plain":     {nil, nil},
-		"encrypted": {[]string{"--recipient", identity.Recipient().String()}, []string{"--identity", key}},
+		"plain":        {nil, nil},
+		"encrypted":    {[]string{"--recipient", identity.Recipient().String()}, []string{"--identity", key}},
+		"post-quantum": {[]string{"--recipient", hybrid.Recipient().String()}, []string{"--identity", postQuantum}},
 	} {
 		file := filepath.Join(dir, name)
 		if out, errOut, code := try(t, append([]string{"export", file}, with.export...)...); code != exitDone || !strings.Contains(out, "2 users with 1 account") {
