@@ -131,21 +131,20 @@ func (l *lookup[K]) close() {
 
 // get returns the document with a key. Equal keys may get the same one.
 func (l *lookup[K]) get(ctx context.Context, c *collections, key K) (bson.Raw, error) {
-	if l.group == nil {
+	stays := beside(ctx)
+	switch {
+	case stays != nil && (l.group == nil || !l.group.IsBusy()):
+		return nil, stays
+	case l.group == nil:
 		return l.one(ctx, c, key)
-	}
-	if l.group.Enter() {
-		leave := sync.OnceFunc(l.group.Leave)
-		stop := context.AfterFunc(callerOf(ctx), leave) // the request may go on for a while
-		defer func() {
-			stop()
-			leave()
-		}()
-		return withConnection(ctx, func() (bson.Raw, error) { return l.one(ctx, c, key) })
+	case stays == nil && l.group.Enter():
+		return l.alone(ctx, c, key)
 	}
 	switch got, err := l.group.Get(callerOf(ctx), key); {
 	case err != nil:
 		return nil, err
+	case got.apart && stays != nil:
+		return nil, stays
 	case got.apart:
 		// At the same time as those who shared the request, of whom one may have a document over
 		// which the server closes connections.
@@ -157,13 +156,28 @@ func (l *lookup[K]) get(ctx context.Context, c *collections, key K) (bson.Raw, e
 	}
 }
 
+// alone looks for a key after Enter.
+func (l *lookup[K]) alone(ctx context.Context, c *collections, key K) (bson.Raw, error) {
+	leave := sync.OnceFunc(l.group.Leave)
+	stop := context.AfterFunc(callerOf(ctx), leave) // the request may go on for a while
+	defer func() {
+		stop()
+		leave()
+	}()
+	return withConnection(ctx, func() (bson.Raw, error) { return l.one(ctx, c, key) })
+}
+
 // ask looks for several keys at once.
 func (l *lookup[K]) ask(ctx context.Context, c *collections, keys []K) (map[K]found, error) {
 	if len(keys) == 1 {
 		doc, err := l.one(ctx, c, keys[0])
 		return map[K]found{keys[0]: {doc: doc}}, err
 	}
-	docs, err := all(ctx, func() (*mongo.Cursor, error) { return l.many(ctx, c, keys) })
+	var docs []bson.Raw
+	cursor, err := l.many(ctx, c, keys)
+	if err == nil {
+		docs, err = documents(ctx, cursor)
+	}
 	if isOfOne(err) {
 		return apart(keys), nil
 	}
@@ -217,12 +231,13 @@ func isOfOne(err error) bool {
 	return said && !slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(failure(err), kind) })
 }
 
-func all(ctx context.Context, query func() (*mongo.Cursor, error)) (docs []bson.Raw, err error) {
-	cursor, err := query()
-	if err == nil {
-		err = cursor.All(ctx, &docs)
+// documents returns all documents of a cursor. Its own All makes a reader of 4 KB for each.
+func documents(ctx context.Context, cursor *mongo.Cursor) (docs []bson.Raw, err error) {
+	defer cursor.Close(ctx)
+	for cursor.Next(ctx) {
+		docs = append(docs, slices.Clone(cursor.Current))
 	}
-	return docs, err
+	return docs, cursor.Err()
 }
 
 // anyOf matches the documents that have one of several values in a field.

@@ -23,7 +23,8 @@ import (
 // request that is under way then may take a little longer, so that its connection can be
 // reused: a connection with an outstanding answer cannot. The driver does this too for a
 // context with a deadline, but it would also repeat a command without a pause until that
-// deadline. Nothing more is sent for a caller who has returned.
+// deadline. Nothing more is sent for a caller who has returned. A call that only waits for a
+// request which it shares stays with its caller: see runSharing.
 
 // timed is a store whose calls end when their context does, or after their time limit.
 type timed struct{ *store }
@@ -43,7 +44,7 @@ func (s timed) CreateUserWithAuthenticator(ctx context.Context, u adapter.User, 
 }
 
 func (s timed) GetSessionAndUser(ctx context.Context, token string) (adapter.Session, adapter.User, error) {
-	got, err := read(ctx, s.store, func(ctx context.Context) (pair[adapter.Session, adapter.User], error) {
+	got, err := readShared(ctx, s.store, func(ctx context.Context) (pair[adapter.Session, adapter.User], error) {
 		return newPair(s.store.GetSessionAndUser(ctx, token))
 	})
 	return got.first, got.second, err
@@ -62,15 +63,15 @@ func (s timed) CreateUser(ctx context.Context, u adapter.User) (adapter.User, er
 }
 
 func (s timed) GetUser(ctx context.Context, id string) (adapter.User, error) {
-	return read(ctx, s.store, func(ctx context.Context) (adapter.User, error) { return s.store.GetUser(ctx, id) })
+	return readShared(ctx, s.store, func(ctx context.Context) (adapter.User, error) { return s.store.GetUser(ctx, id) })
 }
 
 func (s timed) GetUserByEmail(ctx context.Context, email string) (adapter.User, error) {
-	return read(ctx, s.store, func(ctx context.Context) (adapter.User, error) { return s.store.GetUserByEmail(ctx, email) })
+	return readShared(ctx, s.store, func(ctx context.Context) (adapter.User, error) { return s.store.GetUserByEmail(ctx, email) })
 }
 
 func (s timed) GetUserByAccount(ctx context.Context, key adapter.AccountKey) (adapter.User, error) {
-	return read(ctx, s.store, func(ctx context.Context) (adapter.User, error) { return s.store.GetUserByAccount(ctx, key) })
+	return readShared(ctx, s.store, func(ctx context.Context) (adapter.User, error) { return s.store.GetUserByAccount(ctx, key) })
 }
 
 func (s timed) UpdateUser(ctx context.Context, id string, up adapter.UserUpdate) (adapter.User, error) {
@@ -86,7 +87,7 @@ func (s timed) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Acco
 }
 
 func (s timed) GetAccount(ctx context.Context, key adapter.AccountKey) (adapter.Account, error) {
-	return read(ctx, s.store, func(ctx context.Context) (adapter.Account, error) { return s.store.GetAccount(ctx, key) })
+	return readShared(ctx, s.store, func(ctx context.Context) (adapter.Account, error) { return s.store.GetAccount(ctx, key) })
 }
 
 func (s timed) ListAccounts(ctx context.Context, userID string) ([]adapter.Account, error) {
@@ -146,7 +147,7 @@ func (s timed) CreateAuthenticator(ctx context.Context, a adapter.Authenticator)
 }
 
 func (s timed) GetAuthenticator(ctx context.Context, credentialID string) (adapter.Authenticator, error) {
-	return read(ctx, s.store, func(ctx context.Context) (adapter.Authenticator, error) {
+	return readShared(ctx, s.store, func(ctx context.Context) (adapter.Authenticator, error) {
 		return s.store.GetAuthenticator(ctx, credentialID)
 	})
 }
@@ -188,13 +189,30 @@ const deleteFactor = 6
 // read runs a call that changes nothing, or only what any other reader would change too.
 // Without an answer in time it is sent once more, on a fresh connection.
 func read[R any](ctx context.Context, s *store, do func(context.Context) (R, error)) (R, error) {
+	return readBy(ctx, s, runDetached, do)
+}
+
+// readShared is read for a call that looks for one document by its key: it stays with its caller
+// as long as it only waits for a request that it shares.
+func readShared[R any](ctx context.Context, s *store, do func(context.Context) (R, error)) (R, error) {
+	return readBy(ctx, s, runSharing, do)
+}
+
+// run runs a call.
+type run[R any] = func(ctx context.Context, s *store, do func(context.Context) (R, error)) (R, error)
+
+// readBy is read whose first attempt is run in a way of its own.
+func readBy[R any](ctx context.Context, s *store, first run[R], do func(context.Context) (R, error)) (R, error) {
 	limit := s.limit(ctx)
 	begun, again := time.Now(), false
 	r, err := attempt.Read(ctx, limit, func(bounded context.Context) (R, error) {
-		if again && s.connections.closeSuspects(begun) {
+		if !again {
+			again = true
+			return first(bounded, s, do)
+		}
+		if s.connections.closeSuspects(begun) {
 			return runDetached(bounded, s, untilReconnected(do))
 		}
-		again = true
 		return runDetached(bounded, s, do)
 	})
 	return r, s.callError(ctx, limit, err)
@@ -283,6 +301,48 @@ func runDetached[R any](ctx context.Context, s *store, do func(context.Context) 
 		time.AfterFunc(linger, leave)
 		return none, errLeft
 	}
+}
+
+// errBeside says that a call has to make a request of its own, for which it goes beside its caller.
+var errBeside = errors.New("mongo: a request of its own")
+
+// runSharing runs a call in its caller's goroutine, which most need no other for: what they wait
+// for, they share. One that would make a request of its own is run anew beside the caller.
+func runSharing[R any](ctx context.Context, s *store, do func(context.Context) (R, error)) (R, error) {
+	r, err := do(sharing{ctx})
+	switch {
+	case errors.Is(err, errBeside):
+		return runDetached(ctx, s, do)
+	case err != nil && ctx.Err() != nil:
+		return r, errLeft
+	}
+	return r, err
+}
+
+// sharing is the context of a call in its caller's goroutine.
+type sharing struct{ context.Context }
+
+// sharingKey is the key of whether a context is one.
+type sharingKey struct{}
+
+// Value implements context.Context.
+func (s sharing) Value(key any) any {
+	switch key {
+	case sharingKey{}:
+		return true
+	case callerKey{}:
+		return s.Context
+	}
+	return s.Context.Value(key)
+}
+
+// beside returns errBeside in the caller's goroutine. A call that may share asks before each
+// request of its own.
+func beside(ctx context.Context) error {
+	if ctx.Value(sharingKey{}) != nil {
+		return errBeside
+	}
+	return nil
 }
 
 // running counts the calls that are under way.

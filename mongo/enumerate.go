@@ -95,8 +95,7 @@ func (c *collections) usersFrom(ctx context.Context, start bson.Raw, n int) ([]b
 	if err != nil {
 		return nil, err
 	}
-	var users []bson.Raw
-	return users, found.All(ctx, &users)
+	return documents(ctx, found)
 }
 
 // cursorAt returns the cursor of a page that begins with a user.

@@ -40,7 +40,7 @@ var kinds = []error{
 // failure returns an error of the driver as one of the contract's kinds.
 func failure(err error) error {
 	switch {
-	case err == nil, slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) }):
+	case err == nil, errors.Is(err, errBeside), slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) }):
 		return err
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return adapter.ErrNotFound

@@ -277,6 +277,9 @@ func (s *store) checkShadowed(ctx context.Context, c *collections, user bson.Raw
 	if len(before) == 0 {
 		return nil
 	}
+	if err := beside(ctx); err != nil {
+		return err
+	}
 	another, err := has(ctx, c.users, append(byID(oneOf(before)), bson.E{Key: stateField, Value: nil}))
 	if err == nil && another {
 		err = s.shadowedError(user)

@@ -171,6 +171,9 @@ func (s *store) begin(ctx context.Context) (context.Context, *collections, error
 	if c := s.checked.Load(); c != nil {
 		return ctx, c, nil
 	}
+	if err := beside(ctx); err != nil {
+		return ctx, nil, err
+	}
 	select {
 	case s.gate <- struct{}{}:
 		defer func() { <-s.gate }()

@@ -145,6 +145,9 @@ func (s *store) ownerOf(ctx context.Context, c *collections, coll *collection, d
 	if text == "" || r.err != nil {
 		return nil, r.err
 	}
+	if err := beside(ctx); err != nil {
+		return nil, err
+	}
 	return s.find(ctx, c, text)
 }
 

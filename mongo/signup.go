@@ -249,6 +249,9 @@ func (c *collections) finish(ctx context.Context, u signUp) error {
 func (s *store) readRollingForward(ctx context.Context, c *collections, read func() (doc, user bson.Raw, err error)) (doc, user bson.Raw, err error) {
 	doc, user, err = read()
 	if err == nil && isSigningUp(user) {
+		if err := beside(ctx); err != nil {
+			return nil, nil, err
+		}
 		if _, err = c.rollForward(ctx, c.signUpOf(user)); err == nil {
 			doc, user, err = read()
 		}

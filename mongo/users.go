@@ -90,8 +90,8 @@ func (s *store) find(ctx context.Context, c *collections, id string) (bson.Raw, 
 	if err != nil {
 		return nil, err
 	}
-	var users []bson.Raw
-	if err := cursor.All(ctx, &users); err != nil || len(users) == 0 {
+	users, err := documents(ctx, cursor)
+	if err != nil || len(users) == 0 {
 		return nil, err
 	}
 	return slices.MinFunc(users, func(a, b bson.Raw) int { return rank(ids, a) - rank(ids, b) }), nil
@@ -252,8 +252,8 @@ func (s *store) existingID(ctx context.Context, c *collections, ids bson.A) (any
 	if err != nil {
 		return nil, err
 	}
-	var users []bson.Raw
-	if err := cursor.All(ctx, &users); err != nil {
+	users, err := documents(ctx, cursor)
+	if err != nil {
 		return nil, err
 	}
 	switch len(users) {

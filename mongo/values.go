@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/internal/lenient"
@@ -95,10 +96,15 @@ func (f Form) of(v any) (stored any, whole bool) {
 	return v, true
 }
 
+// eachOf does something with each element of a document, which is a valid one: the server sends no
+// others. Unlike Elements it allocates nothing.
 func eachOf(doc bson.Raw, f func(name string, v bson.RawValue)) {
-	elements, _ := doc.Elements() // the server sends valid ones
-	for _, e := range elements {
-		f(e.Key(), e.Value())
+	_, rest, ok := bsoncore.ReadLength(doc)
+	for element := bsoncore.Element(nil); ok; {
+		if element, rest, ok = bsoncore.ReadElement(rest); ok {
+			e := bson.RawElement(element)
+			f(e.Key(), e.Value())
+		}
 	}
 }
 

@@ -104,6 +104,30 @@ var mongoMutants = []Mutant{
 		Old: "return err == nil && result.DeletedCount < int64(len(tokens)), err", New: "_ = result\n		return false, err", Run: "TestASharedWriteIsNotExecutedLate",
 	},
 	{
+		Breaks: "a call makes its requests in its caller's goroutine", File: "mongo/calls.go",
+		Old: "	r, err := do(sharing{ctx})\n", New: "	r, err := do(ctx)\n", Run: "TestWhoHasToAskForMoreLeavesInTime",
+	},
+	{
+		Breaks: "a caller waits for the last step of somebody's sign-up", File: "mongo/signup.go",
+		Old: "if err := beside(ctx); err != nil {", New: "if err := beside(ctx); false {", Run: "TestWhoHasToAskForMoreLeavesInTime",
+	},
+	{
+		Breaks: "a caller waits for a user with an ID in another form", File: "mongo/owned.go",
+		Old: "if err := beside(ctx); err != nil {", New: "if err := beside(ctx); false {", Run: "TestWhoHasToAskForMoreLeavesInTime",
+	},
+	{
+		Breaks: "a caller waits for whether a user is shadowed", File: "mongo/ids.go",
+		Old: "if err := beside(ctx); err != nil {", New: "if err := beside(ctx); false {", Run: "TestWhoHasToAskForMoreLeavesInTime",
+	},
+	{
+		Breaks: "a caller waits for the first look at the database", File: "mongo/open.go",
+		Old: "if err := beside(ctx); err != nil {", New: "if err := beside(ctx); false {", Run: "TestWhoHasToAskForMoreLeavesInTime",
+	},
+	{
+		Breaks: "a caller waits for a document that is asked for alone", File: "mongo/batch.go",
+		Old: "case got.apart && stays != nil:", New: "case false:", Run: "TestWhoHasToAskForMoreLeavesInTime",
+	},
+	{
 		Breaks: "of writes that share a request the errors are lost", File: "mongo/batch.go",
 		Old: "	return cmp.Or(err, refused)\n", New: "	_ = cmp.Or(err, refused)\n	return err\n", Run: `TestConformance$/(SES|VER)`,
 	},

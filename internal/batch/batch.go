@@ -108,6 +108,13 @@ func (g *Group[K, V]) Enter() bool {
 	return true
 }
 
+// IsBusy reports whether a call would not be alone: a request is in flight, or the group is closed.
+func (g *Group[K, V]) IsBusy() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed || g.sent > 0
+}
+
 // Leave ends what Enter began.
 func (g *Group[K, V]) Leave() {
 	g.mu.Lock()

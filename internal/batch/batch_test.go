@@ -380,7 +380,7 @@ func TestManyCallers(t *testing.T) {
 func TestACallThatIsAlone(t *testing.T) {
 	inTime(t, 2, 10, func(t *testing.T, g *Group[int, string], s *store) {
 		for i, want := range []bool{true, false} {
-			if g.Enter() != want {
+			if g.IsBusy() == want || g.Enter() != want {
 				t.Fatalf("with %d requests in flight a call is alone: %t", i, !want)
 			}
 		}
@@ -393,12 +393,12 @@ func TestACallThatIsAlone(t *testing.T) {
 		}
 		s.requests(t, "[1]", "[2 3]")
 		synctest.Wait()
-		if !g.Enter() {
+		if g.IsBusy() || !g.Enter() {
 			t.Error("a call after them is not alone")
 		}
 		g.Close() // although it is under way
 		g.Leave()
-		if g.Enter() {
+		if !g.IsBusy() || g.Enter() {
 			t.Error("a call is made after Close")
 		}
 	})

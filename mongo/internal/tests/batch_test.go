@@ -26,6 +26,8 @@ type turnstile struct {
 	commands
 	armed         atomic.Bool
 	entered, open chan struct{}
+	hold, held    atomic.Bool // all commands that are of one call; there is one
+	hangs, never  chan struct{}
 	prepare       func() // each attempt to have calls share a request; nil: nothing
 }
 
@@ -36,6 +38,13 @@ func (s *turnstile) monitor() *event.CommandMonitor {
 		if s.armed.CompareAndSwap(true, false) {
 			close(s.entered)
 			<-s.open
+			return
+		}
+		if isShared := e.CommandName == "aggregate" && asksForMany(e.Command); s.hold.Load() && !isShared {
+			if s.held.CompareAndSwap(false, true) {
+				close(s.hangs)
+			}
+			<-s.never
 		}
 	}}
 }
@@ -295,4 +304,83 @@ func TestAHangingRequestHoldsUpNobodyForLong(t *testing.T) {
 	check(t, err)
 	running.Wait()
 	close(s.open)
+}
+
+// A call stays in its caller's goroutine while it waits for a request that it shares. With one of
+// its own it goes beside the caller, who leaves when the context ends, however long that takes.
+func TestWhoHasToAskForMoreLeavesInTime(t *testing.T) {
+	const token = "token"
+	twin, cut := bson.NewObjectID(), bson.NewObjectID()
+	brings := append(bson.D{{Key: "_id", Value: bson.NewObjectID()}}, accountOf(cut, "cut")...)
+	for name, test := range map[string]struct {
+		owner  any // of the session that is looked for; nil: there is none, and nobody else asks
+		stored any // its token
+		users  []bson.D
+		first  bool // it is the adapter's first call
+	}{
+		"nobody else asks":                                   {},
+		"the adapter's first call":                           {first: true},
+		"the user has the ID in another form":                {owner: twin.Hex(), stored: token, users: []bson.D{where("_id", twin)}},
+		"another user has the ID in a form that comes first": {owner: twin.Hex(), stored: token, users: []bson.D{where("_id", twin.Hex()), where("_id", twin)}},
+		"a sign-up lacks its last step": {
+			owner: cut, stored: token, users: []bson.D{where("_id", cut, "authstore", where("nonce", bson.NewObjectID(), "signUp", brings))},
+		},
+		"a session is found by none of the keys": {owner: twin, stored: bson.A{token, "another"}, users: []bson.D{where("_id", twin)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, _, db, s := sharing(t)
+			for _, user := range test.users {
+				insert(t, db.Collection("users"), user)
+			}
+			read := func(ctx context.Context, token string) error {
+				_, _, err := a.GetSessionAndUser(ctx, token)
+				return err
+			}
+			if test.first {
+				a = connect(t, db, mongo.Options{})
+			} else if err := read(t.Context(), "nobody's"); !errors.Is(err, adapter.ErrNotFound) {
+				t.Fatal(err)
+			}
+			s.hangs, s.never = make(chan struct{}), make(chan struct{})
+			var running sync.WaitGroup
+			defer running.Wait()
+			defer close(s.never)
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			left := make(chan error, 1)
+			call := func() { left <- read(ctx, token) }
+			if test.owner == nil {
+				s.hold.Store(true)
+				running.Go(call)
+			} else {
+				insert(t, db.Collection("sessions"), where("sessionToken", test.stored, "userId", test.owner, "expires", noon))
+				others := func() { _ = read(t.Context(), "nobody's") }
+				s.entered, s.open = make(chan struct{}), make(chan struct{})
+				s.armed.Store(true)
+				running.Go(others)
+				<-s.entered
+				running.Go(others)
+				running.Go(call)
+				for range 1000 {
+					runtime.Gosched() // to where they wait
+				}
+				s.hold.Store(true)
+				close(s.open)
+			}
+			select {
+			case <-s.hangs:
+			case err := <-left:
+				t.Fatalf("got %v before the request was answered", err)
+			}
+			leave()
+			select {
+			case err := <-left:
+				if !errors.Is(err, context.Canceled) {
+					t.Errorf("got %v, want the context's error", err)
+				}
+			case <-time.After(5 * time.Second):
+				t.Error("the caller waits for the request, although the context has ended")
+			}
+		})
+	}
 }
