@@ -32,11 +32,20 @@ var raceMutants = []mutant{
 	{"a driver repeats updates of accounts", []string{"REP-001"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return repeatsAccounts{base{inner}}
 	}},
+	{"a driver repeats updates of sessions", []string{"REP-001"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsExtensions{base{inner}}
+	}},
+	{"a driver repeats updates of passkeys", []string{"REP-001"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsPasskeys{base{inner}}
+	}},
 	{"a driver repeats updates of counters", []string{"REP-002"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return repeatsCounters{base{inner}}
 	}},
 	{"a driver repeats deletes", []string{"REP-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return repeatsDeletes{base{inner}}
+	}},
+	{"a driver repeats deletions of users", []string{"REP-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsFarewells{base{inner}}
 	}},
 	{"a driver repeats the end of a session", []string{"REP-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return repeatsSignOuts{base{inner}}
@@ -687,6 +696,25 @@ type repeatsAccounts struct{ base }
 
 func (m repeatsAccounts) UpdateAccount(ctx context.Context, key adapter.AccountKey, up adapter.AccountUpdate) (adapter.Account, error) {
 	return again(func() (adapter.Account, error) { return m.Adapter.UpdateAccount(ctx, key, up) })
+}
+
+type repeatsExtensions struct{ base }
+
+func (m repeatsExtensions) UpdateSession(ctx context.Context, token string, up adapter.SessionUpdate) (adapter.Session, error) {
+	return again(func() (adapter.Session, error) { return m.Adapter.UpdateSession(ctx, token, up) })
+}
+
+type repeatsPasskeys struct{ base }
+
+func (m repeatsPasskeys) UpdateAuthenticator(ctx context.Context, id string, up adapter.AuthenticatorUpdate) (adapter.Authenticator, error) {
+	return again(func() (adapter.Authenticator, error) { return m.Adapter.UpdateAuthenticator(ctx, id, up) })
+}
+
+type repeatsFarewells struct{ base }
+
+func (m repeatsFarewells) DeleteUser(ctx context.Context, id string) error {
+	_, err := again(func() (bool, error) { return true, m.Adapter.DeleteUser(ctx, id) })
+	return err
 }
 
 type repeatsCounters struct{ base }

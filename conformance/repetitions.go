@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -161,6 +162,60 @@ func answersOfThen(t *T) {
 			universe: universe{users: []string{u.ID}, accounts: []adapter.AccountKey{key}},
 		}
 	})
+	t.stays("UpdateSession", func(name string) repetition {
+		u := t.user(name)
+		token := t.session(u.ID).SessionToken
+		later, text := Start.Add(2*time.Hour), adapter.Attributes{"text": "second"}
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error {
+				got, err := a.UpdateSession(ctx, token, adapter.SessionUpdate{Expires: &later})
+				other, _ := got.Attributes["text"].(string)
+				unmixed("UpdateSession", err, other)
+				return err
+			},
+			seen: func(a adapter.Adapter) bool {
+				got, _, _ := a.GetSessionAndUser(t.ctx, token)
+				return got.Expires.Equal(later)
+			},
+			other: func(a adapter.Adapter) error {
+				_, err := a.UpdateSession(t.ctx, token, adapter.SessionUpdate{Attributes: text})
+				return err
+			},
+			holds: func() {
+				got, _, err := t.Second().GetSessionAndUser(t.ctx, token)
+				t.among("GetSessionAndUser", err)
+				t.equal("the session's expiry and attributes", []any{got.Expires, got.Attributes}, []any{later, text})
+			},
+			universe: universe{users: []string{u.ID}, sessions: []string{token}},
+		}
+	})
+	t.stays("UpdateAuthenticator", func(name string) repetition {
+		u := t.user(name)
+		id := t.authenticator(u.ID, name).CredentialID
+		first, second := []string{"usb"}, adapter.Attributes{"text": "second"}
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error {
+				got, err := a.UpdateAuthenticator(ctx, id, adapter.AuthenticatorUpdate{Transports: &first})
+				other, _ := got.Attributes["text"].(string)
+				unmixed("UpdateAuthenticator", err, other)
+				return err
+			},
+			seen: func(a adapter.Adapter) bool {
+				got, _ := a.GetAuthenticator(t.ctx, id)
+				return slices.Equal(got.Transports, first)
+			},
+			other: func(a adapter.Adapter) error {
+				_, err := a.UpdateAuthenticator(t.ctx, id, adapter.AuthenticatorUpdate{Attributes: second})
+				return err
+			},
+			holds: func() {
+				got, err := t.Second().GetAuthenticator(t.ctx, id)
+				t.among("GetAuthenticator", err)
+				t.equal("the passkey's transports and text", []any{got.Transports, got.Attributes["text"]}, []any{first, "second"})
+			},
+			universe: universe{users: []string{u.ID}, credentials: []string{id}},
+		}
+	})
 }
 
 func repeatUpdates(t *T) {
@@ -201,6 +256,28 @@ func repeatUpdates(t *T) {
 			universe: universe{users: []string{u.ID}, emails: []string{u.Email, first, second}},
 		}
 	})
+	t.stays("UpdateUser", func(name string) repetition {
+		u, heir := t.user("left-"+name), adapter.User{Email: email("left-" + name)}
+		to := email("to-" + name)
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error {
+				_, err := a.UpdateUser(ctx, u.ID, adapter.UserUpdate{Email: &to})
+				return err
+			},
+			seen: func(a adapter.Adapter) bool { return missing(a.GetUserByEmail(t.ctx, u.Email)) },
+			other: func(a adapter.Adapter) (err error) {
+				heir, err = a.CreateUser(t.ctx, heir)
+				return err
+			},
+			holds: func() {
+				t.sameUser(heir)
+				got, err := t.Second().GetUserByEmail(t.ctx, to)
+				t.ok("GetUserByEmail", err)
+				t.equal("the ID of GetUserByEmail", got.ID, u.ID)
+			},
+			universe: universe{users: []string{u.ID}, emails: []string{u.Email, to}},
+		}
+	})
 	t.stays("UpdateAccount", func(name string) repetition {
 		u := t.user(name)
 		key := t.account(u.ID, "github", name).Key()
@@ -215,6 +292,25 @@ func repeatUpdates(t *T) {
 			other:    func(a adapter.Adapter) error { return up(t.ctx, a, "second") },
 			holds:    func() { t.equal("the access token", token(t.Second()), "second") },
 			universe: universe{users: []string{u.ID}, accounts: []adapter.AccountKey{key}},
+		}
+	})
+	t.stays("UpdateAuthenticator", func(name string) repetition {
+		u := t.user(name)
+		id := t.authenticator(u.ID, name).CredentialID
+		up := func(ctx context.Context, a adapter.Adapter, text string) error {
+			_, err := a.UpdateAuthenticator(ctx, id, adapter.AuthenticatorUpdate{Transports: &[]string{text}, Attributes: adapter.Attributes{"text": text}})
+			return err
+		}
+		text := func(a adapter.Adapter) []any {
+			got, _ := a.GetAuthenticator(t.ctx, id)
+			return []any{strings.Join(got.Transports, " "), got.Attributes["text"]}
+		}
+		return repetition{
+			call:     func(ctx context.Context, a adapter.Adapter) error { return up(ctx, a, "usb") },
+			seen:     func(a adapter.Adapter) bool { return text(a)[0] == "usb" },
+			other:    func(a adapter.Adapter) error { return up(t.ctx, a, "nfc") },
+			holds:    func() { t.equal("the passkey's transports and attribute", text(t.Second()), []any{"nfc", "nfc"}) },
+			universe: universe{users: []string{u.ID}, credentials: []string{id}},
 		}
 	})
 	t.stays("UpdateSession", func(name string) repetition {
@@ -286,23 +382,99 @@ func repeatDeletes(t *T) {
 		t.stays(op.name, func(name string) repetition { return t.endsSession(t.session(t.user(name).ID), op.end) })
 		t.stays(op.name, func(name string) repetition { return t.endsSession(t.sessionMadeElsewhere("elsewhere-"+name), op.end) })
 	}
+	for _, heir := range heirs {
+		t.stays("DeleteUser", func(name string) repetition {
+			s, other := t.newStage(heir.of+"-"+name), t.user("heir-of-"+heir.of+"-"+name)
+			return repetition{
+				call:  func(ctx context.Context, a adapter.Adapter) error { return a.DeleteUser(ctx, s.user.ID) },
+				seen:  func(a adapter.Adapter) bool { return missing(a.GetUser(t.ctx, s.user.ID)) },
+				other: func(a adapter.Adapter) error { return heir.takes(t, a, s, other) },
+				holds: func() { heir.holds(t, s, other) },
+				universe: universe{
+					users: []string{s.user.ID, other.ID}, emails: []string{s.user.Email, other.Email}, accounts: []adapter.AccountKey{s.account.Key()},
+					sessions: []string{s.session.SessionToken}, credentials: []string{s.authenticator.CredentialID},
+				},
+			}
+		})
+	}
 	t.stays("DeleteVerificationTokens", func(name string) repetition {
-		v := t.link(name, "token")
-		made := false
-		again := func(a adapter.Adapter) error {
-			_, err := a.CreateVerificationToken(t.ctx, v)
-			return err
-		}
+		v, witness, used := t.link(name, "token"), t.link(name, "witness"), false
 		return repetition{
-			call:  func(ctx context.Context, a adapter.Adapter) error { return a.DeleteVerificationTokens(ctx, name) },
-			seen:  func(a adapter.Adapter) bool { made = made || again(a) == nil; return made },
-			other: func(adapter.Adapter) error { return nil },
+			call: func(ctx context.Context, a adapter.Adapter) error { return a.DeleteVerificationTokens(ctx, name) },
+			seen: func(a adapter.Adapter) bool {
+				if used {
+					return false // by the first look: nothing was deleted then
+				}
+				_, err := a.UseVerificationToken(t.ctx, name, witness.Token)
+				used = err == nil
+				return errors.Is(err, adapter.ErrNotFound)
+			},
+			other: func(a adapter.Adapter) error {
+				_, err := a.CreateVerificationToken(t.ctx, v)
+				return err
+			},
 			holds: func() {
-				_, err := t.Second().UseVerificationToken(t.ctx, name, "token")
+				_, err := t.Second().UseVerificationToken(t.ctx, name, v.Token)
 				t.ok("UseVerificationToken", err)
 			},
 		}
 	})
+}
+
+// heirs are those who take something that a deleted user had.
+var heirs = []struct {
+	of    string
+	takes func(t *T, a adapter.Adapter, s stage, other adapter.User) error
+	holds func(t *T, s stage, other adapter.User)
+}{
+	{
+		"id",
+		func(t *T, a adapter.Adapter, s stage, _ adapter.User) error {
+			_, _, err := a.CreateUserWithAccount(t.ctx, adapter.User{ID: s.user.ID, Name: "again"}, plainAccount("", s.account.Provider, s.account.ProviderAccountID))
+			if errors.Is(err, adapter.ErrConflict) {
+				return adapter.ErrUnavailable // some stores have the ID taken until the deletion is finished
+			}
+			return err
+		},
+		func(t *T, s stage, _ adapter.User) {
+			got, err := t.Second().GetUser(t.ctx, s.user.ID)
+			t.ok("GetUser", err)
+			t.equal("the name in GetUser", got.Name, "again")
+			t.leadsTo(plainAccount(s.user.ID, s.account.Provider, s.account.ProviderAccountID))
+		},
+	},
+	{
+		"address",
+		func(t *T, a adapter.Adapter, s stage, other adapter.User) error {
+			_, err := a.UpdateUser(t.ctx, other.ID, adapter.UserUpdate{Email: &s.user.Email})
+			return err
+		},
+		func(t *T, s stage, other adapter.User) {
+			got, err := t.Second().GetUserByEmail(t.ctx, s.user.Email)
+			t.ok("GetUserByEmail", err)
+			t.equal("the ID of GetUserByEmail", got.ID, other.ID)
+		},
+	},
+	{
+		"account",
+		func(t *T, a adapter.Adapter, s stage, other adapter.User) error {
+			_, err := a.LinkAccount(t.ctx, plainAccount(other.ID, s.account.Provider, s.account.ProviderAccountID))
+			return err
+		},
+		func(t *T, s stage, other adapter.User) {
+			t.leadsTo(plainAccount(other.ID, s.account.Provider, s.account.ProviderAccountID))
+		},
+	},
+	{
+		"passkey",
+		func(t *T, a adapter.Adapter, s stage, other adapter.User) error {
+			_, err := a.CreateAuthenticator(t.ctx, fullAuthenticator(other.ID, s.authenticator.CredentialID))
+			return err
+		},
+		func(t *T, s stage, other adapter.User) {
+			t.hasAuthenticator(fullAuthenticator(other.ID, s.authenticator.CredentialID))
+		},
+	},
 }
 
 // endsSession is the end of a session, after which somebody makes another one with its token.
