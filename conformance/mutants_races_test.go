@@ -59,6 +59,12 @@ var raceMutants = []mutant{
 	{"a driver repeats creations of users", []string{"REP-004"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return repeatsCreates{base{inner}}
 	}},
+	{"a driver repeats creations of sessions", []string{"REP-004"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsSessions{base{inner}}
+	}},
+	{"a driver repeats sign-ups with a passkey", []string{"REP-004"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsPasskeySignUps{base{inner}}
+	}},
 	{"a driver repeats the creation of a verification token", []string{"REP-005"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return repeatsLinks{base{inner}}
 	}},
@@ -755,6 +761,23 @@ type repeatsCreates struct{ base }
 
 func (m repeatsCreates) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
 	return again(func() (adapter.User, error) { return m.Adapter.CreateUser(ctx, u) })
+}
+
+type repeatsSessions struct{ base }
+
+func (m repeatsSessions) CreateSession(ctx context.Context, s adapter.Session) (adapter.Session, error) {
+	return again(func() (adapter.Session, error) { return m.Adapter.CreateSession(ctx, s) })
+}
+
+type repeatsPasskeySignUps struct{ base }
+
+func (m repeatsPasskeySignUps) CreateUserWithAuthenticator(ctx context.Context, u adapter.User, a adapter.Authenticator) (adapter.User, adapter.Authenticator, error) {
+	var made adapter.Authenticator
+	u, err := again(func() (got adapter.User, err error) {
+		got, made, err = m.Adapter.CreateUserWithAuthenticator(ctx, u, a)
+		return got, err
+	})
+	return u, made, err
 }
 
 type repeatsLinks struct{ base }

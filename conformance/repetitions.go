@@ -559,6 +559,40 @@ func repeatCreates(t *T) {
 			universe: universe{users: []string{id}, accounts: []adapter.AccountKey{key}},
 		}
 	})
+	t.stays("CreateUserWithAccount", func(name string) repetition {
+		id, key := t.NewID(), adapter.AccountKey{Provider: "gone", ProviderAccountID: name}
+		left := universe{users: []string{id}, emails: []string{email("gone-" + name)}, accounts: []adapter.AccountKey{key}}
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error {
+				_, _, err := a.CreateUserWithAccount(ctx, adapter.User{ID: id, Email: email("gone-" + name)}, plainAccount("", "gone", name))
+				return err
+			},
+			seen:     func(a adapter.Adapter) bool { _, err := a.GetUserByAccount(t.ctx, key); return err == nil },
+			other:    func(a adapter.Adapter) error { return a.DeleteUser(t.ctx, id) },
+			holds:    func() { t.nothing(left) },
+			universe: left,
+		}
+	})
+	for of, end := range map[string]func(a adapter.Adapter, userID, credentialID string) error{
+		"passkey": func(a adapter.Adapter, _, credentialID string) error {
+			return a.DeleteAuthenticator(t.ctx, credentialID)
+		},
+		"user": func(a adapter.Adapter, userID, _ string) error { return a.DeleteUser(t.ctx, userID) },
+	} {
+		t.stays("CreateUserWithAuthenticator", func(name string) repetition {
+			id, credential := t.NewID(), of+"-"+name
+			return repetition{
+				call: func(ctx context.Context, a adapter.Adapter) error {
+					_, _, err := a.CreateUserWithAuthenticator(ctx, adapter.User{ID: id}, fullAuthenticator("", credential))
+					return err
+				},
+				seen:     func(a adapter.Adapter) bool { _, err := a.GetAuthenticator(t.ctx, credential); return err == nil },
+				other:    func(a adapter.Adapter) error { return end(a, id, credential) },
+				holds:    func() { t.nothing(universe{credentials: []string{credential}}) },
+				universe: universe{users: []string{id}, credentials: []string{credential}},
+			}
+		})
+	}
 	t.stays("LinkAccount", func(name string) repetition {
 		u, key := t.user(name), adapter.AccountKey{Provider: "gitlab", ProviderAccountID: name}
 		return repetition{
@@ -583,6 +617,20 @@ func repeatCreates(t *T) {
 			other:    func(a adapter.Adapter) error { return a.DeleteSession(t.ctx, token) },
 			holds:    func() { t.nothing(universe{users: []string{u.ID}, sessions: []string{token}}) },
 			universe: universe{users: []string{u.ID}, sessions: []string{token}},
+		}
+	})
+	t.stays("CreateSession", func(name string) repetition {
+		u := t.user("everywhere-" + name)
+		sessions := func(a adapter.Adapter) int { all, _ := a.ListSessions(t.ctx, u.ID); return len(all) }
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error {
+				_, err := a.CreateSession(ctx, adapter.Session{UserID: u.ID, Expires: Start.Add(time.Hour)})
+				return err
+			},
+			seen:     func(a adapter.Adapter) bool { return sessions(a) == 1 },
+			other:    func(a adapter.Adapter) error { return a.DeleteSessions(t.ctx, u.ID) },
+			holds:    func() { t.equal("the sessions after signing out everywhere", sessions(t.Second()), 0) },
+			universe: universe{users: []string{u.ID}},
 		}
 	})
 	t.stays("CreateAuthenticator", func(name string) repetition {
