@@ -25,6 +25,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
@@ -36,7 +37,7 @@ func init() { awsconfig.Load = load }
 
 // load loads the SDK's configuration.
 func load(ctx context.Context, region, profile string) (aws.Config, error) {
-	var options []func(*config.LoadOptions) error
+	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})} // it would write to the program's stderr
 	if region != "" {
 		options = append(options, config.WithRegion(region))
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -324,5 +325,33 @@ func TestARoleThatIsRefused(t *testing.T) {
 	defer func() { check(t, a.Close()) }()
 	if _, err := a.GetUser(t.Context(), "u"); !errors.Is(err, adapter.ErrSetup) || !strings.Contains(err.Error(), "AccessDenied") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v, want that the role is refused", err)
+	}
+}
+
+// The SDK warns of replies that it had to give up. A program whose store is opened by URL has not asked for that.
+func TestNothingIsPrinted(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Amz-Crc32", "1") // a wrong checksum
+		_, _ = w.Write([]byte("{}"))
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("AWS_ACCESS_KEY_ID", "x")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
+	stderr := os.Stderr
+	defer func() { os.Stderr = stderr }()
+	printed, err := os.CreateTemp(t.TempDir(), "")
+	check(t, err)
+	defer func() { check(t, printed.Close()) }()
+	os.Stderr = printed
+	a, err := adapter.Open(t.Context(), "dynamodb://users?region=eu-central-1&endpoint="+server.URL)
+	check(t, err)
+	_, err = a.GetUser(t.Context(), "u")
+	os.Stderr = stderr
+	check(t, a.Close())
+	if err == nil {
+		t.Error("a reply with a wrong checksum is taken")
+	}
+	if text, err := os.ReadFile(printed.Name()); err != nil || len(text) > 0 {
+		t.Errorf("%q is printed, %v", text, err)
 	}
 }
