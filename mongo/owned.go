@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -153,11 +152,11 @@ func (s *store) ownerOf(ctx context.Context, c *collections, coll *collection, d
 
 // joined returns one record that belongs to a user, joined with that user: see joinedUser.
 func (c *collections) joined(ctx context.Context, coll *collection, match bson.D) (bson.Raw, error) {
-	stages := bson.A{bson.D{{Key: "$match", Value: match}}, bson.D{{Key: "$limit", Value: 1}}, c.join(coll)}
-	if order := sortOrder(coll, match); order != nil {
-		stages = slices.Insert(stages, 1, any(bson.D{{Key: "$sort", Value: order}}))
+	stages := bson.A{bson.D{{Key: "$match", Value: match}}}
+	if order := sortOrder(coll, match); order != nil { // there may be several: the keys of others are unique
+		stages = append(stages, bson.D{{Key: "$sort", Value: order}}, bson.D{{Key: "$limit", Value: 1}})
 	}
-	cursor, err := coll.Aggregate(ctx, stages)
+	cursor, err := coll.Aggregate(ctx, append(stages, c.join(coll)))
 	if err != nil {
 		return nil, err
 	}

@@ -165,6 +165,9 @@ func footprints(b *testing.B, callers int, sides []Side) {
 		}
 		idle := use()
 		read, closing := side.Open(b)
+		if err := read(b.Context(), 0); err != nil { // all wait for the first call of a store
+			b.Error(err)
+		}
 		var most usage
 		busyWhile(b, callers, read, func() {
 			for range footprintSamples {
