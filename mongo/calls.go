@@ -198,11 +198,8 @@ func readShared[R any](ctx context.Context, s *store, do func(context.Context) (
 	return readBy(ctx, s, runSharing, do)
 }
 
-// run runs a call.
-type run[R any] = func(ctx context.Context, s *store, do func(context.Context) (R, error)) (R, error)
-
 // readBy is read whose first attempt is run in a way of its own.
-func readBy[R any](ctx context.Context, s *store, first run[R], do func(context.Context) (R, error)) (R, error) {
+func readBy[R any](ctx context.Context, s *store, first func(context.Context, *store, func(context.Context) (R, error)) (R, error), do func(context.Context) (R, error)) (R, error) {
 	limit := s.limit(ctx)
 	begun, again := time.Now(), false
 	r, err := attempt.Read(ctx, limit, func(bounded context.Context) (R, error) {

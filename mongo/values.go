@@ -97,7 +97,7 @@ func (f Form) of(v any) (stored any, whole bool) {
 }
 
 // eachOf does something with each element of a document, which is a valid one: the server sends no
-// others. Unlike Elements it allocates nothing.
+// others. Unlike Elements it makes no list of them.
 func eachOf(doc bson.Raw, f func(name string, v bson.RawValue)) {
 	_, rest, ok := bsoncore.ReadLength(doc)
 	for element := bsoncore.Element(nil); ok; {
