@@ -50,9 +50,17 @@ var heldUpTests = []Test{
 			})
 		}
 	}},
-	{ID: "HLD-007", Rule: "A call that is held up at any step while its record is removed and made again for another user answers, and does, what it would before or after.", Source: "docs/contract.md R5, R13", Needs: []Feature{Faults}, Run: func(t *T) {
+	{ID: "HLD-007", Rule: "A call that is held up at any step while its record is removed, and at the same one or a later one while it is made again, answers, and does, what it would before or after.", Source: "docs/contract.md R5, R13", Needs: []Feature{Faults}, Run: func(t *T) {
 		for _, s := range successions {
 			t.eachStep(s.name, func(step int, name string) bool { return t.succeed(s, name, step) })
+			t.eachTwoSteps(s.name, func(step, later int, name string) (hit, again bool) {
+				return t.succeedLater(s, name, step, later, false)
+			})
+			if !s.dies {
+				t.eachTwoSteps(s.name, func(step, later int, name string) (hit, again bool) {
+					return t.succeedLater(s, name, step, later, true)
+				})
+			}
 		}
 	}},
 	{ID: "HLD-008", Rule: "A sign-up that is held up at any step while somebody finds the user and deletes it is not refused, and brings nobody back.", Source: "docs/contract.md R14", Needs: []Feature{Faults, Live}, Run: func(t *T) {
@@ -95,6 +103,18 @@ func (t *T) eachStep(doing string, run func(step int, name string) (hit bool)) {
 		if t.said() > before {
 			t.Logf("  when: %s is held up at step %d", doing, step)
 		}
+		return hit
+	})
+}
+
+// eachTwoSteps holds a call up at each of its steps, and once more at each step after it, counted from 1.
+func (t *T) eachTwoSteps(doing string, run func(step, later int, name string) (hit, again bool)) {
+	t.Helper()
+	t.steps(doing, func(step int) (hit bool) {
+		t.eachStep(doing, func(later int, name string) (again bool) {
+			hit, again = run(step, later, name)
+			return again
+		})
 		return hit
 	})
 }

@@ -25,6 +25,9 @@ var heldUpMutants = []mutant{
 	{"DeleteSessionByID looks whose the session is, and ends it whose ever it is then", []string{"HLD-007"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return endsListed{base{inner}, e}
 	}},
+	{"DeleteAuthenticator of a credential that is gone gives its ID away, whose ever it is then", []string{"HLD-007"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
+		return givesAway{base{inner}, e}
+	}},
 	{"CreateUserWithAccount looks whether the user is there, and refuses one who was deleted meanwhile", []string{"HLD-008"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return looksAgain{base{inner}, e}
 	}},
@@ -157,4 +160,32 @@ func (m endsListed) DeleteSessionByID(ctx context.Context, userID, sessionID str
 		}
 		return innermost(m.Adapter).DeleteSessionByID(ctx, userID, sessionID)
 	})
+}
+
+// givesAway deletes a credential in two steps if it is gone.
+type givesAway struct {
+	base
+	*env
+}
+
+func (m givesAway) DeleteAuthenticator(ctx context.Context, id string) error {
+	if _, err := m.Adapter.GetAuthenticator(ctx, id); !errors.Is(err, adapter.ErrNotFound) {
+		return m.Adapter.DeleteAuthenticator(ctx, id)
+	}
+	err := m.faults.Step(ctx, func() error {
+		if _, err := innermost(m.Adapter).GetAuthenticator(ctx, id); err == nil {
+			m.shared.Store("given away "+id, true)
+		}
+		return nil
+	})
+	return fail(ctx, "DeleteAuthenticator", err)
+}
+
+func (m givesAway) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
+	if _, given := m.shared.LoadAndDelete("given away " + a.CredentialID); given {
+		if err := m.Adapter.DeleteAuthenticator(ctx, a.CredentialID); err != nil {
+			return adapter.Authenticator{}, err
+		}
+	}
+	return m.Adapter.CreateAuthenticator(ctx, a)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/authstore/authstore/adapter"
+	"github.com/authstore/authstore/conformance/fault"
 )
 
 // succession is a call about a record that is somebody else's before the call ends.
@@ -18,6 +19,7 @@ type succession struct {
 	updated func(ctx context.Context, a adapter.Adapter, key string) (bool, error)              // whether the record is as update leaves it
 	remove  func(ctx context.Context, a adapter.Adapter, userID, key string) error
 	own     bool // remove is about one user's records alone
+	dies    bool // remove ends the user too
 }
 
 var (
@@ -71,9 +73,9 @@ var successions = []succession{
 	{name: "DeleteAuthenticator", by: register, end: deleteAuthenticator, remove: deleteAuthenticator},
 	{name: "DeleteSessions", by: signIn, end: deleteSession, remove: deleteSessions, own: true},
 	{name: "DeleteSessionByID", by: signIn, end: deleteSession, remove: deleteSessionByID, own: true},
-	{name: "DeleteUser with an account", by: link, end: unlink, remove: deleteUser, own: true},
-	{name: "DeleteUser with a session", by: signIn, end: deleteSession, remove: deleteUser, own: true},
-	{name: "DeleteUser with a credential", by: register, end: deleteAuthenticator, remove: deleteUser, own: true},
+	{name: "DeleteUser with an account", by: link, end: unlink, remove: deleteUser, own: true, dies: true},
+	{name: "DeleteUser with a session", by: signIn, end: deleteSession, remove: deleteUser, own: true, dies: true},
+	{name: "DeleteUser with a credential", by: register, end: deleteAuthenticator, remove: deleteUser, own: true, dies: true},
 }
 
 // succeed holds a call up while its record is removed and made again for an heir. It answers
@@ -87,13 +89,7 @@ func (t *T) succeed(s succession, name string, step int) (hit bool) {
 		t.ok("removing the record", s.end(t.ctx, t.store, id, name))
 	}
 	var of string // whose record the update answered with
-	hit, err := t.heldUp(step, func(ctx context.Context, a adapter.Adapter) (err error) {
-		if s.update == nil {
-			return s.remove(ctx, a, id, name)
-		}
-		of, err = s.update(ctx, a, name)
-		return err
-	}, func() {
+	hit, err := t.heldUp(step, s.call(id, name, &of), func() {
 		t.ok("removing the record", s.end(t.ctx, t.Second(), id, name))
 		t.ok("making the record for somebody else", inherits(t.ctx, t.Second()))
 	})
@@ -110,6 +106,70 @@ func (t *T) succeed(s succession, name string, step int) (hit bool) {
 	}
 	t.consistent(around(name, id, heir))
 	return hit
+}
+
+// call is the one that is held up. It writes down whose record an update answered with.
+func (s succession) call(id, key string, of *string) call {
+	return func(ctx context.Context, a adapter.Adapter) (err error) {
+		if s.update == nil {
+			return s.remove(ctx, a, id, key)
+		}
+		*of, err = s.update(ctx, a, key)
+		return err
+	}
+}
+
+// succeedLater is succeed, where the record is made again, for an heir or for the same user,
+// while the call is held up once more at a later step. Whoever has the record then keeps it.
+func (t *T) succeedLater(s succession, name string, step, later int, same bool) (hit, again bool) {
+	t.Helper()
+	id, has := t.taker(s.by, "first-"+name, name)
+	heir, inherits := id, has
+	if !same {
+		heir, inherits = t.taker(s.by, "heir-"+name, name)
+	}
+	t.ok(s.by.op, has(t.ctx, t.store))
+	if s.gone {
+		t.ok("removing the record", s.end(t.ctx, t.store, id, name))
+	}
+	var of string
+	_, err := t.heldUp(step, s.call(id, name, &of), func() {
+		hit = true
+		t.ok("removing the record", s.end(t.ctx, t.Second(), id, name))
+		t.namespace.Faults.Arm(fault.Plan{Step: later, Mode: fault.HoldUp, Meanwhile: func() {
+			again = true
+			t.ok("making the record again", inherits(t.ctx, t.Second()))
+		}})
+	})
+	if s.update == nil {
+		t.among(s.name, err)
+	} else {
+		t.among(s.name, err, adapter.ErrNotFound)
+	}
+	if again && !same {
+		t.inherited(s, name, heir, err == nil && of == heir)
+	}
+	t.keeps(s.by, name, heir, again && s.update != nil)
+	t.consistent(around(name, id, heir))
+	return hit, again
+}
+
+// keeps fails the test if a record that somebody has can be had by another one, or cannot be if
+// nobody has it; and also if it is not an heir's who must have it.
+func (t *T) keeps(by taking, name, heir string, must bool) {
+	t.Helper()
+	owner, err := by.of.owner(t.ctx, t.Second(), name)
+	if must {
+		t.equal("who has the record", owner, heir)
+	}
+	_, takes := t.taker(by, "rival-"+name, name)
+	switch taken := takes(t.ctx, t.Second()); {
+	case errors.Is(err, adapter.ErrNotFound):
+		t.ok("taking what nobody has", taken)
+	default:
+		t.ok("reading who has the record", err)
+		t.conflict("taking what somebody has", taken, by.of.field)
+	}
 }
 
 // inherited fails the test unless an heir has a record, which was updated only if the answer

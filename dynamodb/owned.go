@@ -76,8 +76,8 @@ func (s *store) findIndexed(ctx context.Context, k adapter.AccountKey) (owned, e
 	return owned{}, adapter.ErrNotFound
 }
 
-// deleteGuarded deletes a record and its guard. If there is no record it deletes the guard
-// alone, and returns ErrNotFound.
+// deleteGuarded deletes a record and its guard. If there is no record, and still none in the
+// step that does it, it deletes the guard alone, and returns ErrNotFound.
 func (s *store) deleteGuarded(ctx context.Context, k key) error {
 	w := &removal{s: s, key: k, release: s.newRelease(partitionUser(k))}
 	err := s.transact(ctx, w.steps)
@@ -91,21 +91,25 @@ func (s *store) deleteGuarded(ctx context.Context, k key) error {
 type removal struct {
 	s       *store
 	key     key
-	missing bool // the record is not there
+	missing bool // the record was not there
 	release *release
 }
 
 func (w *removal) steps() ([]step, error) {
 	guard := w.release.guard(recordGuard(w.key.sort))
-	if w.missing {
-		return guard, nil
+	switch {
+	case !w.missing:
+		return append([]step{w.s.removeThere(w.key, w.turn)}, guard...), nil
+	case len(guard) == 0:
+		return nil, nil
 	}
-	return append([]step{w.s.removeThere(w.key, w.miss)}, guard...), nil
+	// Somebody may make the record again, and the guard leads to it then.
+	return append(guard, w.s.absent(w.key).otherwise(w.turn)), nil
 }
 
-// miss is called if the record is not there.
-func (w *removal) miss(context.Context, item) error {
-	w.missing = true
+// turn is called if the record is not there although it was, or the other way round.
+func (w *removal) turn(context.Context, item) error {
+	w.missing = !w.missing
 	return nil
 }
 

@@ -46,6 +46,10 @@ var dynamoDBMutants = []Mutant{
 		Old: `"attribute_not_exists(#pk) OR #u=:u"`, New: `"attribute_not_exists(#pk) OR #u=:u OR #u<>:u"`, Run: `TestConformance$/(HLD|LIM-007)`,
 	},
 	{
+		Breaks: "a guard is released without another look whether its record is missing", File: "dynamodb/owned.go",
+		Old: "return append(guard, w.s.absent(w.key).otherwise(w.turn)), nil", New: "return guard, nil", Run: `TestConformance$/HLD-007`,
+	},
+	{
 		Breaks: "an address that is given up stays in the table", File: "dynamodb/users.go",
 		Old: `if old != "" {`, New: `if old == "" {`, Run: `TestConformance$/(LIM-008|CAS-007)`,
 	},
