@@ -25,7 +25,7 @@ QUICK = ./adapter ./authhttp ./authhttp/limit ./authhttp/signin ./authhttp/email
 
 FORMATTED = @files=$$(gofmt -l .); if [[ -n $$files ]]; then echo "not formatted (make fmt):" $$files; exit 1; fi
 
-FUZZTIME     = 5s
+FUZZTIME     = 50000x
 TIME         = 10m
 STARTS       = 20
 MIN_COVERAGE = 95

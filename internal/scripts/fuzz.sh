@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # fuzz.sh TIME
 #
-# Runs every fuzz target of the module for TIME (such as 5s), one at a time, as
-# go test -fuzz takes a single target of a single package.
+# Runs every fuzz target of the module for TIME, one at a time, as go test -fuzz
+# takes a single target of a single package. TIME is a number of inputs (50000x), or
+# a time (1m), at whose end Go before 1.27 may report "context deadline exceeded" of a
+# target that found nothing (https://go.dev/issue/75804).
 set -euo pipefail
 
 fuzztime=$1
