@@ -16,6 +16,11 @@ var heldUpTests = []Test{
 		for _, c := range contests {
 			t.eachStep(c.name, func(step int, name string) bool { return t.contend(c, name, step, nobody) })
 		}
+		for _, first := range []signingUp{withAccount, withPasskey} {
+			for _, rival := range []signingUp{withNothing, withAccount, withPasskey} {
+				t.eachStep(first.op, func(step int, name string) bool { return t.contendForID(first, rival, name, step) })
+			}
+		}
 	}},
 	{ID: "HLD-002", Rule: "Of two calls that want what a third one left when it was cut, the first of which is held up at any step, exactly one gets it.", Source: "docs/contract.md R6", Needs: []Feature{Faults}, Run: func(t *T) {
 		for _, c := range contestsForRests {
@@ -292,6 +297,57 @@ func (t *T) contend(c contest, name string, step int, before string) (hit bool) 
 		}
 	}
 	t.consistent(around(name, mine, other))
+	return hit
+}
+
+// signingUp is a sign-up with an ID of the caller's, and other keys by a name.
+type signingUp struct {
+	op string
+	do func(ctx context.Context, a adapter.Adapter, id, name string) error
+}
+
+var (
+	withNothing = signingUp{"CreateUser", func(ctx context.Context, a adapter.Adapter, id, name string) error {
+		_, err := a.CreateUser(ctx, adapter.User{ID: id, Email: email(name)})
+		return err
+	}}
+	withAccount = signingUp{"CreateUserWithAccount", func(ctx context.Context, a adapter.Adapter, id, name string) error {
+		_, _, err := a.CreateUserWithAccount(ctx, adapter.User{ID: id, Email: email(name)}, plainAccount("", "github", name))
+		return err
+	}}
+	withPasskey = signingUp{"CreateUserWithAuthenticator", func(ctx context.Context, a adapter.Adapter, id, name string) error {
+		_, _, err := a.CreateUserWithAuthenticator(ctx, adapter.User{ID: id, Email: email(name)}, fullAuthenticator("", name))
+		return err
+	}}
+)
+
+// contendForID holds a sign-up up while another one with its ID is made. One of them makes the
+// user, and the other one is not told that it has; but what it brought may be that user's.
+func (t *T) contendForID(first, rival signingUp, name string, step int) (hit bool) {
+	t.Helper()
+	id, mine, other := t.NewID(), "first-"+name, "rival-"+name
+	var lost error
+	hit, err := t.heldUp(step, func(ctx context.Context, a adapter.Adapter) error { return first.do(ctx, a, id, mine) }, func() {
+		lost = rival.do(t.ctx, t.Second(), id, other)
+	})
+	if !hit {
+		t.ok(first.op, err)
+		return false
+	}
+	t.among(first.op, err, adapter.ErrConflict, adapter.ErrUnavailable)
+	t.among(rival.op, lost, adapter.ErrConflict)
+	if (err == nil) == (lost == nil) {
+		t.Errorf("two sign-ups with one ID\n  got:  %v, and %v of the second one\n  want: success for one of them", err, lost)
+		return hit
+	}
+	if err == nil {
+		mine, other = other, mine
+	}
+	u, err := t.Second().GetUser(t.ctx, id)
+	t.ok("GetUser", err)
+	t.equal("the address of the user", u.Email, email(other))
+	t.freeEmail(email(mine))
+	t.consistent(universe{users: []string{id}, emails: []string{email(other)}, credentials: []string{mine, other}, accounts: []adapter.AccountKey{githubAccount(mine), githubAccount(other)}})
 	return hit
 }
 

@@ -13,6 +13,9 @@ var heldUpMutants = []mutant{
 	{"CreateSession looks whose the token is that a cut call has claimed, and then takes it", []string{"HLD-002"}, func(inner adapter.Adapter, e *env) adapter.Adapter {
 		return checksRests{base{inner}, e}
 	}},
+	{"CreateUserWithAccount takes a user for its own who was made meanwhile with its ID", []string{"HLD-001"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return takesForItsOwn{base{inner}}
+	}},
 	{"UnlinkAccount takes the account away once more, whose ever it is then", []string{"HLD-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return unlinksTwice{base{inner}}
 	}},
@@ -85,6 +88,17 @@ func (m relinksOwn) LinkAccount(ctx context.Context, a adapter.Account) (adapter
 		}
 	}
 	return m.Adapter.LinkAccount(ctx, a)
+}
+
+type takesForItsOwn struct{ base }
+
+func (m takesForItsOwn) CreateUserWithAccount(ctx context.Context, u adapter.User, a adapter.Account) (adapter.User, adapter.Account, error) {
+	_, before := m.Adapter.GetUser(ctx, u.ID)
+	made, linked, err := m.Adapter.CreateUserWithAccount(ctx, u, a)
+	if errors.Is(before, adapter.ErrNotFound) && isConflict(err, adapter.FieldUserID) {
+		return u, a, nil
+	}
+	return made, linked, err
 }
 
 // checksRests claims a token before it makes the session.

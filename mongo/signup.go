@@ -121,7 +121,7 @@ func (s *store) signUp(ctx context.Context, c *collections, user bson.D, u signU
 			return err
 		}
 		// Another call finished or deleted the user, or a new primary never had it.
-		if done, err = s.hasSignedUp(ctx, c, u); err != nil || done {
+		if done, err = s.hasSignedUp(ctx, c, user, u); err != nil || done {
 			return err
 		}
 	}
@@ -129,13 +129,13 @@ func (s *store) signUp(ctx context.Context, c *collections, user bson.D, u signU
 }
 
 // hasSignedUp reports whether a user existed because of this sign-up, after all steps but the
-// last one. It is true if the user is visible and its ID was generated or its credential
-// exists, and if the deletion of the user has begun, which needs a user. It is false if no
-// user is visible and the credential exists, which a deletion would have removed. If the
-// credential does not exist either, the user may have been deleted before or after the last
-// step, so the outcome is unknown: ErrUnavailable.
-func (s *store) hasSignedUp(ctx context.Context, c *collections, u signUp) (bool, error) {
-	_, err := s.user(ctx, c, byID(u.id))
+// last one. It is true if the user is visible or its deletion has begun, and the ID was
+// generated. Somebody else may have made a user with another ID, after deleting this one: it is
+// this one's if it is as it was written, and its credential exists. It is false if no user is
+// visible and the credential exists, which a deletion would have removed. Otherwise the outcome
+// is unknown: ErrUnavailable.
+func (s *store) hasSignedUp(ctx context.Context, c *collections, user bson.D, u signUp) (bool, error) {
+	stored, err := s.user(ctx, c, byID(u.id))
 	isThere := err == nil
 	switch {
 	case isThere && u.isNew:
@@ -144,14 +144,24 @@ func (s *store) hasSignedUp(ctx context.Context, c *collections, u signUp) (bool
 		return false, err
 	}
 	isDeleted, err := has(ctx, c.users, append(byID(u.id), isMark))
-	if isDeleted || err != nil {
+	if err != nil || isDeleted && u.isNew {
 		return isDeleted, err
 	}
 	isLeft, err := has(ctx, u.credentials.collection, u.credentials.same(u.credential))
-	if err == nil && !isLeft {
+	if err == nil && (!isLeft || isDeleted || isThere && !isAsWritten(stored, user)) {
 		err = raced()
 	}
 	return isThere, err
+}
+
+// isAsWritten reports whether a stored user has the fields that a sign-up gave it, and no others.
+func isAsWritten(stored bson.Raw, user bson.D) bool {
+	written, err1 := bson.Marshal(user)
+	fields, err2 := bson.Raw(written).Elements()
+	all, err3 := stored.Elements()
+	return cmp.Or(err1, err2, err3) == nil && len(all) == len(fields) && !slices.ContainsFunc(fields, func(field bson.RawElement) bool {
+		return !stored.Lookup(field.Key()).Equal(field.Value())
+	})
 }
 
 // trySignUp takes the steps of a sign-up, and reports whether it took the last one.

@@ -3,6 +3,10 @@ package backendmutants
 var mongoMutants = []Mutant{
 	// Sign-ups and deletions that others meet.
 	{
+		Breaks: "a sign-up takes a user for its own whom another one made with the ID", File: "mongo/signup.go",
+		Old: "!isAsWritten(stored, user)", New: "!isAsWritten(stored, nil) && stored == nil", Run: `TestConformance$/HLD-001`,
+	},
+	{
 		Breaks: "a deletion of many whose reply was lost takes what somebody has made since", File: "mongo/calls.go",
 		Old: "coll.DeleteMany(ctx, found)", New: "coll.DeleteMany(ctx, found[:len(found)-1])", Run: `TestConformance$/REP-003`,
 	},
