@@ -131,9 +131,10 @@ func (s *store) signUp(ctx context.Context, c *collections, user bson.D, u signU
 // hasSignedUp reports whether a user existed because of this sign-up, after all steps but the
 // last one. It is true if the user is visible or its deletion has begun, and the ID was
 // generated. Somebody else may have made a user with another ID, after deleting this one: it is
-// this one's if it is as it was written, and its credential exists. It is false if no user is
-// visible and the credential exists, which a deletion would have removed. Otherwise the outcome
-// is unknown: ErrUnavailable.
+// this one's if it is as it was written, and its credential exists; and another one's if it was
+// created at another time, which no update changes. Then the credential goes, and it is false.
+// So it is if no user is visible and the credential exists, which a deletion would have removed.
+// Otherwise the outcome is unknown: ErrUnavailable.
 func (s *store) hasSignedUp(ctx context.Context, c *collections, user bson.D, u signUp) (bool, error) {
 	stored, err := s.user(ctx, c, byID(u.id))
 	isThere := err == nil
@@ -148,10 +149,20 @@ func (s *store) hasSignedUp(ctx context.Context, c *collections, user bson.D, u 
 		return isDeleted, err
 	}
 	isLeft, err := has(ctx, u.credentials.collection, u.credentials.same(u.credential))
-	if err == nil && (!isLeft || isDeleted || isThere && !isAsWritten(stored, user)) {
-		err = raced()
+	switch {
+	case err != nil:
+		return false, err
+	case !isLeft || isDeleted:
+		return false, raced()
+	case !isThere || isAsWritten(stored, user):
+		return isThere, nil
+	case !s.isAnothers(stored, user):
+		return false, raced()
 	}
-	return isThere, err
+	return false, repeatable(ctx, func() error {
+		_, err := u.credentials.collection.DeleteOne(ctx, u.credentials.same(u.credential))
+		return err
+	})
 }
 
 // isAsWritten reports whether a stored user has the fields that a sign-up gave it, and no others.
@@ -162,6 +173,14 @@ func isAsWritten(stored bson.Raw, user bson.D) bool {
 	return cmp.Or(err1, err2, err3) == nil && len(all) == len(fields) && !slices.ContainsFunc(fields, func(field bson.RawElement) bool {
 		return !stored.Lookup(field.Key()).Equal(field.Value())
 	})
+}
+
+// isAnothers reports whether a stored user was created at another time than that of a sign-up.
+func (s *store) isAnothers(stored bson.Raw, user bson.D) bool {
+	created := s.users.in("createdAt")
+	there, ok1 := stored.Lookup(created).DateTimeOK()
+	written, ok2 := value(user, created).(bson.DateTime)
+	return ok1 && ok2 && there != int64(written)
 }
 
 // trySignUp takes the steps of a sign-up, and reports whether it took the last one.

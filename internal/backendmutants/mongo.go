@@ -4,7 +4,11 @@ var mongoMutants = []Mutant{
 	// Sign-ups and deletions that others meet.
 	{
 		Breaks: "a sign-up takes a user for its own whom another one made with the ID", File: "mongo/signup.go",
-		Old: "!isAsWritten(stored, user)", New: "!isAsWritten(stored, nil) && stored == nil", Run: `TestConformance$/HLD-001`,
+		Old: "case !isThere || isAsWritten(stored, user):", New: "case true:", Run: `TestConformance$/HLD-001`,
+	},
+	{
+		Breaks: "what a sign-up brought stays with another one's user", File: "mongo/signup.go",
+		Old: "case !s.isAnothers(stored, user):", New: "case true:", Run: "TestASignUpLeavesAnothersUserAlone",
 	},
 	{
 		Breaks: "a deletion of many whose reply was lost takes what somebody has made since", File: "mongo/calls.go",

@@ -406,6 +406,32 @@ func isAnothers(t *testing.T, b signUpKind) {
 	}
 }
 
+// A sign-up that stands still until another one with its ID has made the user is a conflict, and
+// gives its account or passkey back.
+func TestASignUpLeavesAnothersUserAlone(t *testing.T) {
+	for name, b := range signUps {
+		t.Run(name, func(t *testing.T) {
+			db := replicaSet.bare(t)
+			other, id := open(t, db, mongo.Options{}), oid(t, "aa").Hex()
+			store := meddled(t, db, "insert", b.collection, func() {
+				check(t, failed(b.call(t.Context(), other, adapter.User{ID: id, Email: "rival@example.com"}, "rival")))
+			})
+			var taken *adapter.ConflictError
+			if _, err := b.call(t.Context(), store, adapter.User{ID: id, Email: "ada@example.com"}, "ada"); !errors.As(err, &taken) || taken.Field != adapter.FieldUserID {
+				t.Errorf("got %v, want a conflict of the ID", err)
+			}
+			if owner, err := b.owner(t.Context(), other, "ada"); !errors.Is(err, adapter.ErrNotFound) {
+				t.Errorf("what the sign-up brought is of %q, %v, want nobody's", owner, err)
+			}
+			owner, err := b.owner(t.Context(), other, "rival")
+			check(t, err)
+			if owner != id {
+				t.Errorf("what the other sign-up brought is of %q, want %q", owner, id)
+			}
+		})
+	}
+}
+
 // A sign-up that is committed while another call deletes it, because its own call seemed to
 // be gone, stays.
 func TestWhoHasBecomeAUserStays(t *testing.T) {
