@@ -81,7 +81,7 @@ func (r *requests) limit(ctx context.Context) time.Duration {
 
 // setUp sets the client's options for one request.
 func (r *requests) setUp(o *dynamodb.Options) {
-	o.HTTPClient = r.connections.client(o.HTTPClient)
+	o.HTTPClient = inMemory{r.connections.client(o.HTTPClient)}
 	o.APIOptions = append(slices.Clip(o.APIOptions), checkAnswers)
 }
 

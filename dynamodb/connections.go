@@ -1,6 +1,8 @@
 package dynamodb
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -80,4 +82,28 @@ func clientOf(client aws.HTTPClient) *http.Client {
 		Transport: buildable.GetTransport(), Timeout: buildable.GetTimeout(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// inMemory is a client that gives each request a body of its own, which net/http knows to be in
+// memory: it sends headers and body together, and sends them again if the idle connection turns out
+// to be closed before a byte of them was written.
+//
+// It sends the SDK's own body by itself, and looks for its end afterwards. The SDK closes that body
+// as soon as it has the reply's headers. If that is first, the look is an error (smithy-go 1.28:
+// WriteTo of a closed body returns io.EOF), over which net/http closes the connection that the reply
+// is being read from: https://github.com/aws/aws-sdk-go-v2/issues/2737.
+type inMemory struct{ client dynamodb.HTTPClient }
+
+func (c inMemory) Do(r *http.Request) (*http.Response, error) {
+	if r.Body == nil || r.ContentLength <= 0 {
+		return c.client.Do(r)
+	}
+	body := make([]byte, r.ContentLength)
+	if _, err := io.ReadFull(r.Body, body); err != nil {
+		return nil, err
+	}
+	own := *r
+	own.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	own.Body, _ = own.GetBody()
+	return c.client.Do(&own)
 }

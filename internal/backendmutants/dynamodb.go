@@ -46,6 +46,10 @@ var dynamoDBMutants = []Mutant{
 		Old: `"attribute_not_exists(#pk) OR #u=:u"`, New: `"attribute_not_exists(#pk) OR #u=:u OR #u<>:u"`, Run: `TestConformance$/(HLD|LIM-007)`,
 	},
 	{
+		Breaks: "the body of a request is closed before net/http has seen its end", File: "dynamodb/calls.go",
+		Old: "inMemory{r.connections.client(o.HTTPClient)}", New: "r.connections.client(o.HTTPClient)", Run: "TestAnEarlyReplyIsRead",
+	},
+	{
 		Breaks: "a guard is released without another look whether its record is missing", File: "dynamodb/owned.go",
 		Old: "return append(guard, w.s.absent(w.key).otherwise(w.turn)), nil", New: "return guard, nil", Run: `TestConformance$/HLD-007`,
 	},

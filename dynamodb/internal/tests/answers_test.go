@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"testing"
@@ -202,5 +205,68 @@ func TestAnEngineWithoutOldItems(t *testing.T) {
 				t.Errorf("got %v, want ErrNotFound", err)
 			}
 		})
+	}
+}
+
+// holding holds what is written after a request's body until its reply is being read.
+type holding struct {
+	net.Conn
+	reading <-chan struct{}
+}
+
+func (c holding) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if bytes.HasSuffix(b, []byte("}")) {
+		<-c.reading
+	}
+	return n, err
+}
+
+// early is a client whose requests have not ended when their replies come.
+type early struct{ written, reading chan struct{} }
+
+func (e early) Do(r *http.Request) (*http.Response, error) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
+		return holding{c, e.reading}, err
+	}}}
+	resp, err := client.Do(r)
+	if err == nil {
+		resp.Body = &readLate{resp.Body, e, sync.OnceFunc(func() { close(e.reading) })}
+	}
+	return resp, err
+}
+
+// readLate is the body of a reply that is read when its request has ended.
+type readLate struct {
+	io.ReadCloser
+	of    early
+	begin func()
+}
+
+func (b *readLate) Read(p []byte) (int, error) {
+	b.begin()
+	<-b.of.written
+	return b.ReadCloser.Read(p)
+}
+
+// A reply that is there before its request has ended is read to its end.
+func TestAnEarlyReplyIsRead(t *testing.T) {
+	e := early{make(chan struct{}), make(chan struct{})}
+	o := dynamodb.Options{Table: newTable()}
+	a := withIndex.newStore(t, o, func(o *awsdynamodb.Options) { o.HTTPClient = e })
+	b := open(t, newClient(t), o)
+	token := adapter.VerificationToken{Identifier: ada, Token: "token", Value: strings.Repeat("x", 64<<10), Expires: time.Now().Add(time.Hour)}
+	check(t, errOf(b.CreateVerificationToken(t.Context(), token)))
+	var failed error
+	got, err := a.UseVerificationToken(httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+		WroteRequest: func(info httptrace.WroteRequestInfo) {
+			failed = info.Err
+			close(e.written)
+		},
+	}), token.Identifier, token.Token)
+	check(t, err)
+	if got.Value != token.Value || failed != nil {
+		t.Errorf("got a value of %d bytes; writing the request: %v", len(got.Value), failed)
 	}
 }
