@@ -16,8 +16,8 @@ var heldUpTests = []Test{
 		for _, c := range contests {
 			t.eachStep(c.name, func(step int, name string) bool { return t.contend(c, name, step, nobody) })
 		}
-		for _, first := range []signingUp{withAccount, withPasskey} {
-			for _, rival := range []signingUp{withNothing, withAccount, withPasskey} {
+		for _, first := range []taking{withAccount, withPasskey} {
+			for _, rival := range []taking{create, withAccount, withPasskey} {
 				t.eachStep(first.op, func(step int, name string) bool { return t.contendForID(first, rival, name, step) })
 			}
 		}
@@ -57,13 +57,16 @@ var heldUpTests = []Test{
 	}},
 	{ID: "HLD-007", Rule: "A call that is held up at any step while its record is removed, and at the same one or a later one while it is made again, answers, and does, what it would before or after.", Source: "docs/contract.md R5, R13", Needs: []Feature{Faults}, Run: func(t *T) {
 		for _, s := range successions {
-			t.eachStep(s.name, func(step int, name string) bool { return t.succeed(s, name, step) })
-			t.eachTwoSteps(s.name, func(step, later int, name string) (hit, again bool) {
-				return t.succeedLater(s, name, step, later, false)
+			t.eachStep(s.name, func(step int, name string) bool {
+				hit, _ := t.succeed(s, name, step, 0, false)
+				return hit
 			})
-			if !s.dies {
+			for _, same := range []bool{false, true} {
+				if same && s.dies {
+					continue
+				}
 				t.eachTwoSteps(s.name, func(step, later int, name string) (hit, again bool) {
-					return t.succeedLater(s, name, step, later, true)
+					return t.succeed(s, name, step, later, same)
 				})
 			}
 		}
@@ -300,35 +303,26 @@ func (t *T) contend(c contest, name string, step int, before string) (hit bool) 
 	return hit
 }
 
-// signingUp is a sign-up with an ID of the caller's, and other keys by a name.
-type signingUp struct {
-	op string
-	do func(ctx context.Context, a adapter.Adapter, id, name string) error
-}
-
+// withAccount and withPasskey are sign-ups of which two with one ID have no other key in common.
 var (
-	withNothing = signingUp{"CreateUser", func(ctx context.Context, a adapter.Adapter, id, name string) error {
-		_, err := a.CreateUser(ctx, adapter.User{ID: id, Email: email(name)})
+	withAccount = taking{"CreateUserWithAccount", anAddress, true, func(ctx context.Context, a adapter.Adapter, id, key string) error {
+		_, _, err := a.CreateUserWithAccount(ctx, adapter.User{ID: id, Email: email(key)}, plainAccount("", "github", key))
 		return err
 	}}
-	withAccount = signingUp{"CreateUserWithAccount", func(ctx context.Context, a adapter.Adapter, id, name string) error {
-		_, _, err := a.CreateUserWithAccount(ctx, adapter.User{ID: id, Email: email(name)}, plainAccount("", "github", name))
-		return err
-	}}
-	withPasskey = signingUp{"CreateUserWithAuthenticator", func(ctx context.Context, a adapter.Adapter, id, name string) error {
-		_, _, err := a.CreateUserWithAuthenticator(ctx, adapter.User{ID: id, Email: email(name)}, fullAuthenticator("", name))
+	withPasskey = taking{"CreateUserWithAuthenticator", anAddress, true, func(ctx context.Context, a adapter.Adapter, id, key string) error {
+		_, _, err := a.CreateUserWithAuthenticator(ctx, adapter.User{ID: id, Email: email(key)}, fullAuthenticator("", key))
 		return err
 	}}
 )
 
 // contendForID holds a sign-up up while another one with its ID is made. One of them makes the
 // user, and the other one is not told that it has; but what it brought may be that user's.
-func (t *T) contendForID(first, rival signingUp, name string, step int) (hit bool) {
+func (t *T) contendForID(first, rival taking, name string, step int) (hit bool) {
 	t.Helper()
 	id, mine, other := t.NewID(), "first-"+name, "rival-"+name
 	var lost error
-	hit, err := t.heldUp(step, func(ctx context.Context, a adapter.Adapter) error { return first.do(ctx, a, id, mine) }, func() {
-		lost = rival.do(t.ctx, t.Second(), id, other)
+	hit, err := t.heldUp(step, func(ctx context.Context, a adapter.Adapter) error { return first.userBy(ctx, a, id, mine) }, func() {
+		lost = rival.userBy(t.ctx, t.Second(), id, other)
 	})
 	if !hit {
 		t.ok(first.op, err)
@@ -347,7 +341,8 @@ func (t *T) contendForID(first, rival signingUp, name string, step int) (hit boo
 	t.ok("GetUser", err)
 	t.equal("the address of the user", u.Email, email(other))
 	t.freeEmail(email(mine))
-	t.consistent(universe{users: []string{id}, emails: []string{email(other)}, credentials: []string{mine, other}, accounts: []adapter.AccountKey{githubAccount(mine), githubAccount(other)}})
+	t.consistent(around(mine, id))
+	t.consistent(around(other, id))
 	return hit
 }
 

@@ -78,50 +78,10 @@ var successions = []succession{
 	{name: "DeleteUser with a credential", by: register, end: deleteAuthenticator, remove: deleteUser, own: true, dies: true},
 }
 
-// succeed holds a call up while its record is removed and made again for an heir. It answers
-// as if it had come before that, between, or after.
-func (t *T) succeed(s succession, name string, step int) (hit bool) {
-	t.Helper()
-	id, has := t.taker(s.by, "first-"+name, name)
-	heir, inherits := t.taker(s.by, "heir-"+name, name)
-	t.ok(s.by.op, has(t.ctx, t.store))
-	if s.gone {
-		t.ok("removing the record", s.end(t.ctx, t.store, id, name))
-	}
-	var of string // whose record the update answered with
-	hit, err := t.heldUp(step, s.call(id, name, &of), func() {
-		t.ok("removing the record", s.end(t.ctx, t.Second(), id, name))
-		t.ok("making the record for somebody else", inherits(t.ctx, t.Second()))
-	})
-	switch {
-	case s.update == nil:
-		t.among(s.name, err)
-	case hit || s.gone:
-		t.among(s.name, err, adapter.ErrNotFound)
-	default:
-		t.among(s.name, err)
-	}
-	if hit {
-		t.inherited(s, name, heir, err == nil && of == heir)
-	}
-	t.consistent(around(name, id, heir))
-	return hit
-}
-
-// call is the one that is held up. It writes down whose record an update answered with.
-func (s succession) call(id, key string, of *string) call {
-	return func(ctx context.Context, a adapter.Adapter) (err error) {
-		if s.update == nil {
-			return s.remove(ctx, a, id, key)
-		}
-		*of, err = s.update(ctx, a, key)
-		return err
-	}
-}
-
-// succeedLater is succeed, where the record is made again, for an heir or for the same user,
-// while the call is held up once more at a later step. Whoever has the record then keeps it.
-func (t *T) succeedLater(s succession, name string, step, later int, same bool) (hit, again bool) {
+// succeed holds a call up while its record is removed and made again, for an heir or for the same
+// user: at once, or while the call is held up once more at a later step. It answers as if it had
+// come before that, between, or after, and whoever has the record then keeps it.
+func (t *T) succeed(s succession, name string, step, later int, same bool) (hit, again bool) {
 	t.Helper()
 	id, has := t.taker(s.by, "first-"+name, name)
 	heir, inherits := id, has
@@ -132,19 +92,30 @@ func (t *T) succeedLater(s succession, name string, step, later int, same bool) 
 	if s.gone {
 		t.ok("removing the record", s.end(t.ctx, t.store, id, name))
 	}
-	var of string
-	_, err := t.heldUp(step, s.call(id, name, &of), func() {
+	makeAgain := func() {
+		again = true
+		t.ok("making the record again", inherits(t.ctx, t.Second()))
+	}
+	var of string // whose record the update answered with
+	_, err := t.heldUp(step, func(ctx context.Context, a adapter.Adapter) (err error) {
+		if s.update == nil {
+			return s.remove(ctx, a, id, name)
+		}
+		of, err = s.update(ctx, a, name)
+		return err
+	}, func() {
 		hit = true
 		t.ok("removing the record", s.end(t.ctx, t.Second(), id, name))
-		t.namespace.Faults.Arm(fault.Plan{Step: later, Mode: fault.HoldUp, Meanwhile: func() {
-			again = true
-			t.ok("making the record again", inherits(t.ctx, t.Second()))
-		}})
+		if later == 0 {
+			makeAgain()
+			return
+		}
+		t.namespace.Faults.Arm(fault.Plan{Step: later, Mode: fault.HoldUp, Meanwhile: makeAgain})
 	})
-	if s.update == nil {
-		t.among(s.name, err)
-	} else {
+	if s.update != nil && (hit || s.gone) {
 		t.among(s.name, err, adapter.ErrNotFound)
+	} else {
+		t.among(s.name, err)
 	}
 	if again && !same {
 		t.inherited(s, name, heir, err == nil && of == heir)

@@ -129,12 +129,12 @@ func (s *store) signUp(ctx context.Context, c *collections, user bson.D, u signU
 }
 
 // hasSignedUp reports whether a user existed because of this sign-up, after all steps but the
-// last one. It is true if the user is visible or its deletion has begun, and the ID was
-// generated. Somebody else may have made a user with another ID, after deleting this one: it is
-// this one's if it is as it was written, and its credential exists; and another one's if it was
-// created at another time, which no update changes. Then the credential goes, and it is false.
-// So it is if no user is visible and the credential exists, which a deletion would have removed.
-// Otherwise the outcome is unknown: ErrUnavailable.
+// last one. With a generated ID that is so if the user is visible or its deletion has begun.
+// Somebody else may have made a user with an ID that was given, after deleting this one's. The
+// user is this one's if it is as it was written, and its credential exists. It is another one's
+// if it was created at another time, which no update changes; then the credential is removed.
+// There was no user if none is visible and the credential exists, which a deletion would have
+// removed. Otherwise the outcome is unknown: ErrUnavailable.
 func (s *store) hasSignedUp(ctx context.Context, c *collections, user bson.D, u signUp) (bool, error) {
 	stored, err := s.user(ctx, c, byID(u.id))
 	isThere := err == nil
@@ -159,10 +159,13 @@ func (s *store) hasSignedUp(ctx context.Context, c *collections, user bson.D, u 
 	case !s.isAnothers(stored, user):
 		return false, raced()
 	}
-	return false, repeatable(ctx, func() error {
-		_, err := u.credentials.collection.DeleteOne(ctx, u.credentials.same(u.credential))
-		return err
-	})
+	_, err = u.credentials.collection.DeleteOne(ctx, u.asBrought())
+	return false, err
+}
+
+// asBrought matches the credential of a sign-up that belongs to its user still.
+func (u signUp) asBrought() bson.D {
+	return append(u.credentials.same(u.credential), bson.E{Key: u.credentials.in("userId"), Value: u.id})
 }
 
 // isAsWritten reports whether a stored user has the fields that a sign-up gave it, and no others.
@@ -294,7 +297,7 @@ func (s *store) readRollingForward(ctx context.Context, c *collections, read fun
 // rollForward takes the last step of a sign-up if its credential exists, and reports
 // whether it does.
 func (c *collections) rollForward(ctx context.Context, u signUp) (bool, error) {
-	there, err := has(ctx, u.credentials.collection, append(u.credentials.same(u.credential), bson.E{Key: u.credentials.in("userId"), Value: u.id}))
+	there, err := has(ctx, u.credentials.collection, u.asBrought())
 	if there {
 		_, err = c.commit(ctx, c.users, u.id, u.nonce)
 	}

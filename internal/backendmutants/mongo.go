@@ -16,7 +16,7 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "a sign-up is committed although the account may be another user's", File: "mongo/signup.go",
-		Old: `append(u.credentials.same(u.credential), bson.E{Key: u.credentials.in("userId"), Value: u.id}))`, New: `u.credentials.same(u.credential))`, Run: "TestASignUpWhoseAccountIsAnothers",
+		Old: "has(ctx, u.credentials.collection, u.asBrought())", New: "has(ctx, u.credentials.collection, u.credentials.same(u.credential))", Run: "TestASignUpWhoseAccountIsAnothers",
 	},
 	{
 		Breaks: "who is removed as unfinished has become a user meanwhile", File: "mongo/signup.go",
