@@ -164,8 +164,8 @@ func (s *store) hasSignedUp(ctx context.Context, c *collections, user bson.D, u 
 }
 
 // asBrought matches the credential of a sign-up that belongs to its user still.
-func (u signUp) asBrought() bson.D {
-	return append(u.credentials.same(u.credential), bson.E{Key: u.credentials.in("userId"), Value: u.id})
+func (s signUp) asBrought() bson.D {
+	return append(s.credentials.same(s.credential), bson.E{Key: s.credentials.in("userId"), Value: s.id})
 }
 
 // isAsWritten reports whether a stored user has the fields that a sign-up gave it, and no others.
