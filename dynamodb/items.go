@@ -136,9 +136,9 @@ func (s *store) findWritten(ctx context.Context, k key, stamp string) (item, boo
 
 func stampOf(it item) string { return text(it[fieldStamp]) }
 
-// deleteBatch deletes items that were read with their stamps, 25 by a request. A request without a reply
-// is not sent again, since it would also take what somebody has made under the same keys: of the items
-// those are deleted, one by one, that are as they were read.
+// deleteBatch deletes items by their keys, 25 by a request. Without a reply nobody knows: the request may
+// still be under way, and take what somebody makes under the same keys. So it is not sent again, and
+// a look at what is left could only tell what others have done.
 func (s *store) deleteBatch(ctx context.Context, items []item) error {
 	const most = 25
 	for chunk := range slices.Chunk(items, most) {
@@ -146,21 +146,7 @@ func (s *store) deleteBatch(ctx context.Context, items []item) error {
 		for i, it := range chunk {
 			requests[i].DeleteRequest = &types.DeleteRequest{Key: s.attributes(s.keyOf(it))}
 		}
-		err := s.batchWrite(ctx, map[string][]types.WriteRequest{s.options.Table: requests})
-		if lost(err) && !errors.Is(err, errUnprocessed) {
-			err = s.deleteRead(ctx, chunk)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// deleteRead deletes the items that still have the stamps that they were read with.
-func (s *store) deleteRead(ctx context.Context, items []item) error {
-	for _, it := range items {
-		if _, _, err := s.take(ctx, s.keyOf(it), is(fieldStamp, it)); err != nil {
+		if err := s.batchWrite(ctx, map[string][]types.WriteRequest{s.options.Table: requests}); err != nil {
 			return err
 		}
 	}

@@ -251,17 +251,10 @@ func (s *store) DeleteSession(ctx context.Context, token string) error {
 }
 
 // deleteSession deletes a session, together with its guard if it has one, and reports whether it is
-// known to have been there. A deletion without a reply is not sent again, since somebody may have made
-// a session with the token in between: it is looked whether there is none.
+// known to have been there. Without a reply nobody knows: see deleteBatch.
 func (s *store) deleteSession(ctx context.Context, k key) (there bool, err error) {
 	it, ok, err := s.take(ctx, k, isUnguarded)
-	switch {
-	case lost(err):
-		if _, missing := s.get(ctx, k); errors.Is(missing, adapter.ErrNotFound) {
-			return false, nil
-		}
-		return false, err
-	case err != nil || ok || len(it) == 0:
+	if err != nil || ok || len(it) == 0 {
 		return ok, err
 	}
 	err = s.deleteGuarded(ctx, k)

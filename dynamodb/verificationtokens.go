@@ -89,7 +89,7 @@ func (s *store) take(ctx context.Context, k key, condition func(*expression) str
 // DeleteVerificationTokens takes two requests, and one more for each further 25 tokens, since
 // DynamoDB deletes by key.
 func (s *store) DeleteVerificationTokens(ctx context.Context, identifier string) error {
-	q := query{partition: prefixToken + identifier, prefix: prefixToken, fields: s.keyFields(fieldStamp)}
+	q := query{partition: prefixToken + identifier, prefix: prefixToken, fields: s.keyFields()}
 	for {
 		items, next, err := s.page(ctx, q)
 		if err != nil {

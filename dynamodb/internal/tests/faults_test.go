@@ -93,6 +93,26 @@ func (s *script) lose(t *testing.T, after func()) {
 	})
 }
 
+// late makes a call whose first write is on its way when it fails, does something then, and returns a function that has it
+// arrive.
+func (s *script) late(t *testing.T, call func() error, meanwhile func()) (arrive func(), err error) {
+	var late func() (*http.Response, error)
+	s.set(func(write int, send func() (*http.Response, error)) (*http.Response, error) {
+		if write == 1 {
+			late = send
+			meanwhile()
+			return nil, fault.ErrInjected
+		}
+		return send()
+	})
+	err = call()
+	return func() {
+		resp, err := late()
+		check(t, err)
+		check(t, resp.Body.Close())
+	}, err
+}
+
 // throttled is the answer of a busy service.
 func throttled() *http.Response {
 	return &http.Response{
@@ -291,26 +311,76 @@ func TestAWriteThatComesLateBringsNothingBack(t *testing.T) {
 		},
 			func() error { return errOf(b.UseVerificationToken(ctx, ada, "t")) }, func() error { return errOf(b.UseVerificationToken(ctx, ada, "t")) }},
 	} {
-		var late func() (*http.Response, error)
-		s.set(func(write int, send func() (*http.Response, error)) (*http.Response, error) {
-			if write == 1 {
-				late = send
-				return nil, fault.ErrInjected
-			}
-			return send()
-		})
-		switch err := tt.call(); {
+		arrive, err := s.late(t, tt.call, func() {})
+		switch {
 		case errors.Is(err, adapter.ErrUnavailable):
 			continue // it may be done at any time
 		case err != nil:
 			t.Errorf("%s: got %v, want that it is done, or that nobody knows", tt.name, err)
 		}
 		check(t, tt.remove())
-		resp, err := late()
-		check(t, err)
-		check(t, resp.Body.Close())
+		arrive()
 		if err := tt.find(); !errors.Is(err, adapter.ErrNotFound) {
 			t.Errorf("%s: got %v after it came late, want ErrNotFound", tt.name, err)
+		}
+	}
+}
+
+// A deletion that arrives after the client has given it up does not take what was made since, whoever deleted it first.
+func TestALateDeletionTakesNothingNewer(t *testing.T) {
+	s, a, b := withIndex.scripted(t)
+	ctx, sc, hour := t.Context(), newScene(t, a), time.Now().Add(time.Hour)
+	made := adapter.NewSessionToken(sc.user.ID, [32]byte{1})
+	session := func(token string) func() error {
+		return func() error {
+			return errOf(b.CreateSession(ctx, adapter.Session{UserID: sc.user.ID, SessionToken: token, Expires: hour}))
+		}
+	}
+	finds := func(token string) func() error {
+		return func() error { _, _, err := b.GetSessionAndUser(ctx, token); return err }
+	}
+	for _, tt := range []struct {
+		name       string
+		make, find func() error
+		call       func(by adapter.Adapter) error
+	}{
+		{"UnlinkAccount", func() error {
+			return errOf(b.LinkAccount(ctx, adapter.Account{UserID: sc.user.ID, Type: adapter.AccountOAuth, Provider: "github", ProviderAccountID: "1"}))
+		},
+			func() error { return errOf(b.GetUserByAccount(ctx, accountKey)) }, func(by adapter.Adapter) error { return by.UnlinkAccount(ctx, accountKey) }},
+		{"DeleteAuthenticator", func() error {
+			return errOf(b.CreateAuthenticator(ctx, adapter.Authenticator{CredentialID: "c", UserID: sc.user.ID, CredentialPublicKey: "key"}))
+		},
+			func() error { return errOf(b.GetAuthenticator(ctx, "c")) }, func(by adapter.Adapter) error { return by.DeleteAuthenticator(ctx, "c") }},
+		{"DeleteSession", session(made), finds(made), func(by adapter.Adapter) error { return by.DeleteSession(ctx, made) }},
+		{"DeleteSessionByID", session(made), finds(made), func(by adapter.Adapter) error { return by.DeleteSessionByID(ctx, sc.user.ID, adapter.SessionID(made)) }},
+		{"DeleteSessions", session(made), finds(made), func(by adapter.Adapter) error { return by.DeleteSessions(ctx, sc.user.ID) }},
+		{"DeleteSession (made elsewhere)", session(theirToken), finds(theirToken), func(by adapter.Adapter) error { return by.DeleteSession(ctx, theirToken) }},
+		{"DeleteSessions (made elsewhere)", session(theirToken), finds(theirToken), func(by adapter.Adapter) error { return by.DeleteSessions(ctx, sc.user.ID) }},
+		{"DeleteVerificationTokens", func() error {
+			return errOf(b.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: ada, Token: "t", Expires: hour}))
+		},
+			func() error { return errOf(b.UseVerificationToken(ctx, ada, "t")) }, func(by adapter.Adapter) error { return by.DeleteVerificationTokens(ctx, ada) }},
+		{"DeleteUser", func() error { return errOf(b.CreateUser(ctx, adapter.User{ID: "v", Email: "v@example.com"})) },
+			func() error { return errOf(b.GetUserByEmail(ctx, "v@example.com")) }, func(by adapter.Adapter) error { return by.DeleteUser(ctx, "v") }},
+	} {
+		for _, meanwhile := range []func(){func() {}, func() { check(t, tt.call(b)) }} {
+			if err := tt.make(); !errors.Is(err, adapter.ErrConflict) { // it is there
+				check(t, err)
+			}
+			arrive, err := s.late(t, func() error { return tt.call(a) }, meanwhile)
+			switch {
+			case errors.Is(err, adapter.ErrUnavailable):
+				arrive() // it may be done at any time
+				continue
+			case err != nil:
+				t.Errorf("%s: got %v, want that it is done, or that nobody knows", tt.name, err)
+			}
+			check(t, tt.make())
+			arrive()
+			if err := tt.find(); err != nil {
+				t.Errorf("%s: got %v: it took what was made since", tt.name, err)
+			}
 		}
 	}
 }
