@@ -83,7 +83,7 @@ func (c *conn) Write(b []byte) (int, error) {
 		c.late = time.Now().Add(c.network.Delay)
 		c.mu.Unlock()
 	case "late request":
-		return 0, c.sendLater(append([]byte(nil), b...))
+		return len(b), c.sendLater(append([]byte(nil), b...))
 	case "reset":
 		_ = c.Conn.Close()
 		return 0, errBroken
@@ -93,7 +93,8 @@ func (c *conn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// sendLater sends a request when its client has given it up.
+// sendLater sends a request when its client has given it up. It counts as written: a client that
+// is told that nothing was may send it again, as net/http does.
 func (c *conn) sendLater(b []byte) error {
 	c.mu.Lock()
 	c.alone = true
