@@ -55,7 +55,7 @@ func TestMachinePaths(t *testing.T) {
 		{"in quotes", `dir := "` + path.Join("/", "tmp", "data") + `"`, path.Join("/", "tmp", "data")},
 		{"home folder", "cd " + path.Join("/", "home", "ada", "src"), path.Join("/", "home", "ada", "src")},
 		{"after an equals sign", "DIR=" + path.Join("/", "root", "go"), path.Join("/", "root", "go")},
-		{"relative path", "see docs/work/plan.md and ../tmp/x", ""},
+		{"relative path", "see " + path.Join("docs", "work", "plan.md") + " and " + path.Join("..", "tmp", "x"), ""},
 		{"web address", "https://example.com/home/page", ""},
 		{"the folder alone", "mounted at /tmp", ""},
 	}
