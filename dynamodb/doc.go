@@ -43,7 +43,7 @@
 // Contention and throttling are waited out for 30 seconds. Reads are strongly consistent; those
 // by a key that are made at the same time share requests: see [Options.NoBatching].
 // No write is applied twice: a single write whose reply was lost, and which cannot be found
-// afterwards, is adapter.ErrUnavailable.
+// afterwards, is adapter.ErrUnavailable. So is a deletion without a reply that is no transaction.
 //
 // # Limits
 //
