@@ -375,7 +375,7 @@ func (s *store) callError(ctx context.Context, limit time.Duration, err error) e
 		return secondary
 	}
 	if !errors.Is(err, errLeft) {
-		return s.withoutTLSHint(err)
+		return s.withoutTLSHint(s.health.explain(err))
 	}
 	cause := s.withoutTLSHint(s.health.cause())
 	switch ended := ctx.Err(); {

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/adapter/driver"
@@ -207,10 +209,16 @@ func (h *health) monitor() *event.ServerMonitor {
 	}
 }
 
+// note remembers the outcome of a check of a server. That the check was cancelled says nothing
+// of the server: when the other side closes a connection, the driver now and then reports the
+// end of a context of its own instead. What is known of the server stays.
 func (h *health) note(connection string, failure error) {
 	address, _, _ := strings.Cut(connection, "[-")
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if errors.Is(failure, context.Canceled) && h.failures[address] != nil {
+		return
+	}
 	if h.failures == nil {
 		h.failures = map[string]error{}
 	}
@@ -239,6 +247,18 @@ func (h *health) cause() error {
 		return nil
 	}
 	return driver.Caused(unavailable(failed[0]), failed[0])
+}
+
+// explain returns the cause of a call that found no server and does not know why, or else its
+// error.
+func (h *health) explain(err error) error {
+	if !errors.As(err, new(topology.ServerSelectionError)) || errors.Is(err, adapter.ErrSetup) {
+		return err
+	}
+	if cause := h.cause(); errors.Is(cause, adapter.ErrSetup) {
+		return cause
+	}
+	return err
 }
 
 // secondary returns the error of a direct connection to a secondary, which takes no writes

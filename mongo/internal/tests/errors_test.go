@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -90,7 +91,7 @@ func hello(t *testing.T, reply bson.D) string {
 }
 
 // What prevents a store from working is in the errors of the first call and of Ping,
-// without a secret.
+// without a secret. Each takes all the time that there is to find a server, so they wait together.
 func TestCauses(t *testing.T) {
 	server := host(t, replicaSet.server(t).URL)
 	ours, _ := certificate(t, "127.0.0.1")
@@ -111,7 +112,7 @@ func TestCauses(t *testing.T) {
 		{Key: "ok", Value: 1}, {Key: "ismaster", Value: false}, {Key: "secondary", Value: true}, {Key: "setName", Value: "rs0"}, {Key: "maxWireVersion", Value: 17}, {Key: "minWireVersion", Value: 0},
 		{Key: "cursor", Value: bson.D{{Key: "id", Value: int64(0)}, {Key: "ns", Value: "app.x"}, {Key: "firstBatch", Value: bson.A{}}}},
 	})
-	for _, test := range []struct {
+	tests := []struct {
 		name, url, want string
 		retry           bool
 	}{
@@ -128,14 +129,24 @@ func TestCauses(t *testing.T) {
 		{"another set, found", server + "/app?replicaSet=another", "no server belongs to a replica set of that name", false},
 		{"too old", old + "/app?", "too old", false},
 		{"a secondary", secondary + "/app?directConnection=true&skipSchemaCheck=true", "secondary", false},
-	} {
+	}
+	type outcome struct{ called, pinged error }
+	outcomes := make([]outcome, len(tests))
+	var calls sync.WaitGroup
+	for i, test := range tests {
+		store, err := adapter.Open(t.Context(), "mongodb://"+test.url+"&serverSelectionTimeoutMS=3000&appName=hunter2")
+		check(t, err)
+		defer func() { check(t, store.Close()) }()
+		pinger, _ := adapter.As[adapter.Pinger](store)
+		calls.Go(func() {
+			_, outcomes[i].called = store.GetUser(t.Context(), newID(1))
+			outcomes[i].pinged = pinger.Ping(t.Context())
+		})
+	}
+	calls.Wait()
+	for i, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			store, err := adapter.Open(t.Context(), "mongodb://"+test.url+"&serverSelectionTimeoutMS=700&appName=hunter2")
-			check(t, err)
-			defer func() { check(t, store.Close()) }()
-			_, called := store.GetUser(t.Context(), newID(1))
-			pinger, _ := adapter.As[adapter.Pinger](store)
-			for op, err := range map[string]error{"GetUser": called, "Ping": pinger.Ping(t.Context())} {
+			for op, err := range map[string]error{"GetUser": outcomes[i].called, "Ping": outcomes[i].pinged} {
 				kind, other := adapter.ErrSetup, adapter.ErrUnavailable
 				if test.retry {
 					kind, other = other, kind
