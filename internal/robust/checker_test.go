@@ -74,7 +74,7 @@ func TestLegalHistories(t *testing.T) {
 		}
 		if lying, ok := lie(history); ok {
 			lies++
-			if judge(lying) == porcupine.Illegal {
+			if judge(lying, true) == porcupine.Illegal {
 				caught++
 			}
 		}
@@ -107,7 +107,7 @@ func TestStrayRecordsOfSignUps(t *testing.T) {
 		{"of several writes, and another user is deleted", history(true, 2), porcupine.Illegal},
 		{"of one write", history(false, 1), porcupine.Illegal},
 	} {
-		if got := judge(c.history); got != c.want {
+		if got := judge(c.history, true); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}

@@ -91,7 +91,7 @@ func shorten(history []Operation) []Operation {
 	end := time.Now().Add(shortening)
 	byEnd := slices.SortedFunc(slices.Values(history), func(a, b Operation) int { return cmp.Compare(a.Ended, b.Ended) })
 	n, _ := slices.BinarySearchFunc(byEnd, true, func(o Operation, _ bool) int {
-		if judge(until(history, o.Ended)) == porcupine.Illegal {
+		if judge(until(history, o.Ended), true) == porcupine.Illegal {
 			return 1
 		}
 		return -1
@@ -100,7 +100,7 @@ func shorten(history []Operation) []Operation {
 		history = until(history, byEnd[n].Ended)
 	}
 	for i := len(history) - 1; i >= 0 && time.Now().Before(end); i-- {
-		if without := slices.Delete(slices.Clone(history), i, i+1); isRead(history[i].Call.Op) && judge(without) == porcupine.Illegal {
+		if without := slices.Delete(slices.Clone(history), i, i+1); isRead(history[i].Call.Op) && judge(without, true) == porcupine.Illegal {
 			history = without
 		}
 	}

@@ -31,7 +31,7 @@ func TestConformanceLayouts(t *testing.T) {
 		}
 		t.Run(p.name, func(t *testing.T) {
 			d := replicaSet
-			d.name, d.layout = d.name+" ("+p.name+")", p
+			d.name, d.layout, d.limit = d.name+" ("+p.name+")", p, 0
 			conformance.Run(t, d.harness(t), sequence.Test(layoutSequences))
 		})
 	}
