@@ -107,7 +107,7 @@ var crashMutants = []mutant{
 
 // claim takes a key in a step of its own, unless it is taken.
 func (e *env) claim(ctx context.Context, key any) (taken bool, err error) {
-	err = e.faults.Step(ctx, func() error {
+	err = e.faults.Step(ctx, func(ctx context.Context) error {
 		_, taken = e.shared.LoadOrStore(key, "claimed")
 		return nil
 	})
@@ -277,7 +277,7 @@ func (m deletesOnce) DeleteUser(ctx context.Context, id string) error {
 	if err := m.Adapter.DeleteUser(ctx, id); err != nil || len(accounts) == 0 {
 		return err
 	}
-	return fail(ctx, "DeleteUser", m.faults.Step(ctx, func() error {
+	return fail(ctx, "DeleteUser", m.faults.Step(ctx, func(ctx context.Context) error {
 		for _, acc := range accounts {
 			m.shared.Delete(acc.Key())
 		}
@@ -322,7 +322,7 @@ func (m clearsLater) DeleteUser(ctx context.Context, id string) error {
 	if err := m.Adapter.DeleteUser(ctx, id); err != nil {
 		return err
 	}
-	return fail(ctx, "DeleteUser", m.faults.Step(ctx, func() error {
+	return fail(ctx, "DeleteUser", m.faults.Step(ctx, func(ctx context.Context) error {
 		for _, s := range sessions {
 			m.shared.Delete(s.ID)
 		}

@@ -168,7 +168,7 @@ func (m endsListed) DeleteSessionByID(ctx context.Context, userID, sessionID str
 	if err != nil || !slices.ContainsFunc(all, func(se adapter.Session) bool { return se.ID == sessionID }) {
 		return err
 	}
-	return m.faults.Step(ctx, func() error {
+	return m.faults.Step(ctx, func(ctx context.Context) error {
 		for _, se := range stored(m.env, func(se adapter.Session) bool { return se.ID == sessionID }) {
 			userID = se.UserID
 		}
@@ -186,7 +186,7 @@ func (m givesAway) DeleteAuthenticator(ctx context.Context, id string) error {
 	if _, err := m.Adapter.GetAuthenticator(ctx, id); !errors.Is(err, adapter.ErrNotFound) {
 		return m.Adapter.DeleteAuthenticator(ctx, id)
 	}
-	err := m.faults.Step(ctx, func() error {
+	err := m.faults.Step(ctx, func(ctx context.Context) error {
 		if _, err := innermost(m.Adapter).GetAuthenticator(ctx, id); err == nil {
 			m.shared.Store("given away "+id, true)
 		}

@@ -60,7 +60,10 @@ func (m mutant) history(t *testing.T) *robust.Report {
 	ctx, end := context.WithCancel(t.Context())
 	defer end()
 	mode := fault.HoldUp
-	if strings.HasPrefix(m.ids[0], "REP-") {
+	switch {
+	case m.ids[0] == "REP-007":
+		mode = fault.Late
+	case strings.HasPrefix(m.ids[0], "REP-"):
 		mode = fault.LoseReply
 	}
 	go disturb(ctx, e.faults, mode)
@@ -79,11 +82,12 @@ func (m mutant) history(t *testing.T) *robust.Report {
 	return report
 }
 
-// disturb has one step after the other take a moment, in which others call: before it is carried out, or
-// with its reply lost after it. Steps in memory are otherwise over before anybody else can come between two.
+// disturb has one step after the other take a moment, in which others call: before it is carried out,
+// with its reply lost after it, or after its call has ended. Steps in memory are otherwise over before anybody else can come between two.
 func disturb(ctx context.Context, faults *fault.Injector, mode fault.Mode) {
 	for ctx.Err() == nil {
 		faults.Arm(fault.Plan{Step: 1 + rand.IntN(8), Mode: mode, Once: true, Meanwhile: func() { time.Sleep(4 * time.Millisecond) }})
 		time.Sleep(5 * time.Millisecond)
+		faults.Deliver()
 	}
 }

@@ -71,6 +71,9 @@ var raceMutants = []mutant{
 	{"an update that is repeated is answered with the user of now", []string{"REP-006"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return answersOfNow{base{inner}}
 	}},
+	{"a session that is gone counts as ended by this call", []string{"REP-007"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return takesGoneForDone{base{inner}}
+	}},
 	{"CreateUser checks the e-mail address, and then writes", []string{"RAC-001", "RAC-002", "HLD-001"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return checksEmail{base{inner}}
 	}},
@@ -696,6 +699,20 @@ func (m answersOfNow) UpdateUser(ctx context.Context, id string, up adapter.User
 		return u, err
 	}
 	return now, nil
+}
+
+// takesGoneForDone looks whether a session is still there when it has no answer.
+type takesGoneForDone struct{ base }
+
+func (m takesGoneForDone) DeleteSession(ctx context.Context, token string) error {
+	err := m.Adapter.DeleteSession(ctx, token)
+	if !errors.Is(err, adapter.ErrUnavailable) {
+		return err
+	}
+	if _, _, gone := m.GetSessionAndUser(ctx, token); errors.Is(gone, adapter.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 type repeatsAccounts struct{ base }

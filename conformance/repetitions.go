@@ -22,8 +22,10 @@ type repetition struct {
 	holds    func() // fails the test unless what the other one wrote is there
 }
 
-// stays fails the test unless what others wrote after a write holds, whichever reply of
-// the write is lost.
+// proof fails the test unless what others wrote after a write holds.
+type proof func(op string, prepare func(name string) repetition)
+
+// stays is a [proof] for a write of which a reply is lost, whichever it is.
 func (t *T) stays(op string, prepare func(name string) repetition) {
 	t.Helper()
 	n := 0
@@ -35,6 +37,42 @@ func (t *T) stays(op string, prepare func(name string) repetition) {
 			i.plan.Meanwhile = func() { wrote = t.follows(op, r) }
 			defer t.at(i, "somebody else's write after "+op)()
 			got, _ := t.interrupted(i, op, r.call)
+			if wrote {
+				r.holds()
+			}
+			t.consistent(r.universe)
+			return got
+		})
+	})
+}
+
+// isOver is a [proof] for a write that is answered although one of its requests is on its way, whichever
+// it is, and arrives last.
+func (t *T) isOver(op string, prepare func(name string) repetition) {
+	t.Helper()
+	t.arrivesLate(op, func(name string) repetition { return prepare("late-" + name) }, func(repetition) {})
+}
+
+// isOverBeside is isOver for a write that somebody else makes meanwhile as well.
+func (t *T) isOverBeside(op string, prepare func(name string) repetition) {
+	t.Helper()
+	t.arrivesLate(op, func(name string) repetition { return prepare("beside-" + name) }, func(r repetition) {
+		t.among("the same "+op+" of somebody else", r.call(t.ctx, t.Second()), adapter.ErrUnavailable)
+	})
+}
+
+func (t *T) arrivesLate(op string, prepare func(name string) repetition, meanwhile func(repetition)) {
+	t.Helper()
+	n := 0
+	t.steps(op, func(step int) bool {
+		return t.inTime(severed(fault.Plan{Step: step, Mode: fault.Late, Once: true}), op, func(i interruption) outcome {
+			n++
+			r := prepare(numbered(strings.ToLower(op), n))
+			i.plan.Meanwhile = func() { meanwhile(r) }
+			defer t.at(i, "somebody else's write after "+op+", and then the command")()
+			got, err := t.interrupted(i, op, r.call)
+			wrote := got == cutShort && err == nil && t.follows(op, r)
+			t.namespace.Faults.Deliver()
 			if wrote {
 				r.holds()
 			}
@@ -67,7 +105,7 @@ func (t *T) follows(op string, r repetition) bool {
 }
 
 var repetitionTests = []Test{
-	{ID: "REP-001", Rule: "An update whose reply is lost does not undo what somebody wrote after it.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: repeatUpdates},
+	{ID: "REP-001", Rule: "An update whose reply is lost does not undo what somebody wrote after it.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: func(t *T) { repeatUpdates(t, t.stays) }},
 	{ID: "REP-002", Rule: "A counter that grew is no conflict because its reply was lost and it has grown further.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: func(t *T) {
 		t.stays("UpdateAuthenticatorCounter", func(name string) repetition {
 			u := t.user(name)
@@ -86,8 +124,8 @@ var repetitionTests = []Test{
 			}
 		})
 	}},
-	{ID: "REP-003", Rule: "A delete whose reply is lost does not take what somebody made after it.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: repeatDeletes},
-	{ID: "REP-004", Rule: "What was made, and ended before the reply was there, is not made again.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: repeatCreates},
+	{ID: "REP-003", Rule: "A delete whose reply is lost does not take what somebody made after it.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: func(t *T) { repeatDeletes(t, t.stays) }},
+	{ID: "REP-004", Rule: "What was made, and ended before the reply was there, is not made again.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: func(t *T) { repeatCreates(t, t.stays) }},
 	{ID: "REP-005", Rule: "A one-time token whose creation was not answered is used once.", Source: "docs/contract.md R15", Needs: []Feature{Faults}, Run: func(t *T) {
 		t.stays("CreateVerificationToken", func(name string) repetition {
 			used := false
@@ -107,6 +145,12 @@ var repetitionTests = []Test{
 		})
 	}},
 	{ID: "REP-006", Rule: "An update whose reply is lost is answered with the record as it made it, or not at all, whatever somebody wrote after it.", Source: "docs/contract.md R7", Needs: []Feature{Faults, Live}, Run: answersOfThen},
+	{ID: "REP-007", Rule: "A write that was answered is over: no request of it arrives later and takes what somebody wrote since.", Source: "docs/contract.md R7", Needs: []Feature{Faults, Live}, Run: func(t *T) {
+		repeatUpdates(t, t.isOver)
+		repeatDeletes(t, t.isOver)
+		repeatDeletes(t, t.isOverBeside)
+		repeatCreates(t, t.isOver)
+	}},
 }
 
 // answersOfThen has somebody write another field of a record after an update whose reply
@@ -218,8 +262,8 @@ func answersOfThen(t *T) {
 	})
 }
 
-func repeatUpdates(t *T) {
-	t.stays("UpdateUser", func(name string) repetition {
+func repeatUpdates(t *T, holds proof) {
+	holds("UpdateUser", func(name string) repetition {
 		u := t.user(name)
 		up := func(ctx context.Context, a adapter.Adapter, text string) error {
 			_, err := a.UpdateUser(ctx, u.ID, adapter.UserUpdate{Name: &text, Attributes: adapter.Attributes{"text": text}})
@@ -237,7 +281,7 @@ func repeatUpdates(t *T) {
 			universe: universe{users: []string{u.ID}, emails: []string{u.Email}},
 		}
 	})
-	t.stays("UpdateUser", func(name string) repetition {
+	holds("UpdateUser", func(name string) repetition {
 		u := t.user("address-" + name)
 		first, second := email("first-"+name), email("second-"+name)
 		move := func(ctx context.Context, a adapter.Adapter, to string) error {
@@ -256,7 +300,7 @@ func repeatUpdates(t *T) {
 			universe: universe{users: []string{u.ID}, emails: []string{u.Email, first, second}},
 		}
 	})
-	t.stays("UpdateUser", func(name string) repetition {
+	holds("UpdateUser", func(name string) repetition {
 		u, heir := t.user("left-"+name), adapter.User{Email: email("left-" + name)}
 		to := email("to-" + name)
 		return repetition{
@@ -278,7 +322,7 @@ func repeatUpdates(t *T) {
 			universe: universe{users: []string{u.ID}, emails: []string{u.Email, to}},
 		}
 	})
-	t.stays("UpdateAccount", func(name string) repetition {
+	holds("UpdateAccount", func(name string) repetition {
 		u := t.user(name)
 		key := t.account(u.ID, "github", name).Key()
 		up := func(ctx context.Context, a adapter.Adapter, text string) error {
@@ -294,7 +338,7 @@ func repeatUpdates(t *T) {
 			universe: universe{users: []string{u.ID}, accounts: []adapter.AccountKey{key}},
 		}
 	})
-	t.stays("UpdateAuthenticator", func(name string) repetition {
+	holds("UpdateAuthenticator", func(name string) repetition {
 		u := t.user(name)
 		id := t.authenticator(u.ID, name).CredentialID
 		up := func(ctx context.Context, a adapter.Adapter, text string) error {
@@ -313,7 +357,7 @@ func repeatUpdates(t *T) {
 			universe: universe{users: []string{u.ID}, credentials: []string{id}},
 		}
 	})
-	t.stays("UpdateSession", func(name string) repetition {
+	holds("UpdateSession", func(name string) repetition {
 		u := t.user(name)
 		s := t.session(u.ID)
 		first, second := Start.Add(2*time.Hour), Start.Add(3*time.Hour)
@@ -335,8 +379,8 @@ func repeatUpdates(t *T) {
 	})
 }
 
-func repeatDeletes(t *T) {
-	t.stays("UnlinkAccount", func(name string) repetition {
+func repeatDeletes(t *T, holds proof) {
+	holds("UnlinkAccount", func(name string) repetition {
 		u, other := t.user(name), t.user("other-"+name)
 		acc := t.account(u.ID, "github", name)
 		heir := plainAccount(other.ID, "github", name)
@@ -351,7 +395,7 @@ func repeatDeletes(t *T) {
 			universe: universe{users: []string{u.ID, other.ID}, accounts: []adapter.AccountKey{acc.Key()}},
 		}
 	})
-	t.stays("DeleteAuthenticator", func(name string) repetition {
+	holds("DeleteAuthenticator", func(name string) repetition {
 		u, other := t.user(name), t.user("other-"+name)
 		id := t.authenticator(u.ID, name).CredentialID
 		return repetition{
@@ -379,11 +423,11 @@ func repeatDeletes(t *T) {
 			return a.DeleteSessions(ctx, s.UserID)
 		}},
 	} {
-		t.stays(op.name, func(name string) repetition { return t.endsSession(t.session(t.user(name).ID), op.end) })
-		t.stays(op.name, func(name string) repetition { return t.endsSession(t.sessionMadeElsewhere("elsewhere-"+name), op.end) })
+		holds(op.name, func(name string) repetition { return t.endsSession(t.session(t.user(name).ID), op.end) })
+		holds(op.name, func(name string) repetition { return t.endsSession(t.sessionMadeElsewhere("elsewhere-"+name), op.end) })
 	}
 	for _, heir := range heirs {
-		t.stays("DeleteUser", func(name string) repetition {
+		holds("DeleteUser", func(name string) repetition {
 			s, other := t.newStage(heir.of+"-"+name), t.user("heir-of-"+heir.of+"-"+name)
 			return repetition{
 				call:  func(ctx context.Context, a adapter.Adapter) error { return a.DeleteUser(ctx, s.user.ID) },
@@ -397,7 +441,7 @@ func repeatDeletes(t *T) {
 			}
 		})
 	}
-	t.stays("DeleteVerificationTokens", func(name string) repetition {
+	holds("DeleteVerificationTokens", func(name string) repetition {
 		v, witness, used := t.link(name, "token"), t.link(name, "witness"), false
 		return repetition{
 			call: func(ctx context.Context, a adapter.Adapter) error { return a.DeleteVerificationTokens(ctx, name) },
@@ -508,8 +552,8 @@ func (t *T) sessionMadeElsewhere(name string) adapter.Session {
 	return s
 }
 
-func repeatCreates(t *T) {
-	t.stays("CreateUser", func(name string) repetition {
+func repeatCreates(t *T, holds proof) {
+	holds("CreateUser", func(name string) repetition {
 		id := t.NewID()
 		return repetition{
 			call: func(ctx context.Context, a adapter.Adapter) error {
@@ -525,7 +569,7 @@ func repeatCreates(t *T) {
 			universe: universe{users: []string{id}, emails: []string{email(name)}},
 		}
 	})
-	t.stays("CreateUser", func(name string) repetition {
+	holds("CreateUser", func(name string) repetition {
 		id, moved := t.NewID(), email("moved-"+name)
 		return repetition{
 			call: func(ctx context.Context, a adapter.Adapter) error {
@@ -546,7 +590,7 @@ func repeatCreates(t *T) {
 			universe: universe{users: []string{id}, emails: []string{moved, email("moving-" + name)}},
 		}
 	})
-	t.stays("CreateUserWithAccount", func(name string) repetition {
+	holds("CreateUserWithAccount", func(name string) repetition {
 		id, key := t.NewID(), adapter.AccountKey{Provider: "github", ProviderAccountID: name}
 		return repetition{
 			call: func(ctx context.Context, a adapter.Adapter) error {
@@ -559,7 +603,7 @@ func repeatCreates(t *T) {
 			universe: universe{users: []string{id}, accounts: []adapter.AccountKey{key}},
 		}
 	})
-	t.stays("CreateUserWithAccount", func(name string) repetition {
+	holds("CreateUserWithAccount", func(name string) repetition {
 		id, key := t.NewID(), adapter.AccountKey{Provider: "gone", ProviderAccountID: name}
 		left := universe{users: []string{id}, emails: []string{email("gone-" + name)}, accounts: []adapter.AccountKey{key}}
 		return repetition{
@@ -579,7 +623,7 @@ func repeatCreates(t *T) {
 		},
 		"user": func(a adapter.Adapter, userID, _ string) error { return a.DeleteUser(t.ctx, userID) },
 	} {
-		t.stays("CreateUserWithAuthenticator", func(name string) repetition {
+		holds("CreateUserWithAuthenticator", func(name string) repetition {
 			id, credential := t.NewID(), of+"-"+name
 			return repetition{
 				call: func(ctx context.Context, a adapter.Adapter) error {
@@ -593,7 +637,7 @@ func repeatCreates(t *T) {
 			}
 		})
 	}
-	t.stays("LinkAccount", func(name string) repetition {
+	holds("LinkAccount", func(name string) repetition {
 		u, key := t.user(name), adapter.AccountKey{Provider: "gitlab", ProviderAccountID: name}
 		return repetition{
 			call: func(ctx context.Context, a adapter.Adapter) error {
@@ -606,7 +650,7 @@ func repeatCreates(t *T) {
 			universe: universe{users: []string{u.ID}, accounts: []adapter.AccountKey{key}},
 		}
 	})
-	t.stays("CreateSession", func(name string) repetition {
+	holds("CreateSession", func(name string) repetition {
 		u, token := t.user(name), "token-"+name
 		return repetition{
 			call: func(ctx context.Context, a adapter.Adapter) error {
@@ -619,7 +663,7 @@ func repeatCreates(t *T) {
 			universe: universe{users: []string{u.ID}, sessions: []string{token}},
 		}
 	})
-	t.stays("CreateSession", func(name string) repetition {
+	holds("CreateSession", func(name string) repetition {
 		u := t.user("everywhere-" + name)
 		sessions := func(a adapter.Adapter) int { all, _ := a.ListSessions(t.ctx, u.ID); return len(all) }
 		return repetition{
@@ -633,7 +677,7 @@ func repeatCreates(t *T) {
 			universe: universe{users: []string{u.ID}},
 		}
 	})
-	t.stays("CreateAuthenticator", func(name string) repetition {
+	holds("CreateAuthenticator", func(name string) repetition {
 		u := t.user(name)
 		return repetition{
 			call: func(ctx context.Context, a adapter.Adapter) error {

@@ -200,7 +200,10 @@ func (s *store) trySignUp(ctx context.Context, c *collections, user bson.D, u si
 // another user, or may, or the server refuses it, the new user is deleted and the reason
 // returned. It reports whether this call took the last step.
 func (s *store) complete(ctx context.Context, c *collections, u signUp) (bool, error) {
-	inserted, err := s.claim(ctx, c, u.credentials, u.credential, s.insertCredential(c, u))
+	inserted, err := s.claim(ctx, c, u.credentials, u.credential, insertOnce)
+	if isRepeatable(err) && ctx.Err() == nil && u.hasCredential(ctx) {
+		inserted, err = false, nil // its reply was lost, and the driver does not repeat it on a standalone server
+	}
 	if errors.Is(err, adapter.ErrConflict) || errors.Is(err, adapter.ErrUnreadable) || isRefused(err) {
 		_, failed := c.users.DeleteOne(ctx, unfinished(u.id, u.nonce))
 		return false, cmp.Or(failed, err)
@@ -215,21 +218,11 @@ func (s *store) complete(ctx context.Context, c *collections, u signUp) (bool, e
 	return c.commit(ctx, users, u.id, u.nonce)
 }
 
-// insertCredential returns the second step of a sign-up. If its reply is lost, it is
-// repeated only if the user is still unfinished: otherwise the credential may have been
-// removed since.
-func (s *store) insertCredential(c *collections, u signUp) inserter {
-	return func(ctx context.Context, coll *collection, credential any) error {
-		insert := insertCommand(coll, s.writeConcern, credential)
-		err := insert(ctx)
-		if !isRepeatable(err) || ctx.Err() != nil {
-			return withCollection(coll, err)
-		}
-		if needed, err := has(ctx, c.users, unfinished(u.id, u.nonce)); !needed || err != nil {
-			return err
-		}
-		return withCollection(coll, insert(ctx))
-	}
+// hasCredential reports whether the credential is known to be there, as it was brought. That it is not
+// may change: its insertion may be on its way.
+func (s signUp) hasCredential(ctx context.Context) bool {
+	there, err := has(ctx, s.credentials.collection, s.asBrought())
+	return there && err == nil
 }
 
 // commit takes the last step of a sign-up, and reports whether it was still to be taken.

@@ -34,7 +34,7 @@ func ExampleInjector_Step() {
 	faults := &fault.Injector{}
 	faults.Arm(fault.Plan{Step: 2, Once: true})
 	for range 3 {
-		fmt.Println(faults.Step(context.Background(), func() error { return nil }))
+		fmt.Println(faults.Step(context.Background(), func(context.Context) error { return nil }))
 	}
 	// Output:
 	// <nil>

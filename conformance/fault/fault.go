@@ -11,11 +11,16 @@ package fault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 )
 
 // ErrInjected is behind every error that this package makes.
 var ErrInjected = errors.New("fault: the connection was cut")
+
+// ErrLate is the error of a step that [Injector.Deliver] carries out: a connection that it would
+// be sent by has to be kept until then.
+var ErrLate = fmt.Errorf("%w, and what was sent is still on its way", ErrInjected)
 
 // Mode says what happens to a step.
 type Mode int
@@ -30,11 +35,13 @@ const (
 	Hang
 	// HoldUp carries the step out, after [Plan.Meanwhile]: nothing is lost.
 	HoldUp
+	// Late fails the step, which reaches the store when [Injector.Deliver] is called.
+	Late
 )
 
 // String names the mode.
 func (m Mode) String() string {
-	return [...]string{"command lost", "reply lost", "no answer", "held up"}[m]
+	return [...]string{"command lost", "reply lost", "no answer", "held up", "command late"}[m]
 }
 
 // Plan is a fault to come.
@@ -56,7 +63,8 @@ type Injector struct {
 	mu    sync.Mutex
 	count int64 // all steps
 	plan  *Plan
-	step  int // steps since Arm
+	step  int      // steps since Arm
+	late  []func() // that are to be delivered
 }
 
 // Arm sets the plan, in place of an earlier one.
@@ -75,6 +83,17 @@ func (i *Injector) Disarm() (hit bool) {
 	return hit
 }
 
+// Deliver carries out the steps that were late, in their order.
+func (i *Injector) Deliver() {
+	i.mu.Lock()
+	late := i.late
+	i.late = nil
+	i.mu.Unlock()
+	for _, do := range late {
+		do()
+	}
+}
+
 // Count returns how many steps there have been.
 func (i *Injector) Count() int64 {
 	i.mu.Lock()
@@ -82,15 +101,15 @@ func (i *Injector) Count() int64 {
 	return i.count
 }
 
-// Step runs do, or fails as the plan says. Its error is [ErrInjected], or the
-// context's after a hang.
-func (i *Injector) Step(ctx context.Context, do func() error) error {
+// Step runs do, or fails as the plan says. Its error is [ErrInjected], [ErrLate], or the
+// context's after a hang. The context of do has the values of ctx; that of a late step does not end.
+func (i *Injector) Step(ctx context.Context, do func(context.Context) error) error {
 	mode, meanwhile, hit := i.next()
 	if !hit {
-		return do()
+		return do(ctx)
 	}
 	if mode == LoseReply {
-		_ = do() // whatever it says is lost
+		_ = do(ctx) // whatever it says is lost
 	}
 	if meanwhile != nil {
 		meanwhile()
@@ -100,7 +119,12 @@ func (i *Injector) Step(ctx context.Context, do func() error) error {
 		<-ctx.Done()
 		return ctx.Err()
 	case HoldUp:
-		return do()
+		return do(ctx)
+	case Late:
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.late = append(i.late, func() { _ = do(context.WithoutCancel(ctx)) })
+		return ErrLate
 	}
 	return ErrInjected
 }

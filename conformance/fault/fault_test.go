@@ -14,7 +14,7 @@ import (
 // steps runs three steps and returns which of them were applied, and which failed.
 func steps(ctx context.Context, i *fault.Injector) (applied, failed [3]bool) {
 	for n := range 3 {
-		err := i.Step(ctx, func() error {
+		err := i.Step(ctx, func(context.Context) error {
 			applied[n] = true
 			return nil
 		})
@@ -51,9 +51,9 @@ func TestMeanwhileComesBetweenTheStepAndItsEnd(t *testing.T) {
 	i := &fault.Injector{}
 	var seen []string
 	i.Arm(fault.Plan{Step: 1, Mode: fault.LoseReply, Once: true, Meanwhile: func() {
-		_ = i.Step(t.Context(), func() error { seen = append(seen, "other"); return nil })
+		_ = i.Step(t.Context(), func(context.Context) error { seen = append(seen, "other"); return nil })
 	}})
-	err := i.Step(t.Context(), func() error { seen = append(seen, "applied"); return nil })
+	err := i.Step(t.Context(), func(context.Context) error { seen = append(seen, "applied"); return nil })
 	if !errors.Is(err, fault.ErrInjected) || !slices.Equal(seen, []string{"applied", "other"}) {
 		t.Errorf("got %v and the steps %q", err, seen)
 	}
@@ -63,15 +63,37 @@ func TestAStepThatIsHeldUpIsDoneLast(t *testing.T) {
 	i := &fault.Injector{}
 	var seen []string
 	i.Arm(fault.Plan{Step: 1, Mode: fault.HoldUp, Meanwhile: func() {
-		_ = i.Step(t.Context(), func() error { seen = append(seen, "other"); return nil })
+		_ = i.Step(t.Context(), func(context.Context) error { seen = append(seen, "other"); return nil })
 	}})
 	for _, name := range []string{"held up", "next"} {
-		if err := i.Step(t.Context(), func() error { seen = append(seen, name); return nil }); err != nil {
+		if err := i.Step(t.Context(), func(context.Context) error { seen = append(seen, name); return nil }); err != nil {
 			t.Errorf("%s: got %v, want no error", name, err)
 		}
 	}
 	if !i.Disarm() || !slices.Equal(seen, []string{"other", "held up", "next"}) {
 		t.Errorf("got the steps %q", seen)
+	}
+}
+
+func TestALateStepIsDoneWhenItIsDelivered(t *testing.T) {
+	i := &fault.Injector{}
+	done := 0
+	ctx, cancel := context.WithCancel(t.Context())
+	step := func() error {
+		return i.Step(ctx, func(ctx context.Context) error { done++; return ctx.Err() })
+	}
+	i.Arm(fault.Plan{Step: 1, Mode: fault.Late, Once: true})
+	if err := step(); !errors.Is(err, fault.ErrLate) || !errors.Is(err, fault.ErrInjected) || done != 0 {
+		t.Errorf("got %v, and it was done %d times, want ErrLate and 0", err, done)
+	}
+	if err := step(); err != nil || done != 1 {
+		t.Errorf("the next step: got %v, and %d were done, want 1", err, done)
+	}
+	cancel()
+	i.Deliver()
+	i.Deliver()
+	if done != 2 {
+		t.Errorf("%d were done, want 2: the late one once", done)
 	}
 }
 

@@ -33,7 +33,11 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "the account of a sign-up is written again after it was unlinked", File: "mongo/signup.go",
-		Old: "		if needed, err := has(ctx, c.users, unfinished(u.id, u.nonce)); !needed || err != nil {\n			return err\n		}\n", New: "", Run: `TestConformance$/REP-004`,
+		Old: "u.credential, insertOnce)", New: "u.credential, insertRepeatably(s.writeConcern))", Run: `TestConformance$/REP-00[47]`,
+	},
+	{
+		Breaks: "a sign-up is committed whose account has never arrived", File: "mongo/signup.go",
+		Old: "	return there && err == nil\n}\n\n// commit", New: "	return there || err == nil\n}\n\n// commit", Run: `TestConformance$/CUT-`,
 	},
 	{
 		Breaks: "a user who is being deleted is updated", File: "mongo/users.go",

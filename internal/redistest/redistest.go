@@ -19,22 +19,22 @@ func (s Steps) DialHook(next goredis.DialHook) goredis.DialHook { return next }
 
 func (s Steps) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 	return func(ctx context.Context, cmd goredis.Cmder) error {
-		return s.step(ctx, []goredis.Cmder{cmd}, func() error { return next(ctx, cmd) })
+		return s.step(ctx, []goredis.Cmder{cmd}, func(ctx context.Context) error { return next(ctx, cmd) })
 	}
 }
 
 func (s Steps) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []goredis.Cmder) error {
-		return s.step(ctx, cmds, func() error { return next(ctx, cmds) })
+		return s.step(ctx, cmds, func(ctx context.Context) error { return next(ctx, cmds) })
 	}
 }
 
 // step runs commands as one step. What a fault hits has its error; else each command
 // has its own.
-func (s Steps) step(ctx context.Context, cmds []goredis.Cmder, next func() error) error {
+func (s Steps) step(ctx context.Context, cmds []goredis.Cmder, next func(context.Context) error) error {
 	var answer error
-	injected := s.Step(ctx, func() error {
-		answer = next()
+	injected := s.Step(ctx, func(ctx context.Context) error {
+		answer = next(ctx)
 		return nil
 	})
 	if injected == nil {

@@ -3,8 +3,10 @@ package redistest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +22,7 @@ type wire struct {
 	net.Conn
 	faults *fault.Injector
 	lost   bool // the next reply
+	late   bool // what was sent: it is kept open for it
 }
 
 // silence is how long a connection on which nothing is answered lasts.
@@ -31,8 +34,11 @@ func (w *wire) Write(b []byte) (int, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), silence)
 	defer cancel()
-	n, sent := len(b), false
-	err := w.faults.Step(ctx, func() (err error) {
+	b, n, sent := slices.Clone(b), len(b), false
+	err := w.faults.Step(ctx, func(context.Context) (err error) {
+		if w.late {
+			return w.deliver(b)
+		}
 		n, err = w.Conn.Write(b)
 		sent = true
 		return err
@@ -44,8 +50,27 @@ func (w *wire) Write(b []byte) (int, error) {
 		w.lost = true
 		return n, nil
 	}
+	w.late = errors.Is(err, fault.ErrLate)
 	_ = w.Close()
 	return 0, err
+}
+
+// deliver sends what was late, and waits until the server has done it.
+func (w *wire) deliver(b []byte) error {
+	defer w.Conn.Close()
+	if _, err := w.Conn.Write(b); err != nil {
+		return err
+	}
+	_, err := w.Conn.Read(make([]byte, 1))
+	return err
+}
+
+// Close leaves a connection open on which something is on its way.
+func (w *wire) Close() error {
+	if w.late {
+		return nil
+	}
+	return w.Conn.Close()
 }
 
 func (w *wire) Read(b []byte) (int, error) {

@@ -209,7 +209,7 @@ func (s imports) Unwrap() adapter.Adapter { return s.Adapter }
 func (s imports) ImportSession(ctx context.Context, session adapter.Session) error {
 	i, _ := adapter.As[adapter.SessionImporter](s.Adapter)
 	var answer error
-	if err := s.faults.Step(ctx, func() error { answer = i.ImportSession(ctx, session); return nil }); err != nil {
+	if err := s.faults.Step(ctx, func(ctx context.Context) error { answer = i.ImportSession(ctx, session); return nil }); err != nil {
 		return driver.Caused(adapter.ErrUnavailable, err)
 	}
 	return answer

@@ -199,7 +199,7 @@ func steps(faults *fault.Injector) func(*awsdynamodb.Options) {
 		var out middleware.InitializeOutput
 		var metadata middleware.Metadata
 		var answer error
-		injected := faults.Step(ctx, func() error {
+		injected := faults.Step(ctx, func(ctx context.Context) error {
 			out, metadata, answer = next.HandleInitialize(ctx, in)
 			return nil
 		})

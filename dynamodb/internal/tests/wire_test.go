@@ -1,7 +1,10 @@
 package dynamodb_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,19 +25,35 @@ type wire struct {
 }
 
 func (w wire) Do(req *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(req.Body) // which may be sent after this call
+	if err = errors.Join(err, req.Body.Close()); err != nil {
+		return nil, err
+	}
 	var resp *http.Response
 	var answer error
-	injected := w.faults.Step(req.Context(), func() error {
-		resp, answer = sharedHTTP.Do(req)
+	injected := w.faults.Step(req.Context(), func(ctx context.Context) error {
+		req := req.Clone(ctx)
+		req.Body = io.NopCloser(bytes.NewReader(body))
+		resp, answer = whole(sharedHTTP.Do(req))
 		return nil
 	})
-	if injected == nil {
-		return resp, answer
+	if injected != nil {
+		return nil, injected
 	}
-	if resp != nil {
-		_ = resp.Body.Close() // the server has done it
+	return resp, answer
+}
+
+// whole reads a response to its end.
+func whole(resp *http.Response, err error) (*http.Response, error) {
+	if err != nil {
+		return nil, err
 	}
-	return nil, injected
+	body, err := io.ReadAll(resp.Body)
+	if err = errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp, nil
 }
 
 // onWire makes a client send its requests through a wire, with short waits.

@@ -223,8 +223,8 @@ type steps struct {
 
 func (s steps) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 	var answer error
-	injected := s.faults.Step(req.Context(), func() error {
-		resp, answer = whole(s.next.RoundTrip(req))
+	injected := s.faults.Step(req.Context(), func(ctx context.Context) error {
+		resp, answer = whole(s.next.RoundTrip(req.Clone(ctx)))
 		return nil
 	})
 	if injected != nil {

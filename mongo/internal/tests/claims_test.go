@@ -91,11 +91,11 @@ func TestSignUpWhoseFirstStepIsLost(t *testing.T) {
 
 func firstStepIsLost(t *testing.T, b signUpKind) {
 	db := replicaSet.bare(t)
-	lose := func(context.Context) {}
+	lose := func() {}
 	client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(t).URL).SetMonitor(&event.CommandMonitor{
-		Started: func(ctx context.Context, e *event.CommandStartedEvent) {
+		Started: func(_ context.Context, e *event.CommandStartedEvent) {
 			if to, ok := e.Command.Lookup(e.CommandName).StringValueOK(); ok && to == b.collection && (e.CommandName == "insert" || e.CommandName == "update") {
-				lose(ctx)
+				lose()
 			}
 		},
 	}))
@@ -103,9 +103,9 @@ func firstStepIsLost(t *testing.T, b signUpKind) {
 	t.Cleanup(func() { check(t, client.Disconnect(context.Background())) })
 	store := open(t, client.Database(db.Name()), mongo.Options{})
 	lost := 0
-	lose = func(ctx context.Context) {
+	lose = func() {
 		if lost++; lost == 1 {
-			_, err := db.Collection("users").DeleteMany(ctx, bson.D{})
+			_, err := db.Collection("users").DeleteMany(t.Context(), bson.D{})
 			check(t, err)
 		}
 	}
@@ -356,8 +356,8 @@ func isUnlinkedAmid(t *testing.T, b signUpKind) {
 	}
 }
 
-// The steps of a sign-up are repeated without the driver's retryable writes, which a
-// standalone server does not support.
+// A sign-up of which a reply is lost is answered also by a standalone server, which has no retryable
+// writes.
 func TestSignUpWithAReplyLost(t *testing.T) {
 	for _, d := range []deployment{replicaSet, standalone} {
 		store, faults := d.severed(t)

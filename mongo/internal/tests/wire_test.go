@@ -52,12 +52,16 @@ type wire struct {
 	faults  *fault.Injector
 	failure error
 	lost    atomic.Bool // the next reply
+	late    atomic.Bool // what was sent: it is kept open for it
 	once    sync.Once
 	closed  chan struct{}
 }
 
 func (w *wire) Close() error {
 	w.once.Do(func() { close(w.closed) })
+	if w.late.Load() {
+		return nil
+	}
 	return w.Conn.Close()
 }
 
@@ -75,7 +79,11 @@ func (w *wire) Write(b []byte) (int, error) {
 		case <-ctx.Done():
 		}
 	}()
-	err := w.faults.Step(ctx, func() error {
+	b = slices.Clone(b)
+	err := w.faults.Step(ctx, func(context.Context) error {
+		if w.late.Load() {
+			return w.deliver(b)
+		}
 		_, err := w.Conn.Write(b)
 		sent = true
 		return err
@@ -85,9 +93,20 @@ func (w *wire) Write(b []byte) (int, error) {
 		return len(b), nil
 	}
 	if err != nil {
+		w.late.Store(errors.Is(err, fault.ErrLate))
 		return 0, w.failure
 	}
 	return len(b), nil
+}
+
+// deliver sends what was late, and waits until the server has done it.
+func (w *wire) deliver(b []byte) error {
+	defer w.Conn.Close()
+	if _, err := w.Conn.Write(b); err != nil {
+		return err
+	}
+	_, err := w.Conn.Read(make([]byte, 1))
+	return err
 }
 
 func (w *wire) Read(b []byte) (int, error) {
