@@ -68,6 +68,9 @@ var raceMutants = []mutant{
 	{"a driver repeats the creation of a verification token", []string{"REP-005"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return repeatsLinks{base{inner}}
 	}},
+	{"a driver repeats the use of a verification token", []string{"REP-003"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
+		return repeatsUses{base{inner}}
+	}},
 	{"an update that is repeated is answered with the user of now", []string{"REP-006"}, func(inner adapter.Adapter, _ *env) adapter.Adapter {
 		return answersOfNow{base{inner}}
 	}},
@@ -795,6 +798,14 @@ func (m repeatsPasskeySignUps) CreateUserWithAuthenticator(ctx context.Context, 
 		return got, err
 	})
 	return u, made, err
+}
+
+type repeatsUses struct{ base }
+
+func (m repeatsUses) UseVerificationToken(ctx context.Context, identifier, token string) (adapter.VerificationToken, error) {
+	return again(func() (adapter.VerificationToken, error) {
+		return m.Adapter.UseVerificationToken(ctx, identifier, token)
+	})
 }
 
 type repeatsLinks struct{ base }

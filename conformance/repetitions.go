@@ -106,50 +106,22 @@ func (t *T) follows(op string, r repetition) bool {
 
 var repetitionTests = []Test{
 	{ID: "REP-001", Rule: "An update whose reply is lost does not undo what somebody wrote after it.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: func(t *T) { repeatUpdates(t, t.stays) }},
-	{ID: "REP-002", Rule: "A counter that grew is no conflict because its reply was lost and it has grown further.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: func(t *T) {
-		t.stays("UpdateAuthenticatorCounter", func(name string) repetition {
-			u := t.user(name)
-			id := t.authenticator(u.ID, name).CredentialID
-			counter := func(a adapter.Adapter) uint32 { got, _ := a.GetAuthenticator(t.ctx, id); return got.Counter }
-			count := func(ctx context.Context, a adapter.Adapter, to uint32) error {
-				_, err := a.UpdateAuthenticatorCounter(ctx, id, to)
-				return err
-			}
-			return repetition{
-				call:     func(ctx context.Context, a adapter.Adapter) error { return count(ctx, a, 10) },
-				seen:     func(a adapter.Adapter) bool { return counter(a) == 10 },
-				other:    func(a adapter.Adapter) error { return count(t.ctx, a, 20) },
-				holds:    func() { t.equal("the counter", counter(t.Second()), uint32(20)) },
-				universe: universe{users: []string{u.ID}, credentials: []string{id}},
-			}
-		})
+	{ID: "REP-002", Rule: "A counter that grew is no conflict because its reply was lost and it has grown further.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: func(t *T) { repeatCounts(t, t.stays) }},
+	{ID: "REP-003", Rule: "A delete whose reply is lost does not take what somebody made after it.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: func(t *T) {
+		repeatDeletes(t, t.stays)
+		repeatUses(t, t.stays)
 	}},
-	{ID: "REP-003", Rule: "A delete whose reply is lost does not take what somebody made after it.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: func(t *T) { repeatDeletes(t, t.stays) }},
 	{ID: "REP-004", Rule: "What was made, and ended before the reply was there, is not made again.", Source: "docs/contract.md R7", Needs: []Feature{Faults}, Run: func(t *T) { repeatCreates(t, t.stays) }},
-	{ID: "REP-005", Rule: "A one-time token whose creation was not answered is used once.", Source: "docs/contract.md R15", Needs: []Feature{Faults}, Run: func(t *T) {
-		t.stays("CreateVerificationToken", func(name string) repetition {
-			used := false
-			use := func(a adapter.Adapter) error {
-				_, err := a.UseVerificationToken(t.ctx, name, "token")
-				return err
-			}
-			return repetition{
-				call: func(ctx context.Context, a adapter.Adapter) error {
-					_, err := a.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: name, Token: "token", Expires: Start.Add(time.Hour)})
-					return err
-				},
-				seen:  func(a adapter.Adapter) bool { used = used || use(a) == nil; return used },
-				other: func(adapter.Adapter) error { return nil },
-				holds: func() { t.is("UseVerificationToken of a used token", use(t.Second()), adapter.ErrNotFound) },
-			}
-		})
-	}},
+	{ID: "REP-005", Rule: "A one-time token whose creation was not answered is used once.", Source: "docs/contract.md R15", Needs: []Feature{Faults}, Run: func(t *T) { repeatLinks(t, t.stays) }},
 	{ID: "REP-006", Rule: "An update whose reply is lost is answered with the record as it made it, or not at all, whatever somebody wrote after it.", Source: "docs/contract.md R7", Needs: []Feature{Faults, Live}, Run: answersOfThen},
 	{ID: "REP-007", Rule: "A write that was answered is over: no request of it arrives later and takes what somebody wrote since.", Source: "docs/contract.md R7", Needs: []Feature{Faults, Live}, Run: func(t *T) {
 		repeatUpdates(t, t.isOver)
+		repeatCounts(t, t.isOver)
 		repeatDeletes(t, t.isOver)
 		repeatDeletes(t, t.isOverBeside)
+		repeatUses(t, t.isOver)
 		repeatCreates(t, t.isOver)
+		repeatLinks(t, t.isOver)
 	}},
 }
 
@@ -375,6 +347,67 @@ func repeatUpdates(t *T, holds proof) {
 			other:    func(a adapter.Adapter) error { return extend(t.ctx, a, second) },
 			holds:    func() { t.equal("the expiry", expires(t.Second()), second) },
 			universe: universe{users: []string{u.ID}, sessions: []string{s.SessionToken}},
+		}
+	})
+}
+
+func repeatCounts(t *T, holds proof) {
+	holds("UpdateAuthenticatorCounter", func(name string) repetition {
+		u := t.user(name)
+		id := t.authenticator(u.ID, name).CredentialID
+		counter := func(a adapter.Adapter) uint32 { got, _ := a.GetAuthenticator(t.ctx, id); return got.Counter }
+		count := func(ctx context.Context, a adapter.Adapter, to uint32) error {
+			_, err := a.UpdateAuthenticatorCounter(ctx, id, to)
+			return err
+		}
+		return repetition{
+			call:     func(ctx context.Context, a adapter.Adapter) error { return count(ctx, a, 10) },
+			seen:     func(a adapter.Adapter) bool { return counter(a) == 10 },
+			other:    func(a adapter.Adapter) error { return count(t.ctx, a, 20) },
+			holds:    func() { t.equal("the counter", counter(t.Second()), uint32(20)) },
+			universe: universe{users: []string{u.ID}, credentials: []string{id}},
+		}
+	})
+}
+
+func repeatLinks(t *T, holds proof) {
+	holds("CreateVerificationToken", func(name string) repetition {
+		used := false
+		use := func(a adapter.Adapter) error {
+			_, err := a.UseVerificationToken(t.ctx, name, "token")
+			return err
+		}
+		return repetition{
+			call: func(ctx context.Context, a adapter.Adapter) error {
+				_, err := a.CreateVerificationToken(ctx, adapter.VerificationToken{Identifier: name, Token: "token", Expires: Start.Add(time.Hour)})
+				return err
+			},
+			seen:  func(a adapter.Adapter) bool { used = used || use(a) == nil; return used },
+			other: func(adapter.Adapter) error { return nil },
+			holds: func() { t.is("UseVerificationToken of a used token", use(t.Second()), adapter.ErrNotFound) },
+		}
+	})
+}
+
+// repeatUses has somebody make a one-time token anew as soon as it is used.
+func repeatUses(t *T, holds proof) {
+	holds("UseVerificationToken", func(name string) repetition {
+		v, made := t.link(name, "token"), false
+		use := func(ctx context.Context, a adapter.Adapter) error {
+			_, err := a.UseVerificationToken(ctx, name, v.Token)
+			return err
+		}
+		return repetition{
+			call: use,
+			seen: func(a adapter.Adapter) bool {
+				if !made {
+					_, err := a.CreateVerificationToken(t.ctx, v)
+					made = err == nil
+				}
+				return made
+			},
+			other: func(adapter.Adapter) error { return nil },
+			holds: func() { t.ok("UseVerificationToken of a token that was made anew", use(t.ctx, t.Second())) },
 		}
 	})
 }
