@@ -71,10 +71,12 @@ var heldUpTests = []Test{
 			}
 		}
 	}},
-	{ID: "HLD-008", Rule: "A sign-up that is held up at any step while somebody finds the user and deletes it is not refused, and brings nobody back.", Source: "docs/contract.md R14", Needs: []Feature{Faults, Live}, Run: func(t *T) {
+	{ID: "HLD-008", Rule: "A sign-up that is held up at any step while somebody finds the user and deletes it is not refused, and brings nobody back; if what it brought is deleted, the user is there from then on.", Source: "docs/contract.md R14", Needs: []Feature{Faults, Live}, Run: func(t *T) {
 		for _, by := range []taking{create, signUp, signUpWith, signUpByPasskey} {
 			t.eachStep(by.op, func(step int, name string) bool { return t.seeAndDelete(by, name, step) })
 		}
+		t.eachStep("CreateUserWithAccount", t.unlinkWhileSigningUp)
+		t.eachStep("CreateUserWithAuthenticator", t.unregisterWhileSigningUp)
 	}},
 	{ID: "HLD-009", Rule: "What a sign-up that is held up at any step brings stays as it was brought, whatever is made for the same user meanwhile.", Source: "docs/contract.md R5", Needs: []Feature{Faults, Live}, Run: func(t *T) {
 		t.eachStep("CreateUserWithAccount", t.linkWhileSigningUp)
@@ -113,6 +115,38 @@ func (t *T) eachStep(doing string, run func(step int, name string) (hit bool)) {
 		}
 		return hit
 	})
+}
+
+// unlinkWhileSigningUp has the account of a sign-up unlinked, and somebody look for the user then. If the
+// sign-up is done, the user was there, or has the account: the deletion came after it, or before.
+func (t *T) unlinkWhileSigningUp(step int, name string) bool {
+	key := adapter.AccountKey{Provider: "github", ProviderAccountID: name}
+	return t.deleteWhileSigningUp(step, func(ctx context.Context, a adapter.Adapter, id string) error {
+		_, _, err := a.CreateUserWithAccount(ctx, adapter.User{ID: id}, plainAccount("", key.Provider, key.ProviderAccountID))
+		return err
+	}, func(a adapter.Adapter) error { return a.UnlinkAccount(t.ctx, key) }, func(a adapter.Adapter) bool { return missing(a.GetAccount(t.ctx, key)) })
+}
+
+// unregisterWhileSigningUp is unlinkWhileSigningUp with a passkey.
+func (t *T) unregisterWhileSigningUp(step int, name string) bool {
+	return t.deleteWhileSigningUp(step, func(ctx context.Context, a adapter.Adapter, id string) error {
+		_, _, err := a.CreateUserWithAuthenticator(ctx, adapter.User{ID: id}, fullAuthenticator("", name))
+		return err
+	}, func(a adapter.Adapter) error { return a.DeleteAuthenticator(t.ctx, name) }, func(a adapter.Adapter) bool { return missing(a.GetAuthenticator(t.ctx, name)) })
+}
+
+func (t *T) deleteWhileSigningUp(step int, signUp func(ctx context.Context, a adapter.Adapter, id string) error, remove func(adapter.Adapter) error, isGone func(adapter.Adapter) bool) bool {
+	t.Helper()
+	id, wasThere := t.NewID(), false
+	hit, err := t.heldUp(step, func(ctx context.Context, a adapter.Adapter) error { return signUp(ctx, a, id) }, func() {
+		t.among("the deletion", remove(t.Second()), adapter.ErrUnavailable)
+		wasThere = !missing(t.Second().GetUser(t.ctx, id))
+	})
+	t.among("the sign-up", err, adapter.ErrUnavailable)
+	if hit && err == nil && !wasThere && isGone(t.Second()) {
+		t.Errorf("a sign-up of which somebody deleted what it brings\n  got:  a user without it, who was not there after the deletion\n  want: one or the other")
+	}
+	return hit
 }
 
 // eachTwoSteps holds a call up at each of its steps, and once more at each step after it, counted from 1.

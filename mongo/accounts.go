@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/authstore/authstore/adapter"
 )
@@ -53,25 +52,14 @@ func (s *store) UpdateAccount(ctx context.Context, key adapter.AccountKey, up ad
 
 func (s *store) UnlinkAccount(ctx context.Context, key adapter.AccountKey) error {
 	ctx, c, err := s.begin(ctx)
-	if err == nil {
-		err = unlink(ctx, c.accounts, key)
-	}
-	return err
-}
-
-// unlink deletes an account in every form of its key, by one command.
-func unlink(ctx context.Context, coll *collection, key adapter.AccountKey) error {
-	forms := accountForms(key.ProviderAccountID)
-	if len(forms) == 1 {
-		_, err := deleteOne(ctx, coll, coll.byAccount(key))
+	if err != nil {
 		return err
 	}
-	var all []mongo.WriteModel
-	for _, form := range forms {
-		all = append(all, mongo.NewDeleteOneModel().SetFilter(bson.D{{Key: coll.in("provider"), Value: key.Provider}, {Key: coll.in("providerAccountId"), Value: form}}))
+	for _, form := range accountForms(key.ProviderAccountID) { // $in would not determine the shard
+		filter := bson.D{{Key: c.accounts.in("provider"), Value: key.Provider}, {Key: c.accounts.in("providerAccountId"), Value: form}}
+		if err := c.remove(ctx, c.uniqueAccounts(), filter); err != nil {
+			return err
+		}
 	}
-	return writeOnce(ctx, coll, func(ctx context.Context) (nothing bool, err error) {
-		result, err := coll.BulkWrite(ctx, all)
-		return err == nil && result.DeletedCount == 0, err
-	})
+	return nil
 }

@@ -104,7 +104,7 @@ func (s *shape) counterCondition(condition bson.E) bson.E {
 func (s *store) DeleteAuthenticator(ctx context.Context, credentialID string) error {
 	ctx, c, err := s.begin(ctx)
 	if err == nil {
-		_, err = deleteOne(ctx, c.authenticators, c.authenticators.byCredential(credentialID))
+		err = c.remove(ctx, c.uniqueAuthenticators(), c.authenticators.byCredential(credentialID))
 	}
 	return err
 }

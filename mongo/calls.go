@@ -669,6 +669,18 @@ func deleteOne(ctx context.Context, coll *collection, filter bson.D) (deleted bo
 	return deleted, err
 }
 
+// findAndDelete deletes a document, and returns it, or nil if there was none.
+func findAndDelete(ctx context.Context, coll *collection, filter bson.D) (gone bson.Raw, err error) {
+	err = writeOnce(ctx, coll, func(ctx context.Context) (nothing bool, err error) {
+		gone, err = coll.FindOneAndDelete(ctx, filter).Raw()
+		if errors.Is(err, mongo.ErrNoDocuments) {
+			return true, nil
+		}
+		return false, err
+	})
+	return gone, err
+}
+
 // fence returns the document that a filter finds, by a retryable write that changes nothing.
 //
 // The driver repeats a write whose connection broke, and the server knows a repetition of what

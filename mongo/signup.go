@@ -226,14 +226,31 @@ func (s signUp) hasCredential(ctx context.Context) bool {
 }
 
 // commit takes the last step of a sign-up, and reports whether it was still to be taken.
-// The driver has no retryable writes for commands on many documents: see repeatable.
 func (c *collections) commit(ctx context.Context, users *collection, id, nonce any) (done bool, err error) {
+	return commitOne(ctx, users, unfinished(id, nonce))
+}
+
+// commitOne takes the last step of the sign-up whose user matches.
+// The driver has no retryable writes for commands on many documents: see repeatable.
+func commitOne(ctx context.Context, users *collection, user bson.D) (done bool, err error) {
 	err = repeatable(ctx, func() error {
-		result, err := users.UpdateMany(ctx, unfinished(id, nonce), bson.D{{Key: "$unset", Value: bson.D{{Key: stateField, Value: ""}}}})
+		result, err := users.UpdateMany(ctx, user, bson.D{{Key: "$unset", Value: bson.D{{Key: stateField, Value: ""}}}})
 		done = err == nil && result.MatchedCount > 0
 		return err
 	})
 	return done, withCollection(users, err)
+}
+
+// remove deletes the account or passkey that matches. If its sign-up lacks the last step, that is
+// taken: its user was not there so far, and would be there later without it, as if the sign-up had come after
+// a deletion that found it.
+func (c *collections) remove(ctx context.Context, credentials unique, filter bson.D) error {
+	gone, err := findAndDelete(ctx, credentials.collection, filter)
+	if owner := credentials.owner(gone); err != nil || owner.IsZero() {
+		return err
+	}
+	_, err = commitOne(ctx, c.users, append(byID(credentials.owner(gone)), bson.E{Key: stateField + "." + credentials.stateKey + "._id", Value: gone.Lookup("_id")}))
+	return err
 }
 
 // gracePeriod is how long a sign-up may go on without its credential once another call has met

@@ -19,12 +19,16 @@ var mongoMutants = []Mutant{
 		Old: "has(ctx, u.credentials.collection, u.asBrought())", New: "has(ctx, u.credentials.collection, u.credentials.same(u.credential))", Run: "TestASignUpWhoseAccountIsAnothers",
 	},
 	{
+		Breaks: "an account is unlinked amid its sign-up as if nobody had it", File: "mongo/signup.go",
+		Old: "if owner := credentials.owner(gone); err != nil || owner.IsZero() {", New: "if owner := credentials.owner(gone); err != nil || !owner.IsZero() {", Run: `TestConformance$/HLD-008`,
+	},
+	{
 		Breaks: "who is removed as unfinished has become a user meanwhile", File: "mongo/signup.go",
 		Old: "	_, err := c.users.DeleteOne(ctx, unfinished(u.id, u.nonce))\n", New: "	_, err := c.users.DeleteOne(ctx, byID(u.id))\n", Run: "TestWhoHasBecomeAUserStays",
 	},
 	{
 		Breaks: "the last step of a sign-up takes any mark away", File: "mongo/signup.go",
-		Old: "users.UpdateMany(ctx, unfinished(id, nonce), bson.D{{Key", New: "users.UpdateMany(ctx, byID(id), bson.D{{Key", Run: "TestTheLastStepOfASignUpLeavesADeletionAlone",
+		Old: "commitOne(ctx, users, unfinished(id, nonce))", New: "commitOne(ctx, users, byID(id))", Run: "TestTheLastStepOfASignUpLeavesADeletionAlone",
 	},
 	{
 		Breaks: "the last step of a deletion removes the next user of the ID", File: "mongo/users.go",

@@ -284,7 +284,7 @@ func TestARefusedWriteIsNotExecutedLate(t *testing.T) {
 			_, err := store.GetAccount(ctx, key)
 			return err
 		}},
-		{"UnlinkAccount", "delete", nil, func() error { return store.UnlinkAccount(ctx, key) }, nil, func() error {
+		{"UnlinkAccount", "findAndModify", nil, func() error { return store.UnlinkAccount(ctx, key) }, nil, func() error {
 			_, err := store.LinkAccount(ctx, account(ada.ID))
 			return err
 		}, func() error {
