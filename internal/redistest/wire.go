@@ -13,6 +13,7 @@ import (
 
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/conformance/fault"
+	"github.com/authstore/authstore/internal/silent"
 )
 
 // wire is a connection whose commands are steps of an injector, below the client's own
@@ -37,7 +38,7 @@ func (w *wire) Write(b []byte) (int, error) {
 	b, n, sent := slices.Clone(b), len(b), false
 	err := w.faults.Step(ctx, func(context.Context) (err error) {
 		if w.late {
-			return w.deliver(b)
+			return silent.Deliver(w.Conn, b)
 		}
 		n, err = w.Conn.Write(b)
 		sent = true
@@ -53,16 +54,6 @@ func (w *wire) Write(b []byte) (int, error) {
 	w.late = errors.Is(err, fault.ErrLate)
 	_ = w.Close()
 	return 0, err
-}
-
-// deliver sends what was late, and waits until the server has done it.
-func (w *wire) deliver(b []byte) error {
-	defer w.Conn.Close()
-	if _, err := w.Conn.Write(b); err != nil {
-		return err
-	}
-	_, err := w.Conn.Read(make([]byte, 1))
-	return err
 }
 
 // Close leaves a connection open on which something is on its way.

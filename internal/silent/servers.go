@@ -1,8 +1,12 @@
 package silent
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"io"
 	"net"
+	"net/http"
 	"sync"
 	"testing"
 )
@@ -26,6 +30,30 @@ func Serve(t testing.TB, serve func(net.Conn)) string {
 		}
 	}()
 	return listener.Addr().String()
+}
+
+// Deliver sends what was late by a connection that was kept for it, waits until the server has done it,
+// and closes the connection.
+func Deliver(conn net.Conn, b []byte) error {
+	defer conn.Close()
+	if _, err := conn.Write(b); err != nil {
+		return err
+	}
+	_, err := conn.Read(make([]byte, 1))
+	return err
+}
+
+// Whole reads a response to its end, as a part of its round trip: what breaks meanwhile is the error.
+func Whole(resp *http.Response, err error) (*http.Response, error) {
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err = errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp, nil
 }
 
 // Answers of a name server to a query.

@@ -16,6 +16,7 @@ import (
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/conformance/fault"
 	"github.com/authstore/authstore/internal/engine"
+	"github.com/authstore/authstore/internal/silent"
 )
 
 // wire is a transport whose requests are steps of an injector, below the SDK's own
@@ -34,26 +35,13 @@ func (w wire) Do(req *http.Request) (*http.Response, error) {
 	injected := w.faults.Step(req.Context(), func(ctx context.Context) error {
 		req := req.Clone(ctx)
 		req.Body = io.NopCloser(bytes.NewReader(body))
-		resp, answer = whole(sharedHTTP.Do(req))
+		resp, answer = silent.Whole(sharedHTTP.Do(req))
 		return nil
 	})
 	if injected != nil {
 		return nil, injected
 	}
 	return resp, answer
-}
-
-// whole reads a response to its end.
-func whole(resp *http.Response, err error) (*http.Response, error) {
-	if err != nil {
-		return nil, err
-	}
-	body, err := io.ReadAll(resp.Body)
-	if err = errors.Join(err, resp.Body.Close()); err != nil {
-		return nil, err
-	}
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	return resp, nil
 }
 
 // onWire makes a client send its requests through a wire, with short waits.

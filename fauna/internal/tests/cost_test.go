@@ -20,6 +20,7 @@ import (
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/fauna"
+	"github.com/authstore/authstore/internal/silent"
 )
 
 // cost is the number of queries of an operation, and of the operations that the server bills.
@@ -33,7 +34,7 @@ type meter struct {
 }
 
 func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := whole(m.next.RoundTrip(req))
+	resp, err := silent.Whole(m.next.RoundTrip(req))
 	if err != nil {
 		return nil, err
 	}

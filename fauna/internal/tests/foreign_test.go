@@ -13,6 +13,7 @@ import (
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/conformance"
 	"github.com/authstore/authstore/fauna"
+	"github.com/authstore/authstore/internal/silent"
 )
 
 // Tests of documents that other programs have written, with values of Fauna's own types. The
@@ -368,7 +369,7 @@ type interloper struct {
 }
 
 func (m *interloper) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := whole(m.RoundTripper.RoundTrip(req))
+	resp, err := silent.Whole(m.RoundTripper.RoundTrip(req))
 	if do := m.do; do != nil {
 		m.do = nil
 		do()

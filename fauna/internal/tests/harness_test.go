@@ -26,6 +26,7 @@ import (
 	"github.com/authstore/authstore/fauna"
 	"github.com/authstore/authstore/fauna/internal/wire"
 	"github.com/authstore/authstore/internal/engine"
+	"github.com/authstore/authstore/internal/silent"
 )
 
 func TestMain(m *testing.M) { engine.Main(m) }
@@ -224,7 +225,7 @@ type steps struct {
 func (s steps) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 	var answer error
 	injected := s.faults.Step(req.Context(), func(ctx context.Context) error {
-		resp, answer = whole(s.next.RoundTrip(req.Clone(ctx)))
+		resp, answer = silent.Whole(s.next.RoundTrip(req.Clone(ctx)))
 		return nil
 	})
 	if injected != nil {

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/authstore/authstore/internal/silent"
 )
 
 // exchange is a query as it was sent, and the server's answer. Headers, which contain the secret,
@@ -89,7 +91,7 @@ func (t *tape) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	sent := req.Clone(req.Context())
 	sent.Body = io.NopCloser(bytes.NewReader(query))
-	resp, err := whole(t.server.RoundTrip(sent))
+	resp, err := silent.Whole(t.server.RoundTrip(sent))
 	if err != nil {
 		if req.Context().Err() != nil {
 			t.keep(exchange{Query: query})
@@ -109,19 +111,6 @@ func (t *tape) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	t.keep(exchange{Query: query, Status: resp.StatusCode, Answer: packed})
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	return resp, nil
-}
-
-// whole reads a response to its end, as a part of the round trip.
-func whole(resp *http.Response, err error) (*http.Response, error) {
-	if err != nil {
-		return nil, err
-	}
-	body, err := io.ReadAll(resp.Body)
-	if err = errors.Join(err, resp.Body.Close()); err != nil {
-		return nil, err
-	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/authstore/authstore/adapter"
 	"github.com/authstore/authstore/conformance/fault"
 	"github.com/authstore/authstore/internal/measure"
+	"github.com/authstore/authstore/internal/silent"
 	"github.com/authstore/authstore/mongo"
 )
 
@@ -82,7 +83,7 @@ func (w *wire) Write(b []byte) (int, error) {
 	b = slices.Clone(b)
 	err := w.faults.Step(ctx, func(context.Context) error {
 		if w.late.Load() {
-			return w.deliver(b)
+			return silent.Deliver(w.Conn, b)
 		}
 		_, err := w.Conn.Write(b)
 		sent = true
@@ -97,16 +98,6 @@ func (w *wire) Write(b []byte) (int, error) {
 		return 0, w.failure
 	}
 	return len(b), nil
-}
-
-// deliver sends what was late, and waits until the server has done it.
-func (w *wire) deliver(b []byte) error {
-	defer w.Conn.Close()
-	if _, err := w.Conn.Write(b); err != nil {
-		return err
-	}
-	_, err := w.Conn.Read(make([]byte, 1))
-	return err
 }
 
 func (w *wire) Read(b []byte) (int, error) {
