@@ -212,7 +212,7 @@ func TestSignUpWhoseFirstStepIsRepeated(t *testing.T) {
 			db := replicaSet.bare(t)
 			others := open(t, db, mongo.Options{})
 			faults, met := &fault.Injector{}, 0
-			client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(t).URL).SetDialer(&dialer{faults: faults, real: true}).
+			client, err := driver.Connect(breaking(&dialer{faults: faults, real: true}).ApplyURI(replicaSet.server(t).URL).
 				SetMonitor(&event.CommandMonitor{Failed: func(ctx context.Context, e *event.CommandFailedEvent) {
 					if met++; e.CommandName != "insert" || met > 1 {
 						return
@@ -244,7 +244,7 @@ func TestTheLastStepOfASignUpLeavesADeletionAlone(t *testing.T) {
 	db := replicaSet.bare(t)
 	open(t, db, mongo.Options{})
 	connected := func(monitor *event.CommandMonitor, faults *fault.Injector) adapter.Adapter {
-		client, err := driver.Connect(options.Client().ApplyURI(replicaSet.server(t).URL).SetDialer(&dialer{faults: faults, real: true}).SetMonitor(monitor))
+		client, err := driver.Connect(breaking(&dialer{faults: faults, real: true}).ApplyURI(replicaSet.server(t).URL).SetMonitor(monitor))
 		check(t, err)
 		t.Cleanup(func() { check(t, client.Disconnect(context.Background())) })
 		check(t, client.Ping(t.Context(), nil))

@@ -122,11 +122,19 @@ func counts(b []byte) bool {
 	return err == nil && !slices.Contains(uncounted, first.Key())
 }
 
+// breaking returns the options of a client whose connections break. If one breaks while the driver
+// is between two checks of its server, the driver does not cut short the second (ProcessError and
+// contextDoneListener in its package topology), and has no server until that ends: after the
+// heartbeat interval, by default 10 s.
+func breaking(by options.ContextDialer) *options.ClientOptions {
+	return options.Client().SetDialer(by).SetHeartbeatInterval(time.Second)
+}
+
 // severed returns an adapter on a database of its own, whose connections break when a
 // command or reply is lost.
 func (d deployment) severed(t testing.TB) (adapter.Adapter, *fault.Injector) {
 	faults := &fault.Injector{}
-	db := d.bare(t, options.Client().SetDialer(&dialer{faults: faults, real: true}))
+	db := d.bare(t, breaking(&dialer{faults: faults, real: true}))
 	return open(t, db, mongo.Options{}), faults
 }
 
@@ -225,7 +233,7 @@ func nameOf(b []byte) string {
 // was refused stays so.
 func TestARefusedWriteIsNotExecutedLate(t *testing.T) {
 	late := &delayer{}
-	store := open(t, replicaSet.bare(t, options.Client().SetDialer(late)), mongo.Options{})
+	store := open(t, replicaSet.bare(t, breaking(late)), mongo.Options{})
 	ctx := t.Context()
 	const address, other = "ada@example.com", "grace@example.com"
 	user := func(email string) adapter.User {
@@ -349,7 +357,7 @@ func TestARefusedWriteIsNotExecutedLate(t *testing.T) {
 // that arrives when its repetition was answered.
 func TestASharedWriteIsNotExecutedLate(t *testing.T) {
 	late, gate := &delayer{}, &turnstile{}
-	db := replicaSet.bare(t, options.Client().SetDialer(late).SetMonitor(gate.monitor()))
+	db := replicaSet.bare(t, breaking(late).SetMonitor(gate.monitor()))
 	store := open(t, db, mongo.Options{Options: adapter.Options{PlainSessionTokens: true}, BatchesInFlight: 1})
 	ctx := t.Context()
 	user, err := store.CreateUser(ctx, adapter.User{})
@@ -449,7 +457,7 @@ func isForMany(message []byte) bool { return bytes.Count(message, []byte("togeth
 // was written since.
 func TestALateDeletionTakesNothingNewer(t *testing.T) {
 	late := &delayer{}
-	store := open(t, replicaSet.bare(t, options.Client().SetDialer(late)), mongo.Options{})
+	store := open(t, replicaSet.bare(t, breaking(late)), mongo.Options{})
 	ctx := t.Context()
 	const id, address, token = "64b7f0a1c2d3e4f5a6b7c8d9", "ada@example.com", "token"
 	key := adapter.AccountKey{Provider: "github", ProviderAccountID: "ada"}
