@@ -81,7 +81,7 @@ func newMongo(t testing.TB) adapter.Adapter {
 func newDynamoDB(t testing.TB) adapter.Adapter {
 	endpoint, table := engine.DynamoDB(t).URL, newName()
 	client := awsdynamodb.New(awsdynamodb.Options{
-		Region: "local", BaseEndpoint: &endpoint,
+		Region: "us-east-1", BaseEndpoint: &endpoint,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),

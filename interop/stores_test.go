@@ -113,7 +113,7 @@ var dynamoStore = store{
 			o.IndexSortKey, js["indexSortKey"] = "indexSort", "indexSort"
 		}
 		client := awsdynamodb.New(awsdynamodb.Options{
-			Region: "local", BaseEndpoint: &url,
+			Region: "us-east-1", BaseEndpoint: &url,
 			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 				return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 			}),

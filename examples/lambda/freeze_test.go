@@ -120,7 +120,7 @@ func (f *function) freeze(meanwhile func()) {
 // tables returns a URL of DynamoDB Local without its endpoint, whose host is also returned.
 func tables(t testing.TB) (url, host string) {
 	t.Helper()
-	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": "local", "AWS_EC2_METADATA_DISABLED": "true"} {
+	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"} {
 		t.Setenv(name, value)
 	}
 	_, host, _ = strings.Cut(engine.DynamoDB(t).URL, "://")

@@ -77,7 +77,7 @@ func TestTheFirstProgramRuns(t *testing.T) {
 			return strings.Replace(engine.Mongo(t).URL, "/?", "/"+name+"?", 1)
 		}},
 		{"dynamodb/open", func(t *testing.T) string {
-			return "dynamodb://" + name + "?" + url.Values{"region": {"local"}, "endpoint": {engine.DynamoDB(t).URL}}.Encode()
+			return "dynamodb://" + name + "?" + url.Values{"region": {"us-east-1"}, "endpoint": {engine.DynamoDB(t).URL}}.Encode()
 		}},
 		{"redis", func(t *testing.T) string { return engine.Redis(t).URL + "?prefix=" + name }},
 		{"redis/upstash", func(t *testing.T) string {

@@ -68,7 +68,7 @@ func (d dialer) DialContext(ctx context.Context, network, address string) (net.C
 func openDynamoDB(_ context.Context, c robust.Config) (adapter.Adapter, error) {
 	transport := &throttle{RoundTripper: &http.Transport{DialContext: network(c).Dial, MaxIdleConnsPerHost: 64}, in: c.Options["Throttle"], seed: c.Seed + uint64(c.Worker)}
 	client := awsdynamodb.New(awsdynamodb.Options{
-		Region: "local", BaseEndpoint: &c.URL, HTTPClient: &http.Client{Transport: transport},
+		Region: "us-east-1", BaseEndpoint: &c.URL, HTTPClient: &http.Client{Transport: transport},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),

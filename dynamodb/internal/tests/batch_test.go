@@ -209,7 +209,7 @@ func (r *reader) open(t *testing.T, o dynamodb.Options) adapter.Adapter {
 	t.Helper()
 	o.Table, o.NoIndex = "users", true
 	return open(t, awsdynamodb.New(awsdynamodb.Options{
-		Region: "local", Credentials: credentials, BaseEndpoint: aws.String("http://127.0.0.1:1"), HTTPClient: r,
+		Region: "us-east-1", Credentials: credentials, BaseEndpoint: aws.String("http://127.0.0.1:1"), HTTPClient: r,
 	}), o)
 }
 

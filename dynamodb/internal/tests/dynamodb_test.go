@@ -25,7 +25,7 @@ func TestOpenByURL(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			table := newTable()
 			dropAfter(t, table)
-			query := url.Values{"region": {"local"}, "endpoint": {engine.DynamoDB(t).URL}}
+			query := url.Values{"region": {"us-east-1"}, "endpoint": {engine.DynamoDB(t).URL}}
 			before := goleak.IgnoreCurrent()
 			if l.options.NoIndex {
 				query.Set("no_index", "true")
@@ -95,7 +95,7 @@ func TestAMissingTable(t *testing.T) {
 	_, write := a.CreateUser(t.Context(), adapter.User{})
 	for call, err := range map[string]error{"GetUser": read, "GetUserByEmail": byIndex, "CreateUser": write} {
 		if !errors.Is(err, adapter.ErrSetup) || errors.Is(err, adapter.ErrNotFound) || errors.Is(err, adapter.ErrUnavailable) ||
-			!strings.Contains(err.Error(), table+" in the region local") || !errors.As(err, new(*types.ResourceNotFoundException)) {
+			!strings.Contains(err.Error(), table+" in the region us-east-1") || !errors.As(err, new(*types.ResourceNotFoundException)) {
 			t.Errorf("%s: got %v, want that there is no table", call, err)
 		}
 	}

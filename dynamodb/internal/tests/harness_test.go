@@ -91,7 +91,7 @@ func newClient(t testing.TB, options ...func(*awsdynamodb.Options)) *awsdynamodb
 
 func clientOn(server engine.Server, options ...func(*awsdynamodb.Options)) *awsdynamodb.Client {
 	return awsdynamodb.New(awsdynamodb.Options{
-		Region: "local", Credentials: credentials, BaseEndpoint: aws.String(server.URL), HTTPClient: sharedHTTP,
+		Region: "us-east-1", Credentials: credentials, BaseEndpoint: aws.String(server.URL), HTTPClient: sharedHTTP,
 	}, options...)
 }
 
@@ -176,7 +176,7 @@ func (l layout) namespace(ctx context.Context, server engine.Server, faults *fau
 
 // url opens a table.
 func (l layout) url(server engine.Server, table string) string {
-	query := url.Values{"region": {"local"}, "endpoint": {server.URL}, "no_index": {strconv.FormatBool(l.options.NoIndex)}}
+	query := url.Values{"region": {"us-east-1"}, "endpoint": {server.URL}, "no_index": {strconv.FormatBool(l.options.NoIndex)}}
 	return "dynamodb://" + table + "?" + query.Encode()
 }
 

@@ -90,7 +90,7 @@ var servers = map[string]func(t *testing.T) server{
 	"DynamoDB Local": func(t *testing.T) server {
 		endpoint := engine.DynamoDB(t).URL
 		return server{"dynamodb://people?region=local&endpoint=" + url.QueryEscape(endpoint), reported{"dynamodb.json", "dynamodb"}, func(t *testing.T) []string {
-			client := awsdynamodb.New(awsdynamodb.Options{BaseEndpoint: &endpoint, Region: "local", Credentials: aws.CredentialsProviderFunc(
+			client := awsdynamodb.New(awsdynamodb.Options{BaseEndpoint: &endpoint, Region: "us-east-1", Credentials: aws.CredentialsProviderFunc(
 				func(context.Context) (aws.Credentials, error) {
 					return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 				})})

@@ -56,7 +56,7 @@ var name = fmt.Sprintf("transfer%d", os.Getpid())
 func dynamoURL(t *testing.T, table string) string {
 	endpoint := engine.DynamoDB(t).URL
 	t.Cleanup(func() {
-		client := awsdynamodb.New(awsdynamodb.Options{BaseEndpoint: &endpoint, Region: "local", Credentials: aws.CredentialsProviderFunc(
+		client := awsdynamodb.New(awsdynamodb.Options{BaseEndpoint: &endpoint, Region: "us-east-1", Credentials: aws.CredentialsProviderFunc(
 			func(context.Context) (aws.Credentials, error) {
 				return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 			})})
