@@ -250,7 +250,7 @@ func (r *Report) check() {
 // How long the checker looks for an order of a history, and then of each view of it.
 const (
 	patience     = 2 * time.Second
-	viewPatience = 20 * time.Second
+	viewPatience = 10 * time.Second
 )
 
 // judge looks for a legal order of a history. If that takes too long, it looks for one of
