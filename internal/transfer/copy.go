@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -421,14 +422,7 @@ func (c *copier) retry(ctx context.Context) error {
 		waiting := c.checkpoint.Deferred
 		c.checkpoint.Deferred = nil
 		for _, id := range waiting {
-			u, err := c.Source.GetUser(ctx, id)
-			if errors.Is(err, adapter.ErrNotFound) {
-				continue
-			}
-			if err == nil {
-				err = c.user(ctx, u, final)
-			}
-			if err != nil {
+			if err := c.again(ctx, id, final); err != nil {
 				c.checkpoint.Deferred = waiting
 				return err
 			}
@@ -436,6 +430,22 @@ func (c *copier) retry(ctx context.Context) error {
 		final = len(c.checkpoint.Deferred) == len(waiting)
 	}
 	return nil
+}
+
+// again copies a user who had to wait, unless it was deleted meanwhile.
+func (c *copier) again(ctx context.Context, id string, final bool) error {
+	var u adapter.User
+	err := c.patiently(ctx, func() (err error) {
+		u, err = c.Source.GetUser(ctx, id)
+		return err
+	})
+	switch {
+	case errors.Is(err, adapter.ErrNotFound):
+		return nil
+	case err != nil:
+		return c.ended(id, final, err)
+	}
+	return c.user(ctx, u, final)
 }
 
 // errDiffers: the destination has the user with other data, and it may not be changed.
@@ -516,12 +526,26 @@ func (c *copier) reconcile(ctx context.Context, p, there person) error {
 		c.count(func(n *Counts) { n.Unchanged++ })
 		return nil
 	}
-	for _, d := range differences {
-		if d.How != "missing" && c.Conflict != Overwrite {
-			return errDiffers
+	overwrites := slices.ContainsFunc(differences, func(d Difference) bool { return d.How != "missing" })
+	if overwrites && c.Conflict != Overwrite {
+		return errDiffers
+	}
+	err := c.taken(ctx, p)
+	if err == nil {
+		ctx := context.WithoutCancel(ctx) // who ends the copy does not want somebody half made
+		err = c.become(ctx, p, there, differences)
+		if overwrites && isRefused(err) {
+			err = c.putBack(ctx, there, err)
 		}
 	}
-	c.count(func(n *Counts) { n.Changed++ })
+	if err == nil {
+		c.count(func(n *Counts) { n.Changed++ })
+	}
+	return err
+}
+
+// become makes a user of the destination another person.
+func (c *copier) become(ctx context.Context, p, there person, differences []Difference) error {
 	for _, d := range differences {
 		if d.Record != "user" {
 			continue
@@ -530,15 +554,87 @@ func (c *copier) reconcile(ctx context.Context, p, there person) error {
 		if err := c.Destination.DeleteUser(ctx, p.user.ID); err != nil {
 			return err
 		}
-		if _, err := c.Destination.CreateUser(ctx, stamped(p.user)); err != nil {
-			return err
-		}
-		return c.add(ctx, p, person{user: p.user})
+		return c.make(ctx, p)
 	}
 	if err := c.remove(ctx, p, there); err != nil {
 		return err
 	}
 	return c.add(ctx, p, there)
+}
+
+// make makes a user whom the destination does not have.
+func (c *copier) make(ctx context.Context, p person) error {
+	if _, err := c.Destination.CreateUser(ctx, stamped(p.user)); err != nil {
+		return err
+	}
+	return c.add(ctx, p, person{user: p.user})
+}
+
+// isRefused reports whether a store will not take something: to ask again, or after others, will not help.
+func isRefused(err error) bool {
+	return errors.Is(err, adapter.ErrInvalid) || errors.Is(err, adapter.ErrSetup) || errors.Is(err, adapter.ErrUnsupported)
+}
+
+// putBack makes a user of the destination again what it was before the store refused a part of another
+// person, and returns why.
+func (c *copier) putBack(ctx context.Context, there person, refused error) error {
+	uncounted := &copier{Options: c.Options, importer: c.importer}
+	err := c.patiently(ctx, func() error {
+		now, found, err := find(ctx, c.Destination, there.user.ID)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			return uncounted.make(ctx, there)
+		}
+		return uncounted.become(ctx, there, now, compare(there, now))
+	})
+	if err != nil {
+		return fmt.Errorf("%w; what was there could not be put back: %v", refused, err) // not for a retry
+	}
+	return refused
+}
+
+// taken returns a conflict if the destination cannot have the person, since another user there has its address,
+// or one of its accounts or passkeys, and keeps it. Then nothing may be deleted that is to be made anew.
+func (c *copier) taken(ctx context.Context, p person) error {
+	if p.user.Email != "" {
+		u, err := c.Destination.GetUserByEmail(ctx, p.user.Email)
+		if err := c.kept(ctx, p, adapter.FieldUserEmail, u.ID, err); err != nil {
+			return err
+		}
+	}
+	for _, a := range p.accounts {
+		there, err := c.Destination.GetAccount(ctx, a.Key())
+		if err := c.kept(ctx, p, adapter.FieldAccount, there.UserID, err); err != nil {
+			return err
+		}
+	}
+	for _, a := range p.authenticators {
+		there, err := c.Destination.GetAuthenticator(ctx, a.CredentialID)
+		if err := c.kept(ctx, p, adapter.FieldCredentialID, there.UserID, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kept returns a conflict if the one who was found to have something of a person is another user, and keeps it.
+// Who is in the source too gives it up when it is their turn: it is this person's there.
+func (c *copier) kept(ctx context.Context, p person, field, holder string, err error) error {
+	if errors.Is(err, adapter.ErrNotFound) || err == nil && holder == p.user.ID {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if c.IDs == KeepIDs && c.Source != nil {
+		_, err := c.Source.GetUser(ctx, holder)
+		if !errors.Is(err, adapter.ErrNotFound) && !errors.Is(err, adapter.ErrUnreadable) {
+			return err
+		}
+	}
+	return adapter.Conflict(field)
 }
 
 // remove removes what the destination has otherwise than the source, or alone.
@@ -630,6 +726,9 @@ func (c *copier) deleteExtras(ctx context.Context) error {
 	return c.walk(ctx, destination, &at, func(Difference) {}, func(ctx context.Context, u adapter.User) error {
 		return c.patiently(ctx, func() error {
 			_, err := c.Source.GetUser(ctx, u.ID)
+			if errors.Is(err, adapter.ErrUnreadable) {
+				return nil // it is there, and is reported when it is its turn
+			}
 			if !errors.Is(err, adapter.ErrNotFound) {
 				return err
 			}

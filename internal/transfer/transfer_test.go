@@ -396,6 +396,176 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
+// A user who cannot become what the source has, since others in the destination have what it needs and keep
+// it, stays as it is: nothing of it is deleted before.
+func TestWhatOthersKeep(t *testing.T) {
+	ctx := t.Context()
+	const stranger = "00000000-0000-4000-8000-00000000000a"
+	for field, holds := range map[string]func(t *testing.T, s adapter.Adapter){
+		adapter.FieldUserEmail: func(t *testing.T, s adapter.Adapter) {
+			_, err := s.UpdateUser(ctx, userID(1), adapter.UserUpdate{Email: new("old@example.com")})
+			check(t, err)
+			_, err = s.UpdateUser(ctx, stranger, adapter.UserUpdate{Email: new("user1@example.com")})
+			check(t, err)
+		},
+		adapter.FieldAccount: func(t *testing.T, s adapter.Adapter) {
+			check(t, s.UnlinkAccount(ctx, adapter.AccountKey{Provider: "github", ProviderAccountID: "1"}))
+			_, err := s.LinkAccount(ctx, adapter.Account{UserID: stranger, Type: adapter.AccountOAuth, Provider: "github", ProviderAccountID: "1"})
+			check(t, err)
+		},
+		adapter.FieldCredentialID: func(t *testing.T, s adapter.Adapter) {
+			check(t, s.DeleteAuthenticator(ctx, "credential1"))
+			_, err := s.CreateAuthenticator(ctx, adapter.Authenticator{UserID: stranger, CredentialID: "credential1", CredentialPublicKey: "key"})
+			check(t, err)
+		},
+	} {
+		source := people(t, 3)
+		file := export(t, source)
+		for name, run := range map[string]func(o Options) (Counts, error){
+			"copy":   func(o Options) (Counts, error) { return Copy(ctx, o) },
+			"import": func(o Options) (Counts, error) { o.Source = nil; return Import(ctx, o, strings.NewReader(file)) },
+		} {
+			t.Run(field+", "+name, func(t *testing.T) {
+				destination := people(t, 2)
+				_, err := destination.CreateUser(ctx, adapter.User{ID: stranger})
+				check(t, err)
+				_, err = destination.UpdateUser(ctx, userID(1), adapter.UserUpdate{Name: new("another")})
+				check(t, err)
+				holds(t, destination)
+				before, _, err := find(ctx, destination, userID(1))
+				check(t, err)
+				var reported []string
+				o := options(t, source, destination)
+				o.Conflict, o.Report = Overwrite, func(d Difference) { reported = append(reported, d.UserID+": "+d.How) }
+				counts, err := run(o)
+				if !errors.Is(err, ErrProblems) || len(reported) != 1 || !strings.HasPrefix(reported[0], userID(1)) || !strings.Contains(reported[0], field) {
+					t.Errorf("got %q, %v", reported, err)
+				}
+				if counts.Created != 1 || counts.Changed != 0 {
+					t.Errorf("got %+v, want one user who is created", counts)
+				}
+				if after, _, err := find(ctx, destination, userID(1)); err != nil || len(compare(before, after)) > 0 {
+					t.Errorf("the user changed: %v, %v", compare(before, after), err)
+				}
+			})
+		}
+	}
+}
+
+// A user of whom the destination refuses a part stays as it is: what was deleted to be made anew is put back,
+// and a store that does not answer meanwhile is asked again.
+func TestWhatTheDestinationRefuses(t *testing.T) {
+	ctx := t.Context()
+	for refused, change := range map[string]func(t *testing.T, s adapter.Adapter){
+		"CreateUser": func(t *testing.T, s adapter.Adapter) {
+			_, err := s.UpdateUser(ctx, userID(1), adapter.UserUpdate{Name: new("another")})
+			check(t, err)
+		},
+		"LinkAccount": func(t *testing.T, s adapter.Adapter) {
+			_, err := s.UpdateAccount(ctx, adapter.AccountKey{Provider: "google", ProviderAccountID: "1"}, adapter.AccountUpdate{AccessToken: new("another")})
+			check(t, err)
+		},
+		"CreateAuthenticator": func(t *testing.T, s adapter.Adapter) {
+			_, err := s.UpdateUser(ctx, userID(1), adapter.UserUpdate{Email: new("old@example.com")})
+			check(t, err)
+			check(t, s.DeleteSession(ctx, "made-elsewhere-1"))
+		},
+	} {
+		for _, kind := range []error{adapter.Invalid("Field", "refused"), adapter.Setup("refused", "mend it")} {
+			for step := range 12 {
+				inner := people(t, 2)
+				change(t, inner)
+				before, _, err := find(ctx, inner, userID(1))
+				check(t, err)
+				source, reported := people(t, 2), 0
+				var faults fault.Injector
+				destination := &refusing{Adapter: fault.Wrap(inner, &faults), call: refused, kind: kind}
+				destination.met = func() { faults.Arm(fault.Plan{Step: step, Mode: fault.LoseReply, Once: true}) }
+				o := options(t, source, destination)
+				o.Conflict, o.Report, o.Workers = Overwrite, func(Difference) { reported++ }, 1
+				o.Pause = func(context.Context, time.Duration) error { return nil }
+				_, err = Copy(ctx, o)
+				faults.Disarm()
+				if errors.Is(kind, adapter.ErrInvalid) && (!errors.Is(err, ErrProblems) || reported != 1) || errors.Is(kind, adapter.ErrSetup) && !errors.Is(err, adapter.ErrSetup) {
+					t.Errorf("%s, step %d: got %v, and %d problems", refused, step, err, reported)
+				}
+				if after, _, err := find(ctx, inner, userID(1)); err != nil || len(compare(before, after)) > 0 {
+					t.Errorf("%s, step %d: the user changed: %v, %v", refused, step, compare(before, after), err)
+				}
+			}
+		}
+	}
+}
+
+// A copy that is ended finishes those whom it has begun to make anew.
+func TestEndedWhileOverwriting(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	source, inner := people(t, 3), people(t, 3)
+	_, err := inner.UpdateUser(ctx, userID(1), adapter.UserUpdate{Name: new("another")})
+	check(t, err)
+	o := options(t, source, ending{inner, end})
+	o.Conflict, o.Page = Overwrite, 1
+	if _, err := Copy(ctx, o); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was ended", err)
+	}
+	same(t, source, inner)
+}
+
+// ending ends a copy when it deletes a user.
+type ending struct {
+	adapter.Adapter
+	end func()
+}
+
+func (s ending) Unwrap() adapter.Adapter { return s.Adapter }
+
+func (s ending) DeleteUser(ctx context.Context, id string) error {
+	defer s.end()
+	return s.Adapter.DeleteUser(ctx, id)
+}
+
+// refusing is a store that refuses what a call brings of the user 1, once.
+type refusing struct {
+	adapter.Adapter
+	call string
+	kind error
+	met  func()
+}
+
+func (s *refusing) Unwrap() adapter.Adapter { return s.Adapter }
+
+func (s *refusing) refuse(call, id string) error {
+	if call != s.call || id != userID(1) || s.met == nil {
+		return nil
+	}
+	s.met()
+	s.met = nil
+	return s.kind
+}
+
+func (s *refusing) CreateUser(ctx context.Context, u adapter.User) (adapter.User, error) {
+	if _, err := s.GetUser(ctx, u.ID); errors.Is(err, adapter.ErrNotFound) {
+		if err := s.refuse("CreateUser", u.ID); err != nil {
+			return u, err
+		}
+	}
+	return s.Adapter.CreateUser(ctx, u)
+}
+
+func (s *refusing) LinkAccount(ctx context.Context, a adapter.Account) (adapter.Account, error) {
+	if err := s.refuse("LinkAccount", a.UserID); err != nil {
+		return a, err
+	}
+	return s.Adapter.LinkAccount(ctx, a)
+}
+
+func (s *refusing) CreateAuthenticator(ctx context.Context, a adapter.Authenticator) (adapter.Authenticator, error) {
+	if err := s.refuse("CreateAuthenticator", a.UserID); err != nil {
+		return a, err
+	}
+	return s.Adapter.CreateAuthenticator(ctx, a)
+}
+
 // noSessions is a store that has tokens as they are.
 type noSessions struct{ adapter.Adapter }
 
@@ -552,11 +722,25 @@ func TestUnreadable(t *testing.T) {
 	if !errors.Is(err, ErrProblems) || counts.Created != 2 || !slices.Equal(reported, []string{userID(1)}) {
 		t.Errorf("got %+v, %q, %v", counts, reported, err)
 	}
+	// Whom the source has is not deleted, whatever can be read of it.
+	sign(t, destination, 1)
+	reported, o.Delete = nil, true
+	counts, err = Copy(t.Context(), o)
+	if !errors.Is(err, ErrProblems) || counts.Deleted != 0 || counts.Unchanged != 2 || !slices.Equal(reported, []string{userID(1)}) {
+		t.Errorf("with --delete: got %+v, %q, %v", counts, reported, err)
+	}
 }
 
 type unreadableSource struct{ adapter.Adapter }
 
 func (s unreadableSource) Unwrap() adapter.Adapter { return s.Adapter }
+
+func (s unreadableSource) GetUser(ctx context.Context, id string) (adapter.User, error) {
+	if id == userID(1) {
+		return adapter.User{}, &adapter.RecordError{Place: "p", UserID: id, Field: "f"}
+	}
+	return s.Adapter.GetUser(ctx, id)
+}
 
 func (s unreadableSource) ListAccounts(ctx context.Context, id string) ([]adapter.Account, error) {
 	if id == userID(1) {
