@@ -79,12 +79,20 @@ an account and a passkey, that is said.`,
 }
 
 func (a *app) unlink(ctx context.Context, store adapter.Adapter, arg string, key adapter.AccountKey, yes bool) error {
-	p, err := readPerson(ctx, store, arg, false)
+	userID, err := named(ctx, store, arg)
+	if err != nil {
+		return err
+	}
+	p, err := readBelongings(ctx, store, userID, false)
 	if err != nil {
 		return err
 	}
 	account, err := store.GetAccount(ctx, key)
-	if errors.Is(err, adapter.ErrNotFound) || err == nil && account.UserID != p.User.ID {
+	var record *adapter.RecordError
+	if errors.As(err, &record) { // it is unlinked like any other
+		account.UserID, err = record.UserID, nil
+	}
+	if errors.Is(err, adapter.ErrNotFound) || err == nil && account.UserID != userID {
 		return errors.New("the user has no such account: accounts ls shows them")
 	}
 	if err != nil {
@@ -96,8 +104,8 @@ func (a *app) unlink(ctx context.Context, store adapter.Adapter, arg string, key
 		}
 	}
 	last := len(p.Accounts) == 1 && len(p.Passkeys) == 0
-	err = a.print(map[string]any{"unlinked": yes, "user": p.User.ID, "last": last}, func(w io.Writer) {
-		row(w, fmt.Sprintf("%s the account at %s from the user %s", would(yes, "unlinked", "unlink"), key.Provider, p.User.ID))
+	err = a.print(map[string]any{"unlinked": yes, "user": userID, "last": last}, func(w io.Writer) {
+		row(w, fmt.Sprintf("%s the account at %s from the user %s", would(yes, "unlinked", "unlink"), key.Provider, userID))
 		if last {
 			row(w, "it is the last account, and there is no passkey: sign-in is by e-mail link alone, if the application has that")
 		}

@@ -34,6 +34,26 @@ func init() {
 		return openTest(rawURL, o), nil
 	}
 	driver.Register("test", open)
+	driver.Register("damaged", func(_ context.Context, rawURL string, o adapter.Options) (adapter.Adapter, error) {
+		return damaged{openTest(strings.Replace(rawURL, "damaged", "test", 1), o)}, nil
+	})
+}
+
+// damaged is a store in which Ada's record, and that of her account, cannot be read.
+type damaged struct{ adapter.Adapter }
+
+func (d damaged) Unwrap() adapter.Adapter { return d.Adapter }
+
+func (d damaged) GetUser(_ context.Context, id string) (adapter.User, error) {
+	return adapter.User{}, &adapter.RecordError{Place: "users", Field: "email"}
+}
+
+func (d damaged) GetUserByEmail(context.Context, string) (adapter.User, error) {
+	return adapter.User{}, &adapter.RecordError{Place: "users", UserID: adaID, Field: "email"}
+}
+
+func (d damaged) GetAccount(context.Context, adapter.AccountKey) (adapter.Account, error) {
+	return adapter.Account{}, &adapter.RecordError{Place: "accounts", UserID: adaID, Field: "type"}
 }
 
 func openTest(rawURL string, o adapter.Options) adapter.Adapter {
@@ -209,6 +229,11 @@ func TestDestroys(t *testing.T) {
 		{"sessions revoke ada@example.com --all --except " + kept, 1, 1, true},
 		{"sessions revoke ada@example.com --session " + kept, 2, 1, true},
 		{"accounts unlink ada@example.com google 1815", 3, 0, true},
+		{"users rm ada@example.com --store damaged://app", 0, 0, false},
+		{"users rm " + adaID + " --store damaged://app", 0, 0, false},
+		{"sessions revoke ada@example.com --all --store damaged://app", 0, 1, true},
+		{"sessions revoke " + adaID + " --session " + kept + " --store damaged://app", 2, 1, true},
+		{"accounts unlink " + adaID + " google 1815 --store damaged://app", 3, 0, true},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			storeURL := seed(t, "app")

@@ -90,11 +90,11 @@ of them, and --all --except all but some.`,
 }
 
 func (a *app) revoke(ctx context.Context, store adapter.Adapter, arg string, r revocation) error {
-	u, err := who(ctx, store, arg)
+	userID, err := named(ctx, store, arg)
 	if err != nil {
 		return err
 	}
-	sessions, err := store.ListSessions(ctx, u.ID)
+	sessions, err := store.ListSessions(ctx, userID)
 	if err != nil {
 		return err
 	}
@@ -110,12 +110,12 @@ func (a *app) revoke(ctx context.Context, store adapter.Adapter, arg string, r r
 		}
 	}
 	if r.yes {
-		if err := end(ctx, store, u.ID, chosen, r); err != nil {
+		if err := end(ctx, store, userID, chosen, r); err != nil {
 			return err
 		}
 	}
-	err = a.print(map[string]any{"revoked": r.yes, "user": u.ID, "sessions": slices.Concat([]string{}, chosen)}, func(w io.Writer) {
-		row(w, fmt.Sprintf("%s %s of the user %s", would(r.yes, "revoked", "revoke"), counted(len(chosen), "session"), u.ID))
+	err = a.print(map[string]any{"revoked": r.yes, "user": userID, "sessions": slices.Concat([]string{}, chosen)}, func(w io.Writer) {
+		row(w, fmt.Sprintf("%s %s of the user %s", would(r.yes, "revoked", "revoke"), counted(len(chosen), "session"), userID))
 	})
 	a.hint(r.yes)
 	return err

@@ -41,6 +41,22 @@ func who(ctx context.Context, store adapter.Adapter, arg string) (adapter.User, 
 	return u, err
 }
 
+// named returns the ID of the user whom an argument names, also of one whose record cannot be read: such a
+// user is removed, and signed out, like any other (R19).
+func named(ctx context.Context, store adapter.Adapter, arg string) (string, error) {
+	u, err := who(ctx, store, arg)
+	var record *adapter.RecordError
+	switch {
+	case !errors.As(err, &record):
+		return u.ID, err
+	case record.UserID != "":
+		return record.UserID, nil
+	case strings.Contains(arg, "@"):
+		return "", fmt.Errorf("%w, or name the user by the ID", err)
+	}
+	return arg, nil
+}
+
 func newUsersList(a *app) *cobra.Command {
 	var cursor string
 	var limit int
@@ -153,21 +169,18 @@ type personView struct {
 	Sessions []sessionView `json:"sessions"`
 }
 
-func readPerson(ctx context.Context, store adapter.Adapter, arg string, values bool) (p personView, err error) {
-	u, err := who(ctx, store, arg)
+// readBelongings returns what belongs to a user.
+func readBelongings(ctx context.Context, store adapter.Adapter, userID string, values bool) (p personView, err error) {
+	accounts, err := store.ListAccounts(ctx, userID)
 	if err != nil {
 		return p, err
 	}
-	accounts, err := store.ListAccounts(ctx, u.ID)
+	passkeys, err := store.ListAuthenticators(ctx, userID)
 	if err != nil {
 		return p, err
 	}
-	passkeys, err := store.ListAuthenticators(ctx, u.ID)
-	if err != nil {
-		return p, err
-	}
-	sessions, err := store.ListSessions(ctx, u.ID)
-	return personView{viewUser(u, values), views(accounts, viewAccount, values), views(passkeys, viewPasskey, values), views(sessions, viewSession, values)}, err
+	sessions, err := store.ListSessions(ctx, userID)
+	return personView{Accounts: views(accounts, viewAccount, values), Passkeys: views(passkeys, viewPasskey, values), Sessions: views(sessions, viewSession, values)}, err
 }
 
 func newUsersShow(a *app) *cobra.Command {
@@ -181,10 +194,15 @@ the names are, unless --attributes asks for the values.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd, func(ctx context.Context, store adapter.Adapter) error {
-				p, err := readPerson(ctx, store, args[0], values)
+				u, err := who(ctx, store, args[0])
 				if err != nil {
 					return err
 				}
+				p, err := readBelongings(ctx, store, u.ID, values)
+				if err != nil {
+					return err
+				}
+				p.User = viewUser(u, values)
 				return a.print(p, p.write)
 			})
 		},
@@ -227,17 +245,21 @@ func newUsersRemove(a *app) *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd, func(ctx context.Context, store adapter.Adapter) error {
-				p, err := readPerson(ctx, store, args[0], false)
+				id, err := named(ctx, store, args[0])
+				if err != nil {
+					return err
+				}
+				p, err := readBelongings(ctx, store, id, false)
 				if err != nil {
 					return err
 				}
 				if yes {
-					if err := store.DeleteUser(ctx, p.User.ID); err != nil {
+					if err := store.DeleteUser(ctx, id); err != nil {
 						return err
 					}
 				}
-				err = a.print(map[string]any{"removed": yes, "user": p.User.ID, "accounts": len(p.Accounts), "passkeys": len(p.Passkeys), "sessions": len(p.Sessions)}, func(w io.Writer) {
-					row(w, fmt.Sprintf("%s the user %s with %s, %s, %s", would(yes, "removed", "remove"), p.User.ID,
+				err = a.print(map[string]any{"removed": yes, "user": id, "accounts": len(p.Accounts), "passkeys": len(p.Passkeys), "sessions": len(p.Sessions)}, func(w io.Writer) {
+					row(w, fmt.Sprintf("%s the user %s with %s, %s, %s", would(yes, "removed", "remove"), id,
 						counted(len(p.Accounts), "account"), counted(len(p.Passkeys), "passkey"), counted(len(p.Sessions), "session")))
 				})
 				a.hint(yes)
