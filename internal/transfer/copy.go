@@ -227,6 +227,9 @@ func begin(file, what string, now time.Time) (checkpoint, error) {
 // may be others' by now, then everybody, then whoever had to wait for others.
 func (c *copier) run(ctx context.Context, source adapter.Enumerator) error {
 	if c.Delete && c.checkpoint.Cursor == "" {
+		if err := c.isThere(ctx, source); err != nil {
+			return err
+		}
 		if err := c.deleteExtras(ctx); err != nil {
 			return err
 		}
@@ -714,6 +717,20 @@ func (c *copier) add(ctx context.Context, p, there person) error {
 		c.count(func(n *Counts) { n.Sessions++ })
 	}
 	return nil
+}
+
+// isThere fails if the source has no users at all, as one with a wrong name has: everybody would be deleted
+// in the destination.
+func (c *copier) isThere(ctx context.Context, source adapter.Enumerator) error {
+	for at := (checkpoint{}); ; {
+		page, err := c.nextPage(ctx, source, &at)
+		if err != nil || len(page.Users)+len(page.Unreadable) > 0 {
+			return err
+		}
+		if at.Cursor = page.Next; at.Cursor == "" {
+			return errors.New("the source has no users, so that --delete would delete all those of the destination: is it the right one?")
+		}
+	}
 }
 
 // deleteExtras deletes the users whom only the destination has.

@@ -343,6 +343,17 @@ func TestSecondPass(t *testing.T) {
 	same(t, source, destination)
 }
 
+// A source that is empty, as one with a wrong name is, deletes nobody.
+func TestDeleteNeedsASource(t *testing.T) {
+	destination := people(t, 2)
+	o := options(t, store(t), destination)
+	o.Conflict, o.Delete = Overwrite, true
+	if counts, err := Copy(t.Context(), o); err == nil || !strings.Contains(err.Error(), "no users") || counts.Deleted > 0 {
+		t.Errorf("got %+v, %v", counts, err)
+	}
+	same(t, people(t, 2), destination)
+}
+
 // Users of whom nothing was written since are not asked for in the destination.
 func TestSince(t *testing.T) {
 	source, destination := people(t, 10), store(t)
