@@ -21,6 +21,11 @@ var heldUpTests = []Test{
 				t.eachStep(first.op, func(step int, name string) bool { return t.contendForID(first, rival, name, step) })
 			}
 		}
+		for _, by := range []taking{link, register, signIn} {
+			for _, again := range []taking{create, signUp, signUpByPasskey} {
+				t.eachStep(by.op, func(step int, name string) bool { return t.contendWithReturn(by, again, name, step) })
+			}
+		}
 	}},
 	{ID: "HLD-002", Rule: "Of two calls that want what a third one left when it was cut, the first of which is held up at any step, exactly one gets it.", Source: "docs/contract.md R6", Needs: []Feature{Faults}, Run: func(t *T) {
 		for _, c := range contestsForRests {
@@ -145,6 +150,29 @@ func (t *T) deleteWhileSigningUp(step int, signUp func(ctx context.Context, a ad
 	t.among("the sign-up", err, adapter.ErrUnavailable)
 	if hit && err == nil && !wasThere && isGone(t.Second()) {
 		t.Errorf("a sign-up of which somebody deleted what it brings\n  got:  a user without it, who was not there after the deletion\n  want: one or the other")
+	}
+	return hit
+}
+
+// contendWithReturn holds a call up that wants a key which is left of a user who is gone, while that user is
+// made again. If somebody sees that the key is the user's then, it stays so.
+func (t *T) contendWithReturn(by, again taking, name string, step int) bool {
+	t.Helper()
+	theirs, wasTheirs := t.NewID(), false
+	t.among(by.op+" for a user who is not there", by.userBy(t.ctx, t.store, theirs, name), adapter.ErrInvalid)
+	mine, first := t.taker(by, "first-"+name, name)
+	hit, err := t.heldUp(step, first, func() {
+		t.ok(again.op+" of a user who is gone", again.userBy(t.ctx, t.Second(), theirs, "again-"+name))
+		owner, err := by.of.owner(t.ctx, t.Second(), name)
+		wasTheirs = err == nil && owner == theirs
+	})
+	switch {
+	case wasTheirs:
+		t.conflict(by.op+" of what is somebody's again", err, by.of.field)
+		t.owns(by.of, name, theirs)
+	default:
+		t.ok(by.op+" of what is left of a user", err)
+		t.owns(by.of, name, mine)
 	}
 	return hit
 }

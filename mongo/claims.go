@@ -147,6 +147,8 @@ func (s *store) resolveDuplicate(ctx context.Context, c *collections, r *retries
 			return errAlreadyInserted
 		case isSigningUp(holder):
 			return s.resolve(ctx, c, r, holder)
+		case isEvicting(holder):
+			return s.endEviction(ctx, c, r, holder)
 		}
 		return adapter.Conflict(conflict)
 	}
@@ -319,7 +321,80 @@ func (s *store) evict(ctx context.Context, c *collections, r *retries, u unique,
 	case isSigningUp(user) && (c.signUpOf(user).isCredential(u, holder) || !u.owner(holder).Equal(newOwner)):
 		return s.resolve(ctx, c, r, user)
 	}
-	_, err = u.DeleteOne(ctx, append(byID(holder.Lookup("_id")), u.ownedAs(holder)))
+	if user != nil {
+		if isMarked(user) && time.Since(r.began) < gracePeriod {
+			return pause(ctx) // the deletion deletes it, unless it was cut off
+		}
+		return deleteAsSeen(ctx, u, holder)
+	}
+	return s.deleteRemains(ctx, c, u, holder)
+}
+
+// deleteRemains deletes a document whose user does not exist, and must not come back before it is gone: a mark
+// in the user's place sees to that. Who makes the user waits for it, see endEviction. What the server refuses a
+// mark for, no such user can be made of, or an application's validators stand in the way.
+func (s *store) deleteRemains(ctx context.Context, c *collections, u unique, holder bson.Raw) error {
+	text, _ := s.ownerText(u.owner(holder))
+	id, err := s.storedID(adapter.FieldUserID, text)
+	if err != nil || text == "" {
+		return deleteAsSeen(ctx, u, holder)
+	}
+	nonce := bson.NewObjectID()
+	err = insertOnce(ctx, c.users, bson.D{{Key: "_id", Value: id}, {Key: stateField, Value: bson.D{
+		{Key: "nonce", Value: nonce}, {Key: "deleted", Value: true}, {Key: "evicting", Value: true},
+	}}})
+	taken, isDuplicate := duplicateOf(err)
+	switch {
+	case isDuplicate && taken.covers("_id"):
+		return pause(ctx) // the user is back, or another call does the same
+	case isRefused(err):
+		return deleteAsSeen(ctx, u, holder)
+	case err != nil:
+		return err
+	}
+	if err := deleteAsSeen(ctx, u, holder); err != nil {
+		return err // it may arrive later yet: the mark stays, and who makes the user adopts
+	}
+	_, err = deleteDead(ctx, c.soon, unfinished(id, nonce))
+	return err
+}
+
+// deleteAsSeen deletes a document unless it belongs to somebody else by now, or was adopted.
+func deleteAsSeen(ctx context.Context, u unique, doc bson.Raw) error {
+	var adopted any // nil: the field is missing
+	if v, err := doc.LookupErr(stateField, "adopted"); err == nil {
+		adopted = v
+	}
+	_, err := u.DeleteOne(ctx, append(byID(doc.Lookup("_id")), u.ownedAs(doc), bson.E{Key: adoptedField, Value: adopted}))
+	return err
+}
+
+// adoptedField is in a record that was there before its user, who was made while a call that wanted its key
+// stood still.
+const adoptedField = stateField + ".adopted"
+
+// isEvicting reports whether a user's document is the mark of a call that deletes what is left of the user.
+func isEvicting(user bson.Raw) bool { return !state(user).Lookup("evicting").IsZero() }
+
+// endEviction waits until what was left of a user is deleted, for a call that makes the user again. If that
+// takes long, the other call was cut off, or stands still: then the user keeps what is there, which the other
+// one does not find as it was.
+func (s *store) endEviction(ctx context.Context, c *collections, r *retries, mark bson.Raw) error {
+	if time.Since(r.began) < gracePeriod {
+		return pause(ctx)
+	}
+	text, _ := s.ownerText(mark.Lookup("_id"))
+	change := bson.D{{Key: "$set", Value: bson.D{{Key: adoptedField, Value: bson.NewObjectID()}}}}
+	err := inParallel(c.ofUsers(), func(coll *collection) error {
+		return repeatable(ctx, func() error {
+			_, err := coll.UpdateMany(ctx, s.byUser(coll, text), change)
+			return err
+		})
+	})
+	if err != nil && !isRefused(err) {
+		return err
+	}
+	_, err = deleteDead(ctx, c.users, unfinished(mark.Lookup("_id"), state(mark).Lookup("nonce")))
 	return err
 }
 

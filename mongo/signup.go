@@ -28,6 +28,8 @@ import (
 //     and then deletes the user; if the sign-up is still alive, it starts over.
 //   - authstore.deleted is all that is left of a user once its deletion has begun: the
 //     mark. Then all records of the user are deleted, and the mark last.
+//   - Beside deleted, authstore.evicting says that there was no user, and that a call deletes what is left
+//     of one: see deleteRemains. Who makes the user waits for it.
 //
 // A nonce beside them tells one sign-up or deletion from the next.
 //
@@ -77,6 +79,9 @@ func (c *collections) signUpOf(user bson.Raw) signUp {
 func (s signUp) isCredential(owned unique, doc bson.Raw) bool {
 	return s.credentials.collection == owned.collection && owned.isSame(s.credential, doc)
 }
+
+// isMarked reports whether a user's document is the mark of a deletion.
+func isMarked(user bson.Raw) bool { return !state(user).Lookup("deleted").IsZero() }
 
 // isVisible reports whether a document is that of a user who exists for reads.
 func isVisible(user bson.Raw) bool {

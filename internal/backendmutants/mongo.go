@@ -49,7 +49,19 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "a record that gives way is another user's by now", File: "mongo/claims.go",
-		Old: `u.DeleteOne(ctx, append(byID(holder.Lookup("_id")), u.ownedAs(holder)))`, New: `u.DeleteOne(ctx, byID(holder.Lookup("_id")))`, Run: "TestWhatGivesWayIsLookedAtAgain",
+		Old: `append(byID(doc.Lookup("_id")), u.ownedAs(doc), bson.E{`, New: `append(byID(doc.Lookup("_id")), bson.E{`, Run: "TestWhatGivesWayIsLookedAtAgain",
+	},
+	{
+		Breaks: "what is left of a user is deleted although the user is back", File: "mongo/claims.go",
+		Old: "	return s.deleteRemains(ctx, c, u, holder)", New: "	return deleteAsSeen(ctx, u, holder)", Run: `TestConformance$/HLD-001`,
+	},
+	{
+		Breaks: "who stood still deletes what a user who is back has adopted", File: "mongo/claims.go",
+		Old: `u.ownedAs(doc), bson.E{Key: adoptedField, Value: adopted})`, New: `u.ownedAs(doc), bson.E{Key: adoptedField + "Not", Value: adopted})`, Run: `TestConformance$/HLD-001`,
+	},
+	{
+		Breaks: "a user is not made again while somebody deletes what is left", File: "mongo/claims.go",
+		Old: "return s.endEviction(ctx, c, r, holder)", New: "return adapter.Conflict(conflict)", Run: `TestConformance$/HLD-001`,
 	},
 	{
 		Breaks: "an expired session keeps its token until the server removes it", File: "mongo/claims.go",
@@ -65,7 +77,7 @@ var mongoMutants = []Mutant{
 	},
 	{
 		Breaks: "a user of a sign-up that is not finished keeps the address", File: "mongo/claims.go",
-		Old: "		case isSigningUp(holder):\n			return s.resolve(ctx, c, r, holder)\n		}\n		return adapter.Conflict(conflict)", New: "		}\n		return adapter.Conflict(conflict)", Run: "TestWhoeverMeetsASignUpWithoutItsAccount",
+		Old: "		case isSigningUp(holder):\n			return s.resolve(ctx, c, r, holder)\n		case isEvicting", New: "		case isEvicting", Run: "TestWhoeverMeetsASignUpWithoutItsAccount",
 	},
 
 	// What is asked of the server.
