@@ -331,8 +331,8 @@ func (s *store) evict(ctx context.Context, c *collections, r *retries, u unique,
 }
 
 // deleteRemains deletes a document whose user does not exist, and must not come back before it is gone: a mark
-// in the user's place sees to that. Who makes the user waits for it, see endEviction. What the server refuses a
-// mark for, no such user can be made of, or an application's validators stand in the way.
+// in the user's place sees to that. Who makes the user waits for it, see endEviction. No mark is needed for an ID
+// that no user can be given, and there is none if an application's index or validator refuses it.
 func (s *store) deleteRemains(ctx context.Context, c *collections, u unique, holder bson.Raw) error {
 	text, _ := s.ownerText(u.owner(holder))
 	id, err := s.storedID(adapter.FieldUserID, text)
